@@ -21,7 +21,7 @@ struct sl_tensor {
 enum sl_encode { SL_ENCODE_OWN, SL_ENCODE_SAME, SL_ENCODE_UNITED, SL_ENCODE_GIVEN, SL_ENCODE_NONE };
 
 struct sl_eval;     /* float_run.h: threads, scratch, oneDNN primitives kept by node */
-struct sl_quantizer; /* quant/quantizer.h */
+struct sl_quantizer; /* quantizer.h */
 struct sl_lowering;  /* lower.h */
 
 /* Sets n->dtype and n->shape from inputs, attributes and parameters; says what does not fit. */

@@ -2,8 +2,8 @@
  * quantizer.h: what a row's `quantize` works with. Encodings of all nodes are decided before any row is called: n->quant and
  * n->in[i]->quant are set. The arithmetic written is that of docs/numerics.md.
  */
-#ifndef SL_QUANT_QUANTIZER_H
-#define SL_QUANT_QUANTIZER_H
+#ifndef SL_OPS_QUANTIZER_H
+#define SL_OPS_QUANTIZER_H
 
 #include "ir/ir.h"
 
