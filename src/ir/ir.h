@@ -1,7 +1,8 @@
 /*
  * ir.h: the graph every stage works on. A node has exactly one output tensor, so a node, its tensor and its layer share one
  * name, shape and encoding. Nodes are kept in topological order; everything lives in the graph's arena.
- * Front ends build it (ir/build.h), ops give it meaning (ops/ops.h), har stores it as HN JSON + npz, ir/print.h as text.
+ * Front ends build it, ops give it meaning (ops/ops.h), har stores it as HN JSON + npz, ir/text.h as text. A node's attrs, params and
+ * origins grow only through the functions below: they have no capacity field (ir/grow.h).
  */
 #ifndef SL_IR_IR_H
 #define SL_IR_IR_H
@@ -17,8 +18,7 @@ enum sl_op {
     SL_OP_COUNT
 };
 
-/* An immutable constant: a view of its payload, or a splat (one element stands for all). hash = XXH3-64 of (dtype, payload bytes),
- * 0 until asked for. Payload is C order, 64-byte aligned where sluice allocated it, little-endian. */
+/* An immutable constant: a view of its payload, or a splat (one element stands for all). Payload is C order, 64-byte aligned where sluice allocated it, little-endian. */
 struct sl_const {
     enum sl_dtype dtype;
     bool splat;
@@ -109,7 +109,8 @@ struct sl_node *sl_graph_add(struct sl_graph *g, enum sl_op op, int n_in, struct
 /* The same, placed just before/after `at` in the order. Indices are renumbered by sl_graph_renumber. */
 struct sl_node *sl_graph_insert_before(struct sl_graph *g, struct sl_node *at, enum sl_op op, int n_in, struct sl_node *const *in);
 struct sl_node *sl_graph_insert_after(struct sl_graph *g, struct sl_node *at, enum sl_op op, int n_in, struct sl_node *const *in);
-void sl_graph_replace_uses(struct sl_graph *g, const struct sl_node *from, struct sl_node *to); /* node inputs (not ports) */
+/* Node inputs, not ports; inputs of `to` itself stay, so that a node put behind `from` may read it. */
+void sl_graph_replace_uses(struct sl_graph *g, const struct sl_node *from, struct sl_node *to);
 int sl_graph_count_uses(const struct sl_graph *g, const struct sl_node *n);
 void sl_graph_remove_dead(struct sl_graph *g); /* keeps input_layer and output_layer nodes; order kept; renumbers */
 void sl_graph_renumber(struct sl_graph *g);
@@ -148,7 +149,7 @@ const struct sl_const *sl_const_splat(sl_arena *a, enum sl_dtype t, const struct
 const struct sl_const *sl_const_new(sl_arena *a, enum sl_dtype t, const struct sl_shape *s, void **data);
 /* The payload with a splat written out (arena allocation, cached nowhere). NULL when memory is refused. */
 const void *sl_const_dense(sl_arena *a, const struct sl_const *c);
-uint64_t sl_const_hash(const struct sl_const *c);
+uint64_t sl_const_hash(const struct sl_const *c); /* of dtype, splat or not, and payload; never 0; computed at each call */
 
 /* ---- op table, what the IR itself needs of it ---- */
 struct sl_op_info {
