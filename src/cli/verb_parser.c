@@ -1,0 +1,80 @@
+/* verb_parser.c: `sluice parser onnx`: ONNX -> HAR, with the question about recommended end nodes. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "sluice/model.h"
+
+static const char recommendation[] = "using these end node names: ";
+
+/* The end nodes an unsupported model's hint recommends, or NULL. Names are separated by ", ". */
+static const char **recommended(sl_arena *a, const char *hint, size_t *n)
+{
+    const char *list = strstr(hint, recommendation);
+    if (!list)
+        return NULL;
+    char *copy = sl_arena_strdup(a, list + strlen(recommendation));
+    size_t count = 1;
+    for (const char *p = copy; (p = strstr(p, ", ")); p += 2)
+        count++;
+    const char **names = SL_NEW_ARRAY(a, const char *, count);
+    *n = 0;
+    for (char *p = copy; p;) {
+        char *next = strstr(p, ", ");
+        if (next)
+            *next = 0;
+        names[(*n)++] = p;
+        p = next ? next + 2 : NULL;
+    }
+    return names;
+}
+
+static sluice_status parse(const struct cli_args *a, sl_arena *arena, struct sluice_model **m, struct sluice_error *err)
+{
+    struct sluice_parse_options o = {.net_name = cli_string(a, "net-name", NULL), .hw_arch = cli_string(a, "hw-arch", NULL)};
+    o.start_nodes = cli_list(a, "start-node-names", &o.n_start_nodes);
+    o.end_nodes = cli_list(a, "end-node-names", &o.n_end_nodes);
+    o.tensor_shapes = cli_list(a, "tensor-shapes", &o.n_tensor_shapes);
+    sluice_status s = sluice_model_parse_onnx(a->positional[0], &o, m, err);
+    if (s != SLUICE_E_UNSUPPORTED)
+        return s;
+    size_t n = 0;
+    const char **names = recommended(arena, err->hint, &n);
+    if (!names)
+        return s;
+    fprintf(stderr, "%s\n%s\n", err->message, err->hint);
+    if (!cli_has(a, "yes") && !cli_ask("parse with the recommended end nodes?", false))
+        return s;
+    *err = (struct sluice_error){0};
+    o.end_nodes = names;
+    o.n_end_nodes = n;
+    return sluice_model_parse_onnx(a->positional[0], &o, m, err);
+}
+
+int cli_parser_onnx(const struct cli_args *a, struct sluice_error *err)
+{
+    sl_arena *arena = sl_arena_new();
+    struct sluice_model *m = NULL;
+    double start = sl_seconds();
+    sl_info("Translation started on ONNX model %s", cli_string(a, "net-name", sl_path_stem(arena, a->positional[0])));
+    sluice_status s = parse(a, arena, &m, err);
+    if (s == SLUICE_OK) {
+        sl_info("Translation completed on ONNX model %s (completion time: %.2f s)", sluice_model_name(m), sl_seconds() - start);
+        const char *path = cli_string(a, "har-path", sl_arena_printf(arena, "%s.har", sluice_model_name(m)));
+        s = sluice_model_save(m, path, err);
+        if (s == SLUICE_OK)
+            sl_info("Saved HAR to: %s", path);
+        char *text = NULL;
+        if (s == SLUICE_OK && a->json && (s = sluice_model_describe(m, true, &text, err)) == SLUICE_OK)
+            cli_put(text);
+    }
+    sluice_model_free(m);
+    sl_arena_free(arena);
+    return sluice_exit_code(s);
+}
