@@ -14,8 +14,12 @@ typedef struct sl_arena sl_arena;
 sl_arena *sl_arena_new(void);        /* aborts the process only when the very first few hundred bytes cannot be had */
 void sl_arena_free(sl_arena *a);     /* NULL is allowed */
 
-/* Zeroed memory, 16-byte aligned (64 with sl_arena_alloc_aligned64). NULL when the system refuses or `limit` is passed: callers
- * that allocate sizes read from a file check for NULL; small fixed allocations may use the sl_arena_must_* forms, which abort. */
+/* At most `bytes` in use from now on (SIZE_MAX, the default: no limit of ours). */
+void sl_arena_set_limit(sl_arena *a, size_t bytes);
+
+/* Zeroed memory, 16-byte aligned (64 with sl_arena_alloc_aligned64). NULL when the system refuses or the limit is passed: callers
+ * that allocate sizes read from a file check for NULL; small allocations may use sl_arena_must_alloc and the copying forms below,
+ * which never return NULL: they end the process with a message when there is no memory. 0 bytes give a valid pointer. */
 void *sl_arena_alloc(sl_arena *a, size_t bytes);
 void *sl_arena_alloc_aligned64(sl_arena *a, size_t bytes);
 void *sl_arena_must_alloc(sl_arena *a, size_t bytes);

@@ -11,4 +11,16 @@
 #define SL_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define SL_MAX(a, b) ((a) > (b) ? (a) : (b))
 
+/* Built with AddressSanitizer: the arena then gives each block its own allocation, so that overruns are seen. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SL_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SL_ASAN 1
+#endif
+#endif
+#ifndef SL_ASAN
+#define SL_ASAN 0
+#endif
+
 #endif

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/reader.h"
+#include "base/strings.h"
 
 /* Map a regular file read-only; it is unmapped when the arena dies. Empty files give {non-NULL, 0}. Directories, FIFOs and
  * devices are refused. Truncation by another process while mapped is not defended against. */

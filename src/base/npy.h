@@ -20,14 +20,17 @@ struct sl_array {
 /* Parse one .npy from memory. data points into `bytes` where it can (C order, native endian, aligned to its item size), else
  * into the arena. '<f2' and '<f8' are kept as SL_F16 and SL_F64; '|b1' as SL_BOOL; u4/u8/i1.. as ours. */
 sluice_status sl_npy_parse(sl_arena *a, struct sl_view bytes, struct sl_array *out, sl_err *e);
-sluice_status sl_npy_write(struct sl_buffer *out, const struct sl_array *array); /* whole file; header padded to 64 */
+/* The whole file; the header is padded to a multiple of 64 bytes. SLUICE_E_MEMORY, or SLUICE_E_UNSUPPORTED for SL_S4 and SL_BF16,
+ * which NumPy does not have: store their bytes as SL_U8 and SL_U16. */
+sluice_status sl_npy_write(struct sl_buffer *out, const struct sl_array *array);
+sluice_status sl_npy_header(struct sl_buffer *out, const struct sl_array *array); /* without the data */
 
 /* .npz: a zip archive of .npy members, stored or deflated (own central-directory reader over zlib's inflate). */
 struct sl_npz_member { const char *name; /* without ".npy" */ struct sl_array array; };
 /* Every member is decoded at open; the total decoded size is limited to `max_bytes` (0: no limit beyond 64 times the file + 1 MiB). */
 sluice_status sl_npz_parse(sl_arena *a, struct sl_view bytes, size_t max_bytes, struct sl_npz_member **out, size_t *n, sl_err *e);
-/* Members stored (not deflated), data 64-byte aligned from the archive's start, zip64 when needed, fixed timestamps: same input,
- * same bytes. */
+/* Members stored (not deflated), data 64-byte aligned from the archive's start, always in zip64 form (no size is special), fixed
+ * timestamps: same input, same bytes. */
 sluice_status sl_npz_write(struct sl_buffer *out, const struct sl_npz_member *members, size_t n, sl_err *e);
 
 #endif

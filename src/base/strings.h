@@ -12,6 +12,7 @@
 struct sl_buffer { uint8_t *data; size_t size, capacity; bool failed; }; /* zero-initialise; failed = out of memory, sticky */
 
 void sl_buffer_free(struct sl_buffer *b);
+bool sl_buffer_reserve(struct sl_buffer *b, size_t more); /* room for `more` bytes without another allocation */
 void sl_put(struct sl_buffer *b, const void *data, size_t n);
 void sl_put_u8(struct sl_buffer *b, uint8_t v);
 void sl_put_u16(struct sl_buffer *b, uint16_t v); /* little-endian, as all below */
