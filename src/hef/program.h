@@ -11,10 +11,9 @@
 #include "base/strings.h"
 #include "base/types.h"
 
-enum { SL_NO_TENSOR = 0xffffffff, SL_NO_CONST = 0xffffffff };
+enum { SL_NO_TENSOR = 0xffffffff, SL_NO_CONST = 0xffffffff, SL_NO_SCALAR = 0xffffffff };
 
-/* INSN(number, name, least_in, most_in, consts, ints, floats): the operand lists are space-separated names; enum values for
- * their positions are SL_<NAME>_<OPERAND> by hef/isa.h. */
+/* Operand positions of each instruction: hef/isa.h. */
 enum sl_opcode {
 #define INSN(number, name, ...) SL_INSN_##name = number,
 #include "hef/isa.def"
@@ -28,6 +27,8 @@ struct sl_program_tensor {
     float scale;
     int32_t zero_point;
     int n_scales; const float *scales; /* network outputs only */
+    uint32_t extent_scalar;            /* SL_NO_SCALAR, or the run-time scalar that bounds axis `extent_axis`; `shape` is the maximum */
+    uint32_t extent_axis;
 };
 
 struct sl_program_const {
@@ -36,7 +37,7 @@ struct sl_program_const {
     struct sl_shape shape;
     const void *data;      /* splat: one element */
     size_t bytes;
-    uint64_t hash;
+    uint64_t hash;         /* XXH3-64 of the `bytes` of data */
 };
 
 struct sl_insn {
@@ -50,7 +51,16 @@ struct sl_insn {
     uint32_t context;
 };
 
-struct sl_program_port { const char *name; uint32_t tensor; const char *origin_name; };
+/* A network input or output. Origin fields: what the original model calls it and how its layout maps to ours (ir/ir.h, sl_port);
+ * origin axis i is stored axis perm[i], reshaped to origin_shape. */
+struct sl_program_port {
+    const char *name;      /* stream name: "net/input_layer1"; of an output the layer that feeds it: "net/conv53" */
+    uint32_t tensor;
+    const char *origin_name;
+    enum sl_dtype origin_dtype;
+    struct sl_shape origin_shape;
+    int perm[SL_MAX_RANK];
+};
 
 struct sl_program_state { const char *name; uint32_t id; enum sl_dtype dtype; struct sl_shape entry; int64_t length; };
 struct sl_program_scalar { const char *name; uint32_t id; int64_t maximum; };
@@ -70,5 +80,6 @@ struct sl_program {
     struct sl_program_scalar *scalars;
     struct sl_program_alternative *alternatives;
 };
+
 
 #endif
