@@ -83,6 +83,7 @@ int cli_ops(const struct cli_args *a, struct sluice_error *err);
 int cli_passes(const struct cli_args *a, struct sluice_error *err);
 int cli_dump(const struct cli_args *a, struct sluice_error *err);
 int cli_diff(const struct cli_args *a, struct sluice_error *err);
+int cli_image(const struct cli_args *a, struct sluice_error *err);
 int cli_detect(const struct cli_args *a, struct sluice_error *err);
 int cli_docs(const struct cli_args *a, struct sluice_error *err);
 

@@ -84,6 +84,12 @@ static const struct cli_flag extract_flags[] = {
 static const struct cli_flag print_flags[] = {
     {"stage", 0, CLI_CHOICE, "STAGE", "print one stage's graph as IR text: native, fp_optimized or quantized", "native fp_optimized quantized", 0, 0},
 };
+static const struct cli_flag image_flags[] = {
+    {"output", 'o', CLI_STRING, "FILE", "array to write: u8 [N, height, width, 3]", NULL, 0, 0},
+    {"size", 0, CLI_STRING, "HxW", "height and width (default: those of the first picture)", NULL, 0, 0},
+    {"bgr", 0, CLI_BOOL, "", "blue first (default: red first)", NULL, 0, 0},
+    RESIZE,
+};
 static const struct cli_flag detect_flags[] = {
     {"spec", 0, CLI_STRING, "FILE", "JSON that says how heads decode to boxes (see examples/demo/signs.json)", NULL, 0, 0},
     {"images", 0, CLI_STRING, "DIR", "pictures to run", NULL, 0, 0},
@@ -113,6 +119,7 @@ const struct cli_verb cli_verbs[] = {
     {"parse-hef", "FILE", 1, 1, "show what a HEF holds (any compiler's)", NULL, FLAGS(parse_hef_flags), cli_parse_hef},
     {"har info", "FILE.har", 1, 1, "show what an archive holds", NULL, FLAGS(print_flags), cli_har_info},
     {"har extract", "FILE.har", 1, 1, "write the members of an archive into a folder", NULL, FLAGS(extract_flags), cli_har_extract},
+    {"image", "PICTURE ...", 1, 1000000, "decode and resize pictures as calibration does, into one .npy", NULL, FLAGS(image_flags), cli_image},
     {"detect", "FILE.hef", 1, 1, "draw and measure a detector's boxes, float beside quantized", NULL, FLAGS(detect_flags), cli_detect},
     {"dump", "FILE", 1, 1, "print any file sluice writes (HAR, HEF, npy) as text, with offsets", NULL, NULL, 0, cli_dump},
     {"diff", "DIR DIR", 2, 2, "compare two folders of tensors: the first layer that differs, and by how much", NULL, NULL, 0, cli_diff},

@@ -1,0 +1,204 @@
+/* model.c: include/sluice/model.h over the rooms: parse, load, save, describe. Optimize and compile: api/stages.c. */
+#include "api/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/tar.h"
+#include "har/har.h"
+#include "ir/text.h"
+#include "onnx/onnx.h"
+#include "ops/ops.h"
+
+#define SLUICE_VERSION "0.1.0"
+
+const char *sluice_version(void) { return SLUICE_VERSION; }
+
+void sluice_free(void *text) { free(text); }
+
+sluice_status sl_api_take_text(struct sl_buffer *b, char **text, sl_err *e)
+{
+    char *copy = NULL;
+    const char *view = b->failed ? NULL : sl_buffer_text(b);
+    if (view && (copy = malloc(b->size + 1)))
+        memcpy(copy, view, b->size + 1);
+    sl_buffer_free(b);
+    *text = copy;
+    return copy ? SLUICE_OK : sl_fail(e, SLUICE_E_MEMORY, "out of memory");
+}
+
+static const char *const architectures[] = {"hailo10h", "hailo15h", "hailo15l"};
+
+static sluice_status check_arch(const char *arch, sl_err *e)
+{
+    for (size_t i = 0; i < SL_COUNT(architectures); i++)
+        if (strcmp(arch, architectures[i]) == 0)
+            return SLUICE_OK;
+    sl_fail(e, SLUICE_E_USAGE, "'%s' is not a known architecture", arch);
+    if (strncmp(arch, "hailo8", 6) == 0)
+        return sl_hint(e, "hailo8 belongs to the 4.x tools; the architectures here are hailo10h, hailo15h and hailo15l");
+    return sl_hint(e, "hailo10h, hailo15h or hailo15l");
+}
+
+static struct sluice_model *model_new(void)
+{
+    struct sluice_model *m = calloc(1, sizeof *m);
+    if (m)
+        m->arena = sl_arena_new();
+    return m;
+}
+
+void sluice_model_free(struct sluice_model *m)
+{
+    if (!m)
+        return;
+    sl_arena_free(m->arena);
+    free(m);
+}
+
+/* "input=[1,3,640,640]", "input:[...]" or "[...]": the name is what comes before the last '=' or ':' in front of the bracket. */
+static sluice_status parse_shape(sl_arena *a, const char *text, struct sl_onnx_shape *out, sl_err *e)
+{
+    const char *open = strchr(text, '['), *p = open;
+    if (!open || (open > text && open[-1] != '=' && open[-1] != ':'))
+        goto bad;
+    out->name = open > text ? sl_arena_strndup(a, text, (size_t)(open - text - 1)) : NULL;
+    while (*p == '[' || *p == ',') {
+        char *end = NULL;
+        long long v = strtoll(p + 1, &end, 10);
+        if (end == p + 1 || v < 1 || out->shape.rank == SL_MAX_RANK)
+            goto bad;
+        out->shape.dim[out->shape.rank++] = v;
+        p = end + strspn(end, " ");
+    }
+    if (p[0] == ']' && !p[1])
+        return SLUICE_OK;
+bad:
+    sl_fail(e, SLUICE_E_USAGE, "'%s' is not a tensor shape of 1 to %d positive dimensions", text, SL_MAX_RANK);
+    return sl_hint(e, "[1,3,640,640] or input=[1,3,640,640]");
+}
+
+static sluice_status parse_shapes(sl_arena *a, const struct sluice_parse_options *o, struct sl_onnx_options *onnx, sl_err *e)
+{
+    struct sl_onnx_shape *shapes = SL_NEW_ARRAY(a, struct sl_onnx_shape, o->n_tensor_shapes + 1);
+    for (size_t i = 0; i < o->n_tensor_shapes; i++)
+        SL_TRY(parse_shape(a, o->tensor_shapes[i], &shapes[i], e));
+    onnx->tensor_shapes = shapes;
+    onnx->n_tensor_shapes = (int)o->n_tensor_shapes;
+    return SLUICE_OK;
+}
+
+static sluice_status parse_onnx(struct sluice_model *m, const char *path, const struct sluice_parse_options *o, sl_err *e)
+{
+    const char *arch = o->hw_arch ? o->hw_arch : architectures[0];
+    SL_TRY(check_arch(arch, e));
+    struct sl_view bytes;
+    SL_TRY(sl_map_file(m->arena, path, &bytes, e));
+    struct sl_onnx_options onnx = {
+        .net_name = o->net_name ? o->net_name : sl_path_stem(m->arena, path),
+        .start_nodes = o->start_nodes,
+        .n_start = (int)o->n_start_nodes,
+        .end_nodes = o->end_nodes,
+        .n_end = (int)o->n_end_nodes,
+    };
+    SL_TRY(parse_shapes(m->arena, o, &onnx, e));
+    struct sl_graph *g = NULL;
+    struct sl_onnx_report report = {0};
+    SL_TRY(sl_onnx_import(m->arena, path, bytes, &onnx, &g, &report, e));
+    m->model = sl_model_new(m->arena, g->name);
+    m->model->state = SL_MODEL_HAILO_MODEL;
+    m->model->hw_arch = sl_arena_strdup(m->arena, arch);
+    m->model->native = g;
+    return SLUICE_OK;
+}
+
+sluice_status sluice_model_parse_onnx(const char *path, const struct sluice_parse_options *options, struct sluice_model **out,
+                                      struct sluice_error *err)
+{
+    struct sluice_model *m = model_new();
+    if (!m)
+        return sl_fail(err, SLUICE_E_MEMORY, "out of memory");
+    sluice_status s = parse_onnx(m, path, options, err);
+    if (s == SLUICE_OK) {
+        *out = m;
+        return s;
+    }
+    sluice_model_free(m);
+    return s;
+}
+
+static sluice_status load(struct sluice_model *m, const char *path, sl_err *e)
+{
+    SL_TRY(sl_har_open(m->arena, path, &m->model, e));
+    struct sl_graph *const graphs[] = {m->model->native, m->model->fp_optimized, m->model->quantized};
+    for (size_t i = 0; i < SL_COUNT(graphs); i++)
+        if (graphs[i] && graphs[i]->stage != SL_STAGE_QUANTIZED && sl_verify_types(graphs[i], e) != SLUICE_OK)
+            return sl_context(e, "%s: ", path);
+    return SLUICE_OK;
+}
+
+sluice_status sluice_model_load(const char *path, struct sluice_model **out, struct sluice_error *err)
+{
+    struct sluice_model *m = model_new();
+    if (!m)
+        return sl_fail(err, SLUICE_E_MEMORY, "out of memory");
+    sluice_status s = load(m, path, err);
+    if (s == SLUICE_OK) {
+        *out = m;
+        return s;
+    }
+    sluice_model_free(m);
+    return s;
+}
+
+sluice_status sluice_model_save(const struct sluice_model *m, const char *path, struct sluice_error *err)
+{
+    return sl_har_write(m->model, path, err);
+}
+
+const char *sluice_model_name(const struct sluice_model *m) { return m->model->name; }
+const char *sluice_model_state(const struct sluice_model *m) { return sl_model_state_name(m->model->state); }
+const char *sluice_model_hw_arch(const struct sluice_model *m) { return m->model->hw_arch; }
+
+sluice_status sluice_model_set_hw_arch(struct sluice_model *m, const char *hw_arch, struct sluice_error *err)
+{
+    SL_TRY(check_arch(hw_arch, err));
+    m->model->hw_arch = sl_arena_strdup(m->arena, hw_arch);
+    return SLUICE_OK;
+}
+
+sluice_status sluice_model_extract(const struct sluice_model *m, const char *directory, struct sluice_error *err)
+{
+    sl_arena *a = sl_arena_new();
+    struct sl_tar_member *members = NULL;
+    size_t n = 0;
+    sluice_status s = sl_make_directory(directory, err);
+    if (s == SLUICE_OK)
+        s = sl_har_members(m->model, a, &members, &n, err);
+    for (size_t i = 0; i < n && s == SLUICE_OK; i++)
+        s = sl_write_file(sl_path_join(a, directory, members[i].name), members[i].data.data, members[i].data.size, err);
+    sl_arena_free(a);
+    return s;
+}
+
+sluice_status sluice_model_print(const struct sluice_model *m, const char *stage, char **text, struct sluice_error *err)
+{
+    const struct sl_graph *g = NULL;
+    if (strcmp(stage, "native") == 0)
+        g = m->model->native;
+    else if (strcmp(stage, "fp_optimized") == 0)
+        g = m->model->fp_optimized;
+    else if (strcmp(stage, "quantized") == 0)
+        g = m->model->quantized;
+    else
+        return sl_fail(err, SLUICE_E_USAGE, "'%s' is not a stage (native, fp_optimized, quantized)", stage);
+    if (!g) {
+        sl_fail(err, SLUICE_E_USAGE, "the archive has no %s graph: its state is %s", stage, sluice_model_state(m));
+        return sl_hint(err, "sluice optimize");
+    }
+    struct sl_buffer b = {0};
+    SL_TRY(sl_text_print(g, NULL, &b, err));
+    return sl_api_take_text(&b, text, err);
+}
