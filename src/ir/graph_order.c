@@ -3,19 +3,18 @@
 #include <string.h>
 
 #include "ir/grow.h"
+#include "ir/int_heap.h"
 #include "ir/ir.h"
-
-/* Consumers of each node as one array of slices: those of node i are to[first[i]] .. to[first[i + 1] - 1], in order of index. */
-struct uses { int *first, *to; };
+#include "ir/uses.h"
 
 static bool in_graph(const struct sl_graph *g, const struct sl_node *n)
 {
     return n && n->index >= 0 && n->index < g->n_nodes && g->nodes[n->index] == n;
 }
 
-static struct uses find_uses(const struct sl_graph *g, sl_arena *scratch)
+struct sl_uses sl_find_uses(const struct sl_graph *g, sl_arena *scratch)
 {
-    struct uses u = {.first = SL_NEW_ARRAY(scratch, int, g->n_nodes + 2)};
+    struct sl_uses u = {.first = SL_NEW_ARRAY(scratch, int, g->n_nodes + 2)};
     for (int i = 0; i < g->n_nodes; i++)
         for (int k = 0; k < g->nodes[i]->n_in; k++)
             u.first[g->nodes[i]->in[k]->index + 2]++;
@@ -26,31 +25,6 @@ static struct uses find_uses(const struct sl_graph *g, sl_arena *scratch)
         for (int k = 0; k < g->nodes[i]->n_in; k++)
             u.to[u.first[g->nodes[i]->in[k]->index + 1]++] = i;
     return u;
-}
-
-/* A binary heap of ints, least first. */
-struct heap { int *item, n; };
-
-static void heap_push(struct heap *h, int v)
-{
-    int i = h->n++;
-    for (; i > 0 && h->item[(i - 1) / 2] > v; i = (i - 1) / 2)
-        h->item[i] = h->item[(i - 1) / 2];
-    h->item[i] = v;
-}
-
-static int heap_pop(struct heap *h)
-{
-    int least = h->item[0], v = h->item[--h->n], i = 0;
-    for (int child; (child = 2 * i + 1) < h->n; i = child) {
-        if (child + 1 < h->n && h->item[child + 1] < h->item[child])
-            child++;
-        if (h->item[child] >= v)
-            break;
-        h->item[i] = h->item[child];
-    }
-    h->item[i] = v;
-    return least;
 }
 
 static bool is_sorted(const struct sl_graph *g)
@@ -80,22 +54,22 @@ static const struct sl_node *node_of_cycle(const struct sl_graph *g, const int *
 
 static sluice_status sort(struct sl_graph *g, sl_arena *scratch, sl_err *e)
 {
-    struct uses u = find_uses(g, scratch);
+    struct sl_uses u = sl_find_uses(g, scratch);
     int *waiting = SL_NEW_ARRAY(scratch, int, g->n_nodes);
-    struct heap ready = {.item = SL_NEW_ARRAY(scratch, int, g->n_nodes)};
+    struct sl_int_heap ready = {.item = SL_NEW_ARRAY(scratch, int, g->n_nodes)};
     struct sl_node **order = SL_NEW_ARRAY(scratch, struct sl_node *, g->n_nodes);
     int done = 0;
     for (int i = 0; i < g->n_nodes; i++) {
         waiting[i] = g->nodes[i]->n_in;
         if (waiting[i] == 0)
-            heap_push(&ready, i);
+            sl_heap_push(&ready, i);
     }
     while (ready.n > 0) {
-        int i = heap_pop(&ready);
+        int i = sl_heap_pop(&ready);
         order[done++] = g->nodes[i];
         for (int k = u.first[i]; k < u.first[i + 1]; k++)
             if (--waiting[u.to[k]] == 0)
-                heap_push(&ready, u.to[k]);
+                sl_heap_push(&ready, u.to[k]);
     }
     if (done < g->n_nodes)
         return sl_fail(e, SLUICE_E_FORMAT, "node '%s' depends on itself through a cycle", sl_node_text(node_of_cycle(g, waiting)));
