@@ -79,11 +79,11 @@ struct sl_work {
     int64_t state[SL_WORK_STATE]; /* the variant's own: collapsed shapes, block sizes */
 };
 
-/* The variants one CPU level may use, best first in each family. */
+/* The variants one CPU level may use. */
 struct sl_kernels;
 const struct sl_kernels *sl_kernels(void);                          /* for sl_cpu_level(): SLUICE_CPU caps it */
 const struct sl_kernels *sl_kernels_at(enum sl_cpu_level level);    /* for tests; the caller knows that the CPU has it */
-const struct sl_variant *sl_kernel_rows(int *n);                    /* every row of kernels.def, C rows first */
+const struct sl_variant *const *sl_kernel_rows(int *n);             /* every row of kernels.def, C rows first */
 
 void sl_work_prepare(const struct sl_kernels *k, enum sl_family family, const void *args, struct sl_work *w);
 void sl_work_prepare_variant(const struct sl_variant *v, const void *args, struct sl_work *w);

@@ -1,0 +1,19 @@
+/* variants.h: the variants of kernels.def, and what SIMD variants share with the C version of their family. */
+#ifndef SL_KERNELS_VARIANTS_H
+#define SL_KERNELS_VARIANTS_H
+
+#include "kernels/kernels.h"
+
+#define KERNEL(family, name) extern const struct sl_variant sl_##name;
+#include "kernels/kernels.def"
+#undef KERNEL
+
+/* From the sums of channels o0..o1-1 of one position (acc[0] is channel o0) to stored values out[at + o]; r NULL: no residual. */
+void sl_weighted_finish(const struct sl_weighted_args *a, const int32_t *acc, int64_t o0, int64_t o1, const void *r, void *out,
+                        int64_t at);
+void sl_weighted_finish_wide(const struct sl_weighted_args *a, const int64_t *acc, int64_t o0, int64_t o1, const void *r, void *out,
+                             int64_t at);
+/* [in_c] of x's type: what a padded position holds. */
+void sl_weighted_padding_row(const struct sl_weighted_args *a, void *row);
+
+#endif
