@@ -239,12 +239,16 @@ const struct sl_view *sl_tar_find(const struct sl_tar_member *m, size_t n, const
     return NULL;
 }
 
-struct sink { struct sl_output *output; sl_err *e; };
+struct sink { struct sl_output *output; struct sl_buffer *buffer; sl_err *e; }; /* one of the two */
 
 static la_ssize_t on_write(struct archive *ar, void *data, const void *buffer, size_t n)
 {
     struct sink *s = data;
     (void)ar;
+    if (s->buffer) {
+        sl_put(s->buffer, buffer, n);
+        return s->buffer->failed ? -1 : (la_ssize_t)n;
+    }
     return sl_output_write(s->output, buffer, n, s->e) == SLUICE_OK ? (la_ssize_t)n : -1;
 }
 
@@ -287,13 +291,25 @@ static sluice_status write_members(struct archive *ar, struct sink *s, const str
     return archive_write_close(ar) == ARCHIVE_OK ? SLUICE_OK : archive_failed(ar, "archive", e);
 }
 
-sluice_status sl_tar_write(struct sl_output *o, const struct sl_tar_member *m, size_t n, sl_err *e)
+static sluice_status write_archive(struct sink s, const struct sl_tar_member *m, size_t n, sl_err *e)
 {
-    struct sink s = {o, e};
     struct archive *ar = archive_write_new();
     if (!ar)
         return sl_fail(e, SLUICE_E_MEMORY, "out of memory while writing a tar archive");
     sluice_status status = write_members(ar, &s, m, n, e);
     archive_write_free(ar);
+    return status;
+}
+
+sluice_status sl_tar_write(struct sl_output *o, const struct sl_tar_member *m, size_t n, sl_err *e)
+{
+    return write_archive((struct sink){.output = o, .e = e}, m, n, e);
+}
+
+sluice_status sl_tar_write_buffer(struct sl_buffer *out, const struct sl_tar_member *m, size_t n, sl_err *e)
+{
+    sluice_status status = write_archive((struct sink){.buffer = out, .e = e}, m, n, e);
+    if (out->failed)
+        return sl_fail(e, SLUICE_E_MEMORY, "out of memory while writing a tar archive");
     return status;
 }

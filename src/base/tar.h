@@ -14,5 +14,6 @@ sluice_status sl_tar_parse(sl_arena *a, struct sl_view bytes, struct sl_tar_memb
 const struct sl_view *sl_tar_find(const struct sl_tar_member *m, size_t n, const char *name);
 /* Stream members to an output: owner 0, mode 0644, time 0, given order; member data starts at multiples of 512. */
 sluice_status sl_tar_write(struct sl_output *o, const struct sl_tar_member *m, size_t n, sl_err *e);
+sluice_status sl_tar_write_buffer(struct sl_buffer *out, const struct sl_tar_member *m, size_t n, sl_err *e); /* the same, appended */
 
 #endif
