@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "ir/grow.h"
+
 static const char *const state_names[SL_MODEL_STATES] = {
     [SL_MODEL_UNINITIALIZED] = "UNINITIALIZED",
     [SL_MODEL_ORIGINAL_MODEL] = "ORIGINAL_MODEL",
@@ -84,13 +86,9 @@ void sl_model_set_file(struct sl_model *m, const char *name, struct sl_view data
         m->files[at].data = data;
         return;
     }
-    struct sl_model_file *files = SL_NEW_ARRAY(m->arena, struct sl_model_file, m->n_files + 1);
-    if (m->n_files > 0) {
-        memcpy(files, m->files, (size_t)at * sizeof *files);
-        memcpy(files + at + 1, m->files + at, (size_t)(m->n_files - at) * sizeof *files);
-    }
-    files[at] = (struct sl_model_file){sl_arena_strdup(m->arena, name), data};
-    m->files = files;
+    m->files = sl_grow(m->arena, m->files, m->n_files, sizeof *m->files);
+    memmove(m->files + at + 1, m->files + at, (size_t)(m->n_files - at) * sizeof *m->files);
+    m->files[at] = (struct sl_model_file){sl_arena_strdup(m->arena, name), data};
     m->n_files++;
 }
 

@@ -104,7 +104,7 @@ static sluice_status check_quant(const struct sl_node *n, sl_err *e)
         return sl_fail(e, SLUICE_E_SHAPE, "%d scales do not match the last dimension", q->n_scales);
     for (int i = 0; i < q->n_scales; i++)
         SL_TRY(check_scale(q->scales[i], e));
-    return SLUICE_OK;
+    return q->scale == 0 ? SLUICE_OK : check_scale(q->scale, e); /* besides a list it may be left out */
 }
 
 static bool is_scope(const struct sl_graph *g, const char *scope)
