@@ -41,6 +41,9 @@ struct sl_arena {
     size_t limit;
 };
 
+/* More than any machine has; AddressSanitizer ends the process for more than 2^40 instead of returning NULL. */
+static const size_t LARGEST_BLOCK = (size_t)1 << (SL_ASAN ? 39 : 47);
+
 static void die_of_memory(size_t bytes)
 {
     fprintf(stderr, "sluice: out of memory (%zu bytes wanted)\n", bytes);
@@ -149,7 +152,7 @@ static struct cleanup *add_cleanup(sl_arena *a, void (*close)(void *), void *dat
 static void *own_block(sl_arena *a, size_t bytes, size_t alignment)
 {
     size_t slack = alignment > 16 ? alignment - 1 : 0; /* calloc aligns to 16 by itself */
-    if (bytes > PTRDIFF_MAX - slack)
+    if (bytes > LARGEST_BLOCK)
         return NULL;
     uint8_t *block = calloc(1, bytes + slack);
     if (!block)

@@ -18,7 +18,7 @@ enum sl_resize_mode {
 
 bool sl_resize_mode_from_name(const char *name, enum sl_resize_mode *out); /* none stretch fit crop */
 
-/* Decode by content (magic bytes). Pixels are in the arena. At most 64 Mpixel. CMYK JPEG converts; alpha is dropped; 16-bit PNG
+/* Decode by content (magic bytes). Pixels are in the arena. At most 64 Mpixel, 65535 on a side. CMYK JPEG converts; alpha is dropped; 16-bit PNG
  * keeps its high byte; grey stays 1 channel unless `channels` is 3; `channels` 1 from colour uses ITU-R 601 luma. 0 = as stored. */
 sluice_status sl_image_decode(sl_arena *a, struct sl_view bytes, int channels, struct sl_image *out, sl_err *e);
 /* Resampling by the convolution method with the filter's support widened when shrinking (as Pillow does, in the same fixed

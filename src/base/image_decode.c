@@ -4,7 +4,7 @@
 
 #include "base/image_codecs.h"
 
-enum { MOST_PIXELS = 64 << 20 };
+enum { MOST_PIXELS = 64 << 20, LONGEST_SIDE = 65535 };
 
 bool sl_resize_mode_from_name(const char *name, enum sl_resize_mode *out)
 {
@@ -23,9 +23,9 @@ sluice_status sl_image_new(sl_arena *a, int64_t height, int64_t width, int chann
 {
     if (height < 1 || width < 1)
         return sl_fail(e, SLUICE_E_FORMAT, "picture of %lld x %lld pixels is empty", (long long)width, (long long)height);
-    if (height > MOST_PIXELS || width > MOST_PIXELS || height * width > MOST_PIXELS)
-        return sl_fail(e, SLUICE_E_LIMIT, "picture of %lld x %lld pixels is larger than 64 Mpixel", (long long)width,
-                       (long long)height);
+    if (height > LONGEST_SIDE || width > LONGEST_SIDE || height * width > MOST_PIXELS)
+        return sl_fail(e, SLUICE_E_LIMIT, "picture of %lld x %lld pixels is larger than 64 Mpixel or %d on a side",
+                       (long long)width, (long long)height, LONGEST_SIDE);
     size_t bytes = (size_t)height * (size_t)width * (size_t)channels;
     uint8_t *pixels = sl_arena_alloc_aligned64(a, bytes);
     if (!pixels)
@@ -88,7 +88,7 @@ sluice_status sl_bmp_decode(sl_arena *a, struct sl_view bytes, struct sl_image *
     struct bmp b = {0};
     size_t pixels_at;
     SL_TRY(read_bmp_header(&r, &b, &pixels_at, e));
-    size_t stride = b.width > 0 && b.width <= MOST_PIXELS ? ((size_t)b.width * b.bits + 31) / 32 * 4 : 0;
+    size_t stride = b.width > 0 && b.width <= LONGEST_SIDE ? ((size_t)b.width * b.bits + 31) / 32 * 4 : 0;
     if (pixels_at > bytes.size || (stride && (uint64_t)b.height > (bytes.size - pixels_at) / stride))
         return sl_fail(e, SLUICE_E_FORMAT, "BMP: %lld x %lld pixels need more than the %zu bytes of the file", (long long)b.width,
                        (long long)b.height, bytes.size);
