@@ -1,0 +1,348 @@
+/* curves.c: the activations: the exact definition of each in double, and float loops for those that run on whole pictures. */
+#include "ops/curves.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/strings.h"
+#include "ops/op_rules.h"
+
+/* ---- definitions ---- */
+#define EXACT(name, expression)                                                                                                \
+    static double exact_##name(const struct sl_curve *c, double x)                                                             \
+    {                                                                                                                          \
+        (void)c;                                                                                                               \
+        return expression;                                                                                                     \
+    }
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+static double softplus(double x) /* log(1 + e^x) without overflow */
+{
+    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
+
+/* Comparisons are written so that NaN passes through. */
+EXACT(relu, x < 0 ? 0 : x)
+EXACT(relu6, x < 0 ? 0 : x > 6 ? 6 : x)
+EXACT(clip, x < c->minimum ? c->minimum : x > c->maximum ? c->maximum : x)
+EXACT(leaky_relu, x < 0 ? c->alpha * x : x)
+EXACT(elu, x < 0 ? c->alpha * expm1(x) : x)
+EXACT(selu, x < 0 ? c->beta * c->alpha * expm1(x) : c->beta * x)
+EXACT(celu, x < 0 ? c->alpha * expm1(x / c->alpha) : x)
+EXACT(sigmoid, sigmoid(x))
+EXACT(silu, x < -1e4 ? 0 : x * sigmoid(x)) /* -inf * 0 is 0 here */
+EXACT(swish_beta, x == 0 ? 0 : x * sigmoid(c->beta * x))
+EXACT(tanh, tanh(x))
+EXACT(gelu, x < -1e4 ? 0 : 0.5 * x * (1 + erf(x * 0.70710678118654752440)))
+EXACT(gelu_tanh, x < -1e4 ? 0 : 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x))))
+EXACT(hard_sigmoid, fmax(0, fmin(1, c->alpha * x + c->beta)))
+EXACT(hard_swish, x < -1e4 ? 0 : x * fmax(0, fmin(1, x / 6 + 0.5)))
+EXACT(mish, x < -1e4 ? 0 : x * tanh(softplus(x)))
+EXACT(softplus, softplus(x))
+EXACT(softsign, x / (1 + fabs(x)))
+EXACT(log_sigmoid, -softplus(-x))
+EXACT(exp, exp(x))
+EXACT(log, log(x))
+EXACT(sqrt, sqrt(x))
+EXACT(rsqrt, 1 / sqrt(x))
+EXACT(reciprocal, 1 / x)
+EXACT(erf, erf(x))
+EXACT(abs, fabs(x))
+EXACT(neg, -x)
+EXACT(square, x * x)
+EXACT(pow, pow(x, c->alpha))
+EXACT(sin, sin(x))
+EXACT(cos, cos(x))
+EXACT(tan, tan(x))
+EXACT(asin, asin(x))
+EXACT(acos, acos(x))
+EXACT(atan, atan(x))
+EXACT(sinh, sinh(x))
+EXACT(cosh, cosh(x))
+EXACT(asinh, asinh(x))
+EXACT(acosh, acosh(x))
+EXACT(atanh, atanh(x))
+EXACT(floor, floor(x))
+EXACT(ceil, ceil(x))
+EXACT(round, nearbyint(x)) /* ties to even, as ONNX says; the rounding mode is never changed */
+EXACT(sign, x > 0 ? 1 : x < 0 ? -1 : x)
+EXACT(thresholded_relu, x > c->alpha ? x : 0)
+EXACT(threshold, x > c->alpha ? x : c->beta)
+EXACT(shrink, x < -c->alpha ? x + c->beta : x > c->alpha ? x - c->beta : 0)
+EXACT(affine, c->alpha * x + c->beta)
+
+/* ---- float loops ---- */
+
+/* 2^round(x / ln 2) * e^r with |r| <= ln2 / 2, r in two pieces (Cody and Waite), e^r by its Taylor polynomial of degree 7
+ * (remainder below 2^-28). 1.5 * 2^23 added to a float of small magnitude rounds it and leaves the integer in the low bits. */
+static inline float exp_one(float x)
+{
+    const float shift = 12582912.0f;
+    float t = x < -87.33654f ? -87.33654f : x > 88.72283f ? 88.72283f : x;
+    float shifted = t * 1.44269504f + shift;
+    uint32_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    float k = shifted - shift;
+    float r = t - k * 0.693359375f;
+    r = r - k * -2.12194440e-4f;
+    float p = 1.98412698e-4f;
+    p = p * r + 1.38888889e-3f;
+    p = p * r + 8.33333333e-3f;
+    p = p * r + 4.16666667e-2f;
+    p = p * r + 1.66666667e-1f;
+    p = p * r + 0.5f;
+    p = p * r * r + r;
+    p = p + 1.0f;
+    /* 2^k in two factors, so that k = 128 needs no special case */
+    int32_t whole = (int32_t)(bits - 0x4b400000u), half = whole >> 1;
+    uint32_t first = (uint32_t)(half + 127) << 23, second = (uint32_t)(whole - half + 127) << 23;
+    float f, s;
+    memcpy(&f, &first, sizeof f);
+    memcpy(&s, &second, sizeof s);
+    p = p * f * s;
+    p = x > 88.72283f ? INFINITY : p;
+    return x < -103.97208f ? 0.0f : p;
+}
+
+void sl_exp_array(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = exp_one(x[i]);
+}
+
+#define RUN(name, expression)                                                                                                  \
+    static void run_##name(const struct sl_curve *c, const float *x, float *y, size_t n)                                       \
+    {                                                                                                                          \
+        const float alpha = (float)c->alpha, beta = (float)c->beta, lo = (float)c->minimum, hi = (float)c->maximum;            \
+        (void)alpha, (void)beta, (void)lo, (void)hi;                                                                           \
+        for (size_t i = 0; i < n; i++) {                                                                                       \
+            const float v = x[i];                                                                                              \
+            y[i] = expression;                                                                                                 \
+        }                                                                                                                      \
+    }
+
+static inline float unit(float v)
+{
+    return v < 0 ? 0 : v > 1 ? 1 : v;
+}
+
+RUN(relu, v < 0 ? 0 : v)
+RUN(relu6, v < 0 ? 0 : v > 6 ? 6 : v)
+RUN(clip, v < lo ? lo : v > hi ? hi : v)
+RUN(leaky_relu, v < 0 ? alpha * v : v)
+RUN(sigmoid, 1.0f / (1.0f + exp_one(-v)))
+RUN(silu, v < -100.0f ? 0.0f : v / (1.0f + exp_one(-v)))
+RUN(tanh, tanhf(v))
+RUN(gelu, v < -100.0f ? 0.0f : 0.5f * v * erfcf(-0.70710678f * v)) /* erfc keeps the digits of the left tail */
+RUN(gelu_tanh, v < -100.0f ? 0.0f : v / (1.0f + exp_one(-1.5957691f * (v + 0.044715f * v * v * v))))
+RUN(hard_sigmoid, unit(alpha * v + beta))
+RUN(hard_swish, v < -3.0f ? 0.0f : v * unit(v * 0.16666667f + 0.5f))
+RUN(exp, exp_one(v))
+RUN(sqrt, sqrtf(v))
+RUN(reciprocal, 1.0f / v)
+RUN(erf, erff(v))
+RUN(abs, fabsf(v))
+RUN(neg, -v)
+RUN(square, v * v)
+RUN(affine, alpha * v + beta)
+
+/* ---- integers ---- */
+static int64_t negated(int64_t x)
+{
+    return (int64_t)(0 - (uint64_t)x);
+}
+
+static int64_t integer_relu(const struct sl_curve *c, int64_t x)
+{
+    (void)c;
+    return x < 0 ? 0 : x;
+}
+
+static int64_t integer_relu6(const struct sl_curve *c, int64_t x)
+{
+    (void)c;
+    return x < 0 ? 0 : x > 6 ? 6 : x;
+}
+
+static int64_t integer_clip(const struct sl_curve *c, int64_t x)
+{
+    /* Bounds compared as doubles would lose the low bits of large x: convert those that fit. */
+    if (c->minimum > -0x1p63 && c->minimum < 0x1p63 && x < (int64_t)c->minimum)
+        return (int64_t)c->minimum;
+    if (c->maximum > -0x1p63 && c->maximum < 0x1p63 && x > (int64_t)c->maximum)
+        return (int64_t)c->maximum;
+    return x;
+}
+
+static int64_t integer_abs(const struct sl_curve *c, int64_t x)
+{
+    (void)c;
+    return x < 0 ? negated(x) : x;
+}
+
+static int64_t integer_neg(const struct sl_curve *c, int64_t x)
+{
+    (void)c;
+    return negated(x);
+}
+
+static int64_t integer_sign(const struct sl_curve *c, int64_t x)
+{
+    (void)c;
+    return (x > 0) - (x < 0);
+}
+
+static int64_t integer_square(const struct sl_curve *c, int64_t x)
+{
+    (void)c;
+    return (int64_t)((uint64_t)x * (uint64_t)x);
+}
+
+static int64_t integer_itself(const struct sl_curve *c, int64_t x)
+{
+    (void)c;
+    return x;
+}
+
+/* ---- the table ---- */
+static const struct sl_curve_row rows[] = {
+    {"relu", 0, 0, exact_relu, run_relu, integer_relu},
+    {"relu6", 0, 0, exact_relu6, run_relu6, integer_relu6},
+    {"clip", 0, 0, exact_clip, run_clip, integer_clip},
+    {"leaky_relu", 0.01, 0, exact_leaky_relu, run_leaky_relu, NULL},
+    {"elu", 1, 0, exact_elu, NULL, NULL},
+    {"selu", 1.67326319217681884765625, 1.05070102214813232421875, exact_selu, NULL, NULL},
+    {"celu", 1, 0, exact_celu, NULL, NULL},
+    {"sigmoid", 0, 0, exact_sigmoid, run_sigmoid, NULL},
+    {"silu", 0, 0, exact_silu, run_silu, NULL},
+    {"swish_beta", 0, 1, exact_swish_beta, NULL, NULL},
+    {"tanh", 0, 0, exact_tanh, run_tanh, NULL},
+    {"gelu", 0, 0, exact_gelu, run_gelu, NULL},
+    {"gelu_tanh", 0, 0, exact_gelu_tanh, run_gelu_tanh, NULL},
+    {"hard_sigmoid", 0.2, 0.5, exact_hard_sigmoid, run_hard_sigmoid, NULL},
+    {"hard_swish", 0, 0, exact_hard_swish, run_hard_swish, NULL},
+    {"mish", 0, 0, exact_mish, NULL, NULL},
+    {"softplus", 0, 0, exact_softplus, NULL, NULL},
+    {"softsign", 0, 0, exact_softsign, NULL, NULL},
+    {"log_sigmoid", 0, 0, exact_log_sigmoid, NULL, NULL},
+    {"exp", 0, 0, exact_exp, run_exp, NULL},
+    {"log", 0, 0, exact_log, NULL, NULL},
+    {"sqrt", 0, 0, exact_sqrt, run_sqrt, NULL},
+    {"rsqrt", 0, 0, exact_rsqrt, NULL, NULL},
+    {"reciprocal", 0, 0, exact_reciprocal, run_reciprocal, NULL},
+    {"erf", 0, 0, exact_erf, run_erf, NULL},
+    {"abs", 0, 0, exact_abs, run_abs, integer_abs},
+    {"neg", 0, 0, exact_neg, run_neg, integer_neg},
+    {"square", 0, 0, exact_square, run_square, integer_square},
+    {"pow", 2, 0, exact_pow, NULL, NULL},
+    {"sin", 0, 0, exact_sin, NULL, NULL},
+    {"cos", 0, 0, exact_cos, NULL, NULL},
+    {"tan", 0, 0, exact_tan, NULL, NULL},
+    {"asin", 0, 0, exact_asin, NULL, NULL},
+    {"acos", 0, 0, exact_acos, NULL, NULL},
+    {"atan", 0, 0, exact_atan, NULL, NULL},
+    {"sinh", 0, 0, exact_sinh, NULL, NULL},
+    {"cosh", 0, 0, exact_cosh, NULL, NULL},
+    {"asinh", 0, 0, exact_asinh, NULL, NULL},
+    {"acosh", 0, 0, exact_acosh, NULL, NULL},
+    {"atanh", 0, 0, exact_atanh, NULL, NULL},
+    {"floor", 0, 0, exact_floor, NULL, integer_itself},
+    {"ceil", 0, 0, exact_ceil, NULL, integer_itself},
+    {"round", 0, 0, exact_round, NULL, integer_itself},
+    {"sign", 0, 0, exact_sign, NULL, integer_sign},
+    {"thresholded_relu", 1, 0, exact_thresholded_relu, NULL, NULL},
+    {"threshold", 0, 0, exact_threshold, NULL, NULL},
+    {"shrink", 0.5, 0, exact_shrink, NULL, NULL},
+    {"affine", 1, 0, exact_affine, run_affine, NULL},
+};
+
+static const struct sl_curve_row *find_row(const char *name)
+{
+    for (size_t i = 0; i < SL_COUNT(rows); i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+bool sl_activation_known(const char *type)
+{
+    return strcmp(type, "linear") == 0 || find_row(type) != NULL;
+}
+
+static sluice_status unknown_curve(const char *attr, const char *name, sl_err *e)
+{
+    const char *names[SL_COUNT(rows)];
+    for (size_t i = 0; i < SL_COUNT(rows); i++)
+        names[i] = rows[i].name;
+    sl_fail(e, SLUICE_E_UNSUPPORTED, "%s '%s' is not a known activation", attr, name);
+    const char *near = sl_nearest(name, names, SL_COUNT(rows));
+    if (near)
+        sl_hint(e, "did you mean '%s'?", near);
+    return e->code;
+}
+
+sluice_status sl_curve_read(const struct sl_node *n, const char *attr, struct sl_curve *out, sl_err *e)
+{
+    const struct sl_attr *name = sl_attr(n, attr);
+    *out = (struct sl_curve){.row = NULL, .minimum = -INFINITY, .maximum = INFINITY};
+    if (!name)
+        return SLUICE_OK;
+    if (name->kind != SL_ATTR_STRING)
+        return sl_fail(e, SLUICE_E_VALUE, "%s must be the name of an activation", attr);
+    if (strcmp(name->s, "linear") == 0)
+        return SLUICE_OK;
+    out->row = find_row(name->s);
+    if (!out->row)
+        return unknown_curve(attr, name->s, e);
+    out->alpha = out->row->alpha;
+    out->beta = out->row->beta;
+    const double most = 3.4028234663852886e38;
+    SL_TRY(sl_rule_float(n, "alpha", -most, most, &out->alpha, e));
+    SL_TRY(sl_rule_float(n, "beta", -most, most, &out->beta, e));
+    const double huge = 1e300; /* integer clips use bounds beyond float */
+    SL_TRY(sl_rule_float(n, "minimum", -huge, huge, &out->minimum, e));
+    SL_TRY(sl_rule_float(n, "maximum", -huge, huge, &out->maximum, e));
+    if (strcmp(name->s, "celu") == 0 && out->alpha == 0)
+        return sl_fail(e, SLUICE_E_VALUE, "alpha of celu is 0, another value is wanted");
+    return SLUICE_OK;
+}
+
+sluice_status sl_rule_activation(const struct sl_node *n, sl_err *e)
+{
+    struct sl_curve c;
+    return sl_curve_read(n, "activation", &c, e);
+}
+
+float sl_activation_f32(const struct sl_node *n, float x)
+{
+    struct sl_curve c;
+    sl_err ignored = {0}; /* the node passed its shape rule */
+    if (sl_curve_read(n, n->op == SL_OP_activation ? "type" : "activation", &c, &ignored) != SLUICE_OK || !c.row)
+        return x;
+    return (float)c.row->exact(&c, (double)x);
+}
+
+void sl_curve_run(const struct sl_curve *c, const float *x, float *y, size_t n)
+{
+    if (!c->row) {
+        if (x != y)
+            memcpy(y, x, n * sizeof *y);
+    } else if (c->row->run) {
+        c->row->run(c, x, y, n);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            y[i] = (float)c->row->exact(c, (double)x[i]);
+    }
+}
+
+void sl_curve_fused(const struct sl_node *n, float *y, size_t count)
+{
+    struct sl_curve c;
+    sl_err ignored = {0};
+    if (sl_curve_read(n, "activation", &c, &ignored) == SLUICE_OK && c.row)
+        sl_curve_run(&c, y, y, count);
+}
