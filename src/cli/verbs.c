@@ -91,12 +91,9 @@ static const struct cli_flag image_flags[] = {
     RESIZE,
 };
 static const struct cli_flag detect_flags[] = {
-    {"spec", 0, CLI_STRING, "FILE", "JSON that says how heads decode to boxes (see examples/demo/signs.json)", NULL, 0, 0},
-    {"images", 0, CLI_STRING, "DIR", "pictures to run", NULL, 0, 0},
-    {"labels", 0, CLI_STRING, "FILE", "JSON with boxes and classes by picture, for accuracy", NULL, 0, 0},
-    {"float", 0, CLI_STRING, "HAR", "archive whose native mode is drawn and measured beside the HEF", NULL, 0, 0},
+    {"spec", 0, CLI_STRING, "FILE", "JSON decode rule with its labels (see examples/demo/signs.json)", NULL, 0, 0},
+    {"float", 0, CLI_STRING, "HAR", "archive whose float mode is measured and drawn beside the HEF", NULL, 0, 0},
     {"picture", 0, CLI_STRING, "FILE", "PNG to write: boxes of the float network and of the quantized one", NULL, 0, 0},
-    RESIZE,
     THREADS,
 };
 

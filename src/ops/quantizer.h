@@ -10,12 +10,16 @@
 /* What calibration learnt of one node's output. */
 struct sl_range { float min, max; bool known; };
 
+/* What was decided for one node besides its encoding. */
+struct sl_node_plan {
+    struct sl_range pre_activation; /* weighted layers with a curved activation: range of the sum before it */
+    double clamp_low, clamp_high;   /* of an activation that the node took over (-inf, inf: none) */
+};
+
 struct sl_quantizer {
-    struct sl_graph *graph;         /* the graph being quantized, nodes index-equal with `ranges` at the start */
-    int n_ranges;
-    const struct sl_range *ranges;  /* chosen range by node index */
-    const struct sl_range *pre_activation; /* range of a weighted node before its activation, by node index */
-    struct sl_graph *source;        /* fp_optimized graph: float parameters */
+    struct sl_graph *graph;          /* the graph being quantized: a copy of the fp_optimized one */
+    const struct sl_node_plan *plan; /* by node index */
+    bool clip_weights;               /* weight scales by least squared error instead of the largest weight */
 };
 
 static inline int sl_quant_max(enum sl_dtype t) { return t == SL_U16 ? 65535 : 255; }

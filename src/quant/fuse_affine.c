@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ops/ops.h"
+#include "ops/quant_rules.h"
 #include "quant/fuse.h"
 
 struct affine {
@@ -171,28 +172,6 @@ static sluice_status new_floats(struct sl_fuse *f, const struct sl_shape *s, con
     return SLUICE_OK;
 }
 
-/* Output channel of kernel element (row, column). Layouts: conv [kh,kw,ic/g,oc], dw [kh,kw,ic,mult], fc [ic,oc],
- * deconv [kh,kw,ic,oc/g]. */
-static int64_t out_channel(const struct sl_node *n, const struct weights *w, int64_t row, int64_t column)
-{
-    if (n->op == SL_OP_dw)
-        return row % w->shape.dim[2] * w->columns + column;
-    if (n->op == SL_OP_deconv) {
-        int64_t in_c = w->shape.dim[2], groups = sl_get_int(n, "groups", 1);
-        return row % in_c / (in_c / groups) * w->columns + column;
-    }
-    return column;
-}
-
-static int64_t in_channel(const struct sl_node *n, const struct weights *w, int64_t row, int64_t column)
-{
-    if (n->op == SL_OP_conv) {
-        int64_t per_group = w->shape.dim[2], groups = sl_get_int(n, "groups", 1);
-        return column / (w->columns / groups) * per_group + row % per_group;
-    }
-    return n->op == SL_OP_fc ? row : row % w->shape.dim[2];
-}
-
 /* n := scale * n + offset, a value an output channel. */
 static sluice_status scale_outputs(struct sl_fuse *f, struct sl_node *n, const struct affine *s, sl_err *e)
 {
@@ -206,7 +185,7 @@ static sluice_status scale_outputs(struct sl_fuse *f, struct sl_node *n, const s
     SL_TRY(new_floats(f, &channels, &bias, &b, e));
     for (int64_t r = 0; r < w.rows; r++)
         for (int64_t c = 0; c < w.columns; c++)
-            k[r * w.columns + c] = (float)((double)w.kernel[r * w.columns + c] * s->scale[out_channel(n, &w, r, c)]);
+            k[r * w.columns + c] = (float)((double)w.kernel[r * w.columns + c] * s->scale[sl_kernel_out_channel(n, &w.shape, r, c)]);
     for (int64_t o = 0; o < w.out_c; o++)
         b[o] = (float)((w.bias ? (double)w.bias[o] : 0.0) * s->scale[o] + s->offset[o]);
     sl_set_param(f->graph, n, "kernel", kernel);
@@ -261,10 +240,10 @@ static sluice_status scale_inputs(struct sl_fuse *f, struct sl_node *n, const st
     sum = SL_NEW_ARRAY(f->graph->arena, double, w.out_c);
     for (int64_t r = 0; r < w.rows; r++) {
         for (int64_t c = 0; c < w.columns; c++) {
-            int64_t in = in_channel(n, &w, r, c);
+            int64_t in = sl_kernel_in_channel(n, &w.shape, r, c);
             double v = w.kernel[r * w.columns + c];
             k[r * w.columns + c] = (float)(v * s->scale[in]);
-            sum[out_channel(n, &w, r, c)] += v * s->offset[in];
+            sum[sl_kernel_out_channel(n, &w.shape, r, c)] += v * s->offset[in];
         }
     }
     for (int64_t o = 0; o < w.out_c; o++)

@@ -1,0 +1,108 @@
+/* conv_panel_avx2.c: gathers the patches of a block of output positions, widened to s16. */
+#include "kernels/conv_avx2.h"
+
+#include "kernels/gemm_avx2.h"
+#include "kernels/rounding.h"
+
+void sl_conv_widen_avx2(const struct sl_conv_plan *p, enum sl_dtype x_type, int plane, int16_t *dst, const void *x, int64_t n,
+                        const void *end)
+{
+    if (x_type == SL_U8)
+        sl_widen_u8_avx2(dst, x, n, end);
+    else if (p->planes == 1)
+        sl_widen_u16_avx2(dst, x, n, end);
+    else if (plane == 0)
+        sl_high_u16_avx2(dst, x, n, end);
+    else
+        sl_low_u16_avx2(dst, x, n, end);
+}
+
+struct source {
+    const struct sl_weighted_args *a;
+    const struct sl_conv_plan *p;
+    int plane;
+    const uint8_t *picture, *end; /* one frame's first element of the group; the end of the tensor */
+    const int16_t *padding;       /* the group's part of the padding row */
+};
+
+static void copy_padding(const struct source *s, int16_t *dst, int64_t taps)
+{
+    for (; taps > 0; taps--, dst += s->p->ic_group)
+        memcpy(dst, s->padding, (size_t)s->p->ic_group * sizeof *dst);
+}
+
+static void copy_pixels(const struct source *s, int16_t *dst, int64_t iy, int64_t ix, int64_t n)
+{
+    const int64_t bytes = (int64_t)sl_qbytes(s->a->x_type);
+    sl_conv_widen_avx2(s->p, s->a->x_type, s->plane, dst, s->picture + (iy * s->a->in_w + ix) * s->a->in_c * bytes, n, s->end);
+}
+
+/* One kernel row: the taps from the first to the last on the picture are one run where they touch in memory. */
+static void kernel_row(const struct source *s, int16_t *dst, int64_t iy, int64_t ix)
+{
+    const struct sl_weighted_args *a = s->a;
+    const int64_t c = s->p->ic_group;
+    if (iy < 0 || iy >= a->in_h) {
+        copy_padding(s, dst, a->kw);
+        return;
+    }
+    if (a->dw == 1 && a->groups == 1) {
+        const int64_t before = SL_MIN(SL_MAX(-ix, 0), a->kw), after = SL_MAX(SL_MIN(a->kw, a->in_w - ix), before);
+        copy_padding(s, dst, before);
+        if (after > before)
+            copy_pixels(s, dst + before * c, iy, ix + before, (after - before) * c);
+        copy_padding(s, dst + after * c, a->kw - after);
+        return;
+    }
+    for (int64_t j = 0; j < a->kw; j++, ix += a->dw)
+        if (ix < 0 || ix >= a->in_w)
+            copy_padding(s, dst + j * c, 1);
+        else
+            copy_pixels(s, dst + j * c, iy, ix, c);
+}
+
+/* 1x1, stride 1, no padding: positions follow each other in memory. */
+static bool is_plain(const struct sl_weighted_args *a, const struct sl_conv_plan *p)
+{
+    return a->kh == 1 && a->kw == 1 && a->sh == 1 && a->sw == 1 && a->top == 0 && a->left == 0 && a->groups == 1 &&
+           a->out_h == a->in_h && a->out_w == a->in_w && p->k == 2 * p->pairs;
+}
+
+static void one_plane(const struct source *base, const uint8_t *x, int64_t group, int64_t first, int64_t n, int16_t *panel)
+{
+    const struct sl_weighted_args *a = base->a;
+    const int64_t bytes = (int64_t)sl_qbytes(a->x_type), frame_bytes = a->in_h * a->in_w * a->in_c * bytes;
+    const int64_t row = 2 * base->p->pairs, c = base->p->ic_group;
+    struct source s = *base;
+    if (is_plain(a, s.p)) {
+        sl_conv_widen_avx2(s.p, a->x_type, s.plane, panel, x + first * a->in_c * bytes, n * a->in_c, s.end);
+        return;
+    }
+    int64_t ox = first % a->out_w, oy = first / a->out_w % a->out_h, frame = first / a->out_w / a->out_h;
+    for (int64_t i = 0; i < n; i++, panel += row) {
+        s.picture = x + frame * frame_bytes + group * c * bytes;
+        for (int64_t ky = 0; ky < a->kh; ky++)
+            kernel_row(&s, panel + ky * a->kw * c, oy * a->sh + ky * a->dh - a->top, ox * a->sw - a->left);
+        if (s.p->k < row)
+            panel[s.p->k] = 0;
+        if (++ox == a->out_w) {
+            ox = 0;
+            if (++oy == a->out_h) {
+                oy = 0;
+                frame++;
+            }
+        }
+    }
+}
+
+void sl_conv_panel_avx2(const struct sl_work *w, const void *x, int64_t group, int64_t first, int64_t n, int16_t *panel)
+{
+    const struct sl_weighted_args *a = w->args;
+    const struct sl_conv_plan *p = sl_conv_plan(w);
+    struct source s = {.a = a, .p = p};
+    s.end = (const uint8_t *)x + a->n * a->in_h * a->in_w * a->in_c * (int64_t)sl_qbytes(a->x_type);
+    for (s.plane = 0; s.plane < p->planes; s.plane++) {
+        s.padding = (const int16_t *)w->packed + s.plane * a->in_c + group * p->ic_group;
+        one_plane(&s, x, group, first, n, panel + s.plane * p->block * 2 * p->pairs);
+    }
+}

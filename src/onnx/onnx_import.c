@@ -1,0 +1,162 @@
+/*
+ * onnx_import.c: the ONNX front end from bytes to a finished native graph: structure, inputs, operators, patterns, layout, names.
+ * The stages are the lines of import_model.
+ */
+#include <string.h>
+
+#include "base/file.h"
+#include "ir/name.h"
+#include "onnx/layout.h"
+#include "onnx/onnx_import.h"
+
+enum { NEWEST_OPSET = 21 };
+
+/* ---- setting up ---- */
+
+static sluice_status find_opset(struct onnx_import *c)
+{
+    const struct onnx_model *m = c->model;
+    int64_t opset = m->n_opsets ? 0 : 1; /* before IR version 3 there was only opset 1 */
+    for (int i = 0; i < m->n_opsets; i++)
+        if (!m->opsets[i].domain[0])
+            opset = m->opsets[i].version;
+    c->report->ir_version = m->ir_version;
+    c->report->opset = c->scope->opset = opset;
+    c->report->producer = m->producer;
+    if (m->n_opsets && opset == 0)
+        opset = c->scope->opset = NEWEST_OPSET; /* a model of functions only */
+    if (opset < 1)
+        return sl_fail(c->e, SLUICE_E_VALUE, "opset %lld is not positive", (long long)opset);
+    if (opset > NEWEST_OPSET) {
+        onnx_note(c, "opset %lld is newer than %d: read as %d, operators that changed since are refused", (long long)opset, NEWEST_OPSET,
+                  NEWEST_OPSET);
+        c->scope->opset = NEWEST_OPSET;
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status index_functions(struct onnx_import *c)
+{
+    for (int i = 0; i < c->model->n_functions; i++) {
+        struct onnx_function *f = &c->model->functions[i];
+        const char *key = sl_arena_printf(c->a, "%s:%s:%s", f->domain, f->name, f->overload);
+        if (sl_map_has(c->functions, key))
+            return sl_fail(c->e, SLUICE_E_FORMAT, "function '%s' is there twice", f->name);
+        sl_map_set(c->functions, key, f);
+    }
+    return SLUICE_OK;
+}
+
+/* Network names become file and scope names: other characters than these become '_'. */
+static const char *network_name(sl_arena *a, const char *path, const char *given)
+{
+    const char *stem = given && given[0] ? given : sl_path_stem(a, path);
+    char *name = sl_arena_strdup(a, stem[0] ? stem : "net");
+    for (char *s = name; *s; s++)
+        if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '_' || *s == '-'))
+            *s = '_';
+    return name;
+}
+
+static const char *folder_of(sl_arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return !slash ? "." : slash == path ? "/" : sl_arena_strndup(a, path, (size_t)(slash - path));
+}
+
+/* ---- stages ---- */
+
+static sluice_status make_inputs(struct onnx_import *c, const struct onnx_ports *p)
+{
+    for (int i = 0; i < p->n_in; i++)
+        SL_TRY(onnx_make_input(c, p->in[i]));
+    return SLUICE_OK;
+}
+
+static sluice_status check_outputs(struct onnx_import *c, const struct onnx_ports *p)
+{
+    for (int i = 0; i < p->n_out; i++) {
+        const struct onnx_value *v = sl_map_get(c->scope->values, p->out[i]);
+        if (!v)
+            return sl_fail(c->e, SLUICE_E_FORMAT, "output '%s' is made by no node and is no graph input", p->out[i]);
+        if (v->missing && c->report->n_problems == 0) {
+            c->node = NULL;
+            c->origin = v->name;
+            onnx_unsupported(c, "output '%s' is an optional output of its node that is not supported", v->name);
+        }
+    }
+    return c->report->n_problems ? onnx_fail_unsupported(c, p->out, p->n_out) : SLUICE_OK;
+}
+
+/* Inputs that the outputs do not depend on would be streams that nothing reads. */
+static void drop_unused_inputs(struct onnx_import *c)
+{
+    struct sl_graph *g = c->g;
+    bool *used = SL_NEW_ARRAY(c->scratch, bool, g->n_nodes);
+    sl_graph_renumber(g);
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i]->n_in; k++)
+            used[g->nodes[i]->in[k]->index] = true;
+    int n_inputs = 0, n_nodes = 0;
+    for (int i = 0; i < g->n_inputs; i++) {
+        if (used[g->inputs[i].node->index])
+            g->inputs[n_inputs++] = g->inputs[i];
+        else
+            onnx_note(c, "input '%s' is not needed for the outputs and is left out", g->inputs[i].origin_name);
+    }
+    g->n_inputs = n_inputs;
+    for (int i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->op != SL_OP_input_layer || used[i])
+            g->nodes[n_nodes++] = g->nodes[i];
+    g->n_nodes = n_nodes;
+    sl_graph_renumber(g);
+}
+
+static sluice_status finish_graph(struct onnx_import *c, struct sl_graph **out)
+{
+    sl_graph_remove_dead(c->g);
+    drop_unused_inputs(c);
+    c->g = onnx_match_patterns(c, c->g);
+    SL_TRY(sl_choose_layout(c->g, c->a, out, &c->report->n_transposes, c->e));
+    SL_TRY(sl_assign_names(*out, c->e));
+    return sl_verify_types(*out, c->e);
+}
+
+static sluice_status import_model(struct onnx_import *c, struct sl_view bytes, const char *net, struct sl_graph **out)
+{
+    struct onnx_ports ports = {0};
+    SL_TRY(onnx_check_content(bytes, c->e));
+    SL_TRY(onnx_read_model(c->a, bytes, &c->model, c->e));
+    SL_TRY(find_opset(c));
+    SL_TRY(index_functions(c));
+    const struct onnx_graph *g = c->model->graph;
+    c->report->n_onnx_nodes = g->n_nodes;
+    c->fates = SL_NEW_ARRAY(c->a, unsigned char, (size_t)g->n_nodes + 1);
+    c->g = sl_graph_new(c->a, net);
+    SL_TRY(onnx_declare_initializers(c, g));
+    SL_TRY(onnx_find_ports(c, &ports));
+    SL_TRY(make_inputs(c, &ports));
+    SL_TRY(onnx_translate_nodes(c, g->nodes, g->n_nodes, ports.out, ports.n_out));
+    SL_TRY(check_outputs(c, &ports));
+    SL_TRY(onnx_make_outputs(c, &ports));
+    return finish_graph(c, out);
+}
+
+sluice_status sl_onnx_import(sl_arena *a, const char *path, struct sl_view bytes, const struct sl_onnx_options *o,
+                             struct sl_graph **out, struct sl_onnx_report *report, sl_err *e)
+{
+    static const struct sl_onnx_options none;
+    struct sl_onnx_report unseen;
+    struct onnx_scope scope = {.values = sl_map_new(a), .prefix = ""};
+    struct onnx_import c = {.a = a, .scratch = sl_arena_new(), .path = path, .bytes = bytes, .options = o ? o : &none,
+                            .report = report ? report : &unseen, .functions = sl_map_new(a), .files = sl_map_new(a),
+                            .directory = folder_of(a, path), .scope = &scope, .e = e};
+    *c.report = (struct sl_onnx_report){.producer = ""};
+    *out = NULL;
+    sluice_status s = import_model(&c, bytes, network_name(a, path, c.options->net_name), out);
+    sl_arena_free(c.scratch);
+    if (s == SLUICE_OK)
+        return s;
+    *out = NULL;
+    return sl_context(e, "%s", path);
+}

@@ -1,0 +1,173 @@
+/*
+ * onnx_import.h: what the operator families share while an ONNX graph becomes IR nodes.
+ *
+ * Every ONNX value becomes one IR node. A constant value is a const_input node, made on first use; an emitted node whose inputs are
+ * all constants is evaluated at once and becomes a const_input itself, so shape arithmetic never reaches the network. Nodes are in
+ * the origin's layout: convolutions stand between explicit transposes, which layout.c then cancels.
+ */
+#ifndef SL_ONNX_ONNX_IMPORT_H
+#define SL_ONNX_ONNX_IMPORT_H
+
+#include "base/strings.h"
+#include "ir/ir.h"
+#include "onnx/onnx.h"
+#include "onnx/onnx_proto.h"
+#include "ops/float_run.h"
+
+/* A named ONNX value. Exactly one of node, init, sparse is set once it is known; a value that an unsupported operator would have
+ * made has `missing`. */
+struct onnx_value {
+    const char *name;
+    struct sl_node *node;
+    const struct onnx_tensor *init;
+    const struct onnx_sparse *sparse;
+    int producer;                          /* 1 + index of the node that makes it in its list; 0: an input or initializer */
+    bool missing;
+    bool unmade;                           /* missing because its node, though translated, does not make this output */
+};
+
+/* How a node of the main graph fared. */
+enum onnx_fate { ONNX_UNUSED, ONNX_TRANSLATED, ONNX_FOLDED, ONNX_UNSUPPORTED, ONNX_SKIPPED };
+
+/* Names of one graph: the main graph, the body of a function or of a branch. */
+struct onnx_scope {
+    struct onnx_scope *outer;              /* values seen through (branches); NULL for the main graph and functions */
+    struct sl_map *values;                 /* name -> struct onnx_value */
+    const char *prefix;                    /* of origins and labels inside a function: "caller/" */
+    const struct onnx_node *caller;        /* of a function: attributes that the body refers to */
+    const struct onnx_function *function;
+    struct onnx_scope *caller_scope;
+    int64_t opset;                         /* of the default domain */
+    int depth;
+};
+
+struct onnx_import {
+    sl_arena *a;
+    sl_arena *scratch;
+    struct sl_graph *g;
+    struct onnx_model *model;
+    const struct sl_onnx_options *options;
+    struct sl_onnx_report *report;
+    struct sl_map *functions;              /* "domain:name" -> struct onnx_function */
+    struct sl_map *files;                  /* external data: location -> struct sl_view */
+    const char *path, *directory;
+    struct sl_view bytes;
+    struct onnx_scope *scope;
+    const struct onnx_node *node;          /* being translated */
+    const char *origin;
+    int problem_capacity, note_capacity;
+    unsigned char *fates;                  /* enum onnx_fate, by index in the main graph */
+    int n_inlined;                         /* nodes of function bodies and branches translated: bounded */
+    sl_err *e;
+};
+
+typedef sluice_status onnx_translate_fn(struct onnx_import *c, const struct onnx_node *n);
+
+struct onnx_op_row {
+    const char *domain, *name;
+    int since, until;                      /* opsets of its domain that this row reads */
+    int least_in, most_in;                 /* -1: any number */
+    onnx_translate_fn *translate;
+};
+
+const struct onnx_op_row *onnx_op_rows(int *n);
+/* The row for a node; NULL with *known telling whether the operator exists at another opset. */
+const struct onnx_op_row *onnx_op_find(const char *domain, const char *name, int64_t opset, bool *known);
+const char *onnx_op_nearest(const char *name); /* a similar operator's name, or NULL */
+
+#define ONNX(domain, name, since, until, least, most, translate) onnx_translate_fn translate;
+#include "onnx/onnx_ops.def"
+#undef ONNX
+
+/* ---- onnx_values.c: inputs, outputs, constants, attributes ---- */
+/* Input i as a node; NULL when left out. Fails when it is not known yet (never for a sorted graph). */
+sluice_status onnx_in(struct onnx_import *c, int i, struct sl_node **out);
+bool onnx_has_in(const struct onnx_import *c, int i);
+/* Input i as a constant: *out NULL when it is not one or is left out. */
+sluice_status onnx_in_const(struct onnx_import *c, int i, const struct sl_const **out);
+/* A constant input that the operator cannot do without: fails with "input 'what' must be a constant". */
+sluice_status onnx_need_const(struct onnx_import *c, int i, const char *what, const struct sl_const **out);
+/* Integer constants as int64 (any integer type; floats with whole values). count -1: any number. */
+sluice_status onnx_const_ints(struct onnx_import *c, const struct sl_const *k, const char *what, int *n, int64_t **out);
+sluice_status onnx_need_ints(struct onnx_import *c, int i, const char *what, int *n, int64_t **out);
+bool onnx_const_scalar(const struct sl_const *k, double *out);          /* one element, or a splat */
+bool onnx_node_scalar(const struct sl_node *n, double *out);            /* a const_input with one value */
+const struct sl_const *onnx_node_const(const struct sl_node *n);        /* of a const_input, else NULL */
+/* Output i of the current node is this value. NULL-named outputs are ignored. */
+sluice_status onnx_out(struct onnx_import *c, int i, struct sl_node *n);
+bool onnx_wants_out(const struct onnx_import *c, int i);
+struct onnx_value *onnx_value_find(struct onnx_scope *s, const char *name);
+sluice_status onnx_value_node(struct onnx_import *c, struct onnx_value *v, struct sl_node **out);
+
+/* Attributes of the current node, seen through function references. */
+const struct onnx_attr *onnx_attribute(struct onnx_import *c, const char *name);
+int64_t onnx_attr_int(struct onnx_import *c, const char *name, int64_t otherwise);
+double onnx_attr_float(struct onnx_import *c, const char *name, double otherwise);
+const char *onnx_attr_string(struct onnx_import *c, const char *name, const char *otherwise);
+const int64_t *onnx_attr_ints(struct onnx_import *c, const char *name, int *n); /* NULL and 0 when absent */
+
+/* ---- onnx_build.c: making nodes ---- */
+/* A node with inputs; set its attributes, then finish it. */
+struct sl_node *onnx_add(struct onnx_import *c, enum sl_op op, int n_in, struct sl_node *const *in);
+/* Infer; when all inputs are constants, evaluate: *n becomes a const_input. */
+sluice_status onnx_finish(struct onnx_import *c, struct sl_node **n);
+struct sl_node *onnx_constant(struct onnx_import *c, const struct sl_const *k);
+struct sl_node *onnx_f32(struct onnx_import *c, double v);              /* a scalar */
+struct sl_node *onnx_s64s(struct onnx_import *c, int n, const int64_t *v);
+/* One-call forms; each finishes. `in` may be a constant. */
+sluice_status onnx_unary(struct onnx_import *c, struct sl_node *in, const char *type, struct sl_node **out);
+sluice_status onnx_unary2(struct onnx_import *c, struct sl_node *in, const char *type, const char *k1, double v1, const char *k2, double v2,
+                          struct sl_node **out);
+sluice_status onnx_binary(struct onnx_import *c, enum sl_op op, struct sl_node *x, struct sl_node *y, struct sl_node **out);
+sluice_status onnx_transpose(struct onnx_import *c, struct sl_node *in, const int64_t *perm, struct sl_node **out);
+sluice_status onnx_reshape(struct onnx_import *c, struct sl_node *in, int rank, const int64_t *dims, struct sl_node **out);
+sluice_status onnx_slice(struct onnx_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends, const int64_t *steps,
+                         struct sl_node **out);
+sluice_status onnx_slice_axis(struct onnx_import *c, struct sl_node *in, int axis, int64_t from, int64_t to, struct sl_node **out);
+sluice_status onnx_concat(struct onnx_import *c, int axis, int n, struct sl_node *const *in, struct sl_node **out);
+sluice_status onnx_reduce(struct onnx_import *c, enum sl_op op, struct sl_node *in, int n_axes, const int64_t *axes, bool keepdims,
+                          struct sl_node **out);
+sluice_status onnx_softmax(struct onnx_import *c, struct sl_node *in, int axis, struct sl_node **out);
+sluice_status onnx_expand(struct onnx_import *c, struct sl_node *in, const struct sl_shape *to, struct sl_node **out);
+/* [n, c, ...] <-> [n, ..., c] */
+sluice_status onnx_channels_last(struct onnx_import *c, struct sl_node *in, struct sl_node **out);
+sluice_status onnx_channels_first(struct onnx_import *c, struct sl_node *in, struct sl_node **out);
+
+/* Axis -rank..rank-1 -> 0..rank-1. */
+sluice_status onnx_axis(struct onnx_import *c, int64_t axis, int rank, int *out);
+/* Record that this node cannot be translated, and why (printf form). Returns SLUICE_E_UNSUPPORTED; the caller returns it. */
+sluice_status onnx_unsupported(struct onnx_import *c, const char *format, ...) SL_PRINTF(2, 3);
+void onnx_note(struct onnx_import *c, const char *format, ...) SL_PRINTF(2, 3);
+
+/* ---- onnx_const.c: constants ---- */
+enum sl_dtype onnx_dtype(int32_t data_type);            /* as declared: f16 is SL_F16; SL_NONE when not ours */
+enum sl_dtype onnx_stored_dtype(int32_t data_type);     /* as kept: all floats are SL_F32 */
+const char *onnx_dtype_name(int32_t data_type);
+/* The payload as a constant in `a`: a view of the file where type and alignment allow. */
+sluice_status onnx_tensor_const(struct onnx_import *c, sl_arena *a, const struct onnx_tensor *t, const struct sl_const **out);
+sluice_status onnx_sparse_const(struct onnx_import *c, sl_arena *a, const struct onnx_sparse *s, const struct sl_const **out);
+sluice_status onnx_const_permute(sl_arena *a, const struct sl_const *k, const int64_t *perm, const struct sl_const **out, sl_err *e);
+const struct sl_const *onnx_const_reshape(sl_arena *a, const struct sl_const *k, const struct sl_shape *s);
+/* Element i of any constant as double / int64 (splats too). */
+double onnx_const_at_f64(const struct sl_const *k, size_t i);
+int64_t onnx_const_at_s64(const struct sl_const *k, size_t i);
+
+/* ---- later stages ---- */
+/* Translate a list of nodes (the main graph's, a function's or a branch's) that lead to the wanted names. */
+sluice_status onnx_translate_nodes(struct onnx_import *c, const struct onnx_node *nodes, int n_nodes, const char *const *wanted,
+                                   int n_wanted);
+struct onnx_value *onnx_declare(struct onnx_import *c, const char *name); /* in the current scope; fails (NULL) when it exists */
+sluice_status onnx_declare_initializers(struct onnx_import *c, const struct onnx_graph *g);
+sluice_status onnx_inline_function(struct onnx_import *c, const struct onnx_function *f);
+sluice_status onnx_inline_graph(struct onnx_import *c, const struct onnx_graph *g, int n_in, struct sl_node *const *in,
+                                struct sl_node **out);
+struct sl_graph *onnx_match_patterns(struct onnx_import *c, struct sl_graph *g);
+/* The one message that names all unsupported nodes, with the end nodes of what is supported. */
+sluice_status onnx_fail_unsupported(struct onnx_import *c, const char *const *wanted, int n_wanted);
+/* onnx_ports.c: which values the network starts from and ends at */
+struct onnx_ports { int n_in, n_out; const char **in, **out; };
+sluice_status onnx_find_ports(struct onnx_import *c, struct onnx_ports *p);
+sluice_status onnx_make_input(struct onnx_import *c, const char *name);
+sluice_status onnx_make_outputs(struct onnx_import *c, const struct onnx_ports *p);
+
+#endif

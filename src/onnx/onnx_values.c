@@ -1,0 +1,236 @@
+/* onnx_values.c: how a translate function sees its node: inputs as nodes or constants, attributes, and where results go. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "onnx/onnx_import.h"
+
+struct onnx_value *onnx_value_find(struct onnx_scope *s, const char *name)
+{
+    for (; s; s = s->outer) {
+        struct onnx_value *v = sl_map_get(s->values, name);
+        if (v)
+            return v;
+    }
+    return NULL;
+}
+
+static sluice_status value_const(struct onnx_import *c, sl_arena *a, const struct onnx_value *v, const struct sl_const **out)
+{
+    *out = NULL;
+    if (v->node)
+        *out = onnx_node_const(v->node);
+    else if (v->init)
+        return onnx_tensor_const(c, a, v->init, out);
+    else if (v->sparse)
+        return onnx_sparse_const(c, a, v->sparse, out);
+    return SLUICE_OK;
+}
+
+sluice_status onnx_value_node(struct onnx_import *c, struct onnx_value *v, struct sl_node **out)
+{
+    if (!v->node) {
+        const struct sl_const *k;
+        SL_TRY(value_const(c, c->a, v, &k));
+        if (!k)
+            return sl_fail(c->e, SLUICE_E_INTERNAL, "value '%s' has not been made", v->name);
+        v->node = onnx_constant(c, k);
+        SL_TRY(sl_infer(c->g, v->node, c->e));
+    }
+    *out = v->node;
+    return SLUICE_OK;
+}
+
+bool onnx_has_in(const struct onnx_import *c, int i)
+{
+    return i < c->node->n_in && c->node->in[i][0];
+}
+
+static sluice_status find_in(struct onnx_import *c, int i, struct onnx_value **out)
+{
+    *out = onnx_value_find(c->scope, c->node->in[i]);
+    return *out ? SLUICE_OK : sl_fail(c->e, SLUICE_E_FORMAT, "input '%s' is made by no node and is no graph input", c->node->in[i]);
+}
+
+sluice_status onnx_in(struct onnx_import *c, int i, struct sl_node **out)
+{
+    struct onnx_value *v;
+    *out = NULL;
+    if (!onnx_has_in(c, i))
+        return SLUICE_OK;
+    SL_TRY(find_in(c, i, &v));
+    return onnx_value_node(c, v, out);
+}
+
+sluice_status onnx_in_const(struct onnx_import *c, int i, const struct sl_const **out)
+{
+    struct onnx_value *v;
+    *out = NULL;
+    if (!onnx_has_in(c, i))
+        return SLUICE_OK;
+    SL_TRY(find_in(c, i, &v));
+    return value_const(c, c->a, v, out);
+}
+
+sluice_status onnx_need_const(struct onnx_import *c, int i, const char *what, const struct sl_const **out)
+{
+    SL_TRY(onnx_in_const(c, i, out));
+    if (*out)
+        return SLUICE_OK;
+    if (!onnx_has_in(c, i))
+        return sl_fail(c->e, SLUICE_E_FORMAT, "input %d (%s) is missing", i, what);
+    return onnx_unsupported(c, "input '%s' (%s) is computed at run time, it must be a constant", c->node->in[i], what);
+}
+
+sluice_status onnx_const_ints(struct onnx_import *c, const struct sl_const *k, const char *what, int *n, int64_t **out)
+{
+    size_t count = sl_shape_elements(&k->shape);
+    if (k->shape.rank > 1 || count > 4096)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "%s is not a short list of numbers", what);
+    *n = (int)count;
+    *out = SL_NEW_ARRAY(c->a, int64_t, count);
+    for (size_t i = 0; i < count; i++)
+        (*out)[i] = onnx_const_at_s64(k, i);
+    return SLUICE_OK;
+}
+
+sluice_status onnx_need_ints(struct onnx_import *c, int i, const char *what, int *n, int64_t **out)
+{
+    const struct sl_const *k;
+    SL_TRY(onnx_need_const(c, i, what, &k));
+    return onnx_const_ints(c, k, what, n, out);
+}
+
+const struct sl_const *onnx_node_const(const struct sl_node *n)
+{
+    return n && n->op == SL_OP_const_input ? sl_param(n, "data") : NULL;
+}
+
+bool onnx_const_scalar(const struct sl_const *k, double *out)
+{
+    if (!k || (!k->splat && sl_shape_elements(&k->shape) != 1))
+        return false;
+    *out = onnx_const_at_f64(k, 0);
+    return true;
+}
+
+bool onnx_node_scalar(const struct sl_node *n, double *out)
+{
+    return onnx_const_scalar(onnx_node_const(n), out);
+}
+
+bool onnx_wants_out(const struct onnx_import *c, int i)
+{
+    return i < c->node->n_out && c->node->out[i][0];
+}
+
+sluice_status onnx_out(struct onnx_import *c, int i, struct sl_node *n)
+{
+    if (!onnx_wants_out(c, i))
+        return SLUICE_OK;
+    struct onnx_value *v = sl_map_get(c->scope->values, c->node->out[i]);
+    if (!v) { /* outputs are declared before translation starts */
+        v = SL_NEW(c->a, struct onnx_value);
+        v->name = c->node->out[i];
+        sl_map_set(c->scope->values, v->name, v);
+    }
+    v->node = n;
+    return SLUICE_OK;
+}
+
+/* ---- attributes ---- */
+
+static const struct onnx_attr *follow(struct onnx_import *c, const struct onnx_attr *at)
+{
+    const struct onnx_scope *s = c->scope;
+    for (int depth = 0; at && at->reference && at->reference[0]; depth++) {
+        if (!s || !s->caller || depth > SL_WIRE_MAX_DEPTH)
+            return NULL;
+        const struct onnx_function *fn = s->function;
+        const struct onnx_attr *next = onnx_find_attr(s->caller, at->reference);
+        for (int i = 0; !next && i < fn->n_defaults; i++)
+            if (strcmp(fn->defaults[i].name, at->reference) == 0)
+                return &fn->defaults[i];
+        at = next;
+        s = s->caller_scope;
+    }
+    return at;
+}
+
+const struct onnx_attr *onnx_attribute(struct onnx_import *c, const char *name)
+{
+    return follow(c, onnx_find_attr(c->node, name));
+}
+
+int64_t onnx_attr_int(struct onnx_import *c, const char *name, int64_t otherwise)
+{
+    const struct onnx_attr *at = onnx_attribute(c, name);
+    return at && at->type == ONNX_ATTR_INT ? at->i : otherwise;
+}
+
+double onnx_attr_float(struct onnx_import *c, const char *name, double otherwise)
+{
+    const struct onnx_attr *at = onnx_attribute(c, name);
+    return at && at->type == ONNX_ATTR_FLOAT ? (double)at->f : otherwise;
+}
+
+const char *onnx_attr_string(struct onnx_import *c, const char *name, const char *otherwise)
+{
+    const struct onnx_attr *at = onnx_attribute(c, name);
+    return at && at->type == ONNX_ATTR_STRING ? at->s : otherwise;
+}
+
+const int64_t *onnx_attr_ints(struct onnx_import *c, const char *name, int *n)
+{
+    const struct onnx_attr *at = onnx_attribute(c, name);
+    *n = at && at->type == ONNX_ATTR_INTS ? at->n : 0;
+    return *n ? at->ints : NULL;
+}
+
+/* ---- checks and reports ---- */
+
+sluice_status onnx_axis(struct onnx_import *c, int64_t axis, int rank, int *out)
+{
+    if (axis < -rank || axis >= rank)
+        return sl_fail(c->e, SLUICE_E_VALUE, "axis %lld is outside %d..%d", (long long)axis, -rank, rank - 1);
+    *out = (int)(axis < 0 ? axis + rank : axis);
+    return SLUICE_OK;
+}
+
+static void *grown(sl_arena *a, void *old, int n, int *capacity, size_t size)
+{
+    if (n < *capacity)
+        return old;
+    *capacity = *capacity ? 2 * *capacity : 16;
+    void *more = sl_arena_must_alloc(a, sl_mul_or_abort((size_t)*capacity, size));
+    if (n)
+        memcpy(more, old, (size_t)n * size);
+    return more;
+}
+
+sluice_status onnx_unsupported(struct onnx_import *c, const char *format, ...)
+{
+    char reason[SLUICE_ERROR_TEXT / 2];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    struct sl_onnx_report *r = c->report;
+    r->problems = grown(c->a, r->problems, r->n_problems, &c->problem_capacity, sizeof *r->problems);
+    r->problems[r->n_problems++] =
+        (struct sl_onnx_problem){c->origin ? c->origin : "", c->node ? c->node->op_type : "", sl_arena_strdup(c->a, reason)};
+    return SLUICE_E_UNSUPPORTED;
+}
+
+void onnx_note(struct onnx_import *c, const char *format, ...)
+{
+    char text[SLUICE_ERROR_TEXT];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    struct sl_onnx_report *r = c->report;
+    r->notes = grown(c->a, (void *)r->notes, r->n_notes, &c->note_capacity, sizeof *r->notes);
+    r->notes[r->n_notes++] = sl_arena_strdup(c->a, text);
+}

@@ -1,0 +1,224 @@
+/*
+ * conv_quant.c: conv, dw, fc and deconv to integers: one symmetric s8 scale an output channel, bias in units of the sum, one float
+ * multiplier a channel, and after the sum either a clamp (linear) or a table over the calibrated range of the sum.
+ */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "ops/quant_rules.h"
+
+/* Kernel as rows x columns with its scale a channel. */
+struct kernel {
+    struct sl_shape shape;
+    int64_t rows, columns, out_c;
+    const float *w, *bias;
+    double *scale;
+};
+
+static bool is_clamp(const char *type)
+{
+    return !type[0] || !strcmp(type, "relu") || !strcmp(type, "relu6") || !strcmp(type, "clip") || !strcmp(type, "linear");
+}
+
+static sluice_status read_kernel(struct sl_quantizer *q, const struct sl_node *n, struct kernel *k, sl_err *e)
+{
+    const struct sl_const *c = sl_param(n, "kernel");
+    float *zeros;
+
+    if (!c || c->shape.rank < 2)
+        return sl_fail(e, SLUICE_E_INTERNAL, "a weighted layer without kernel");
+    k->shape = c->shape;
+    k->columns = c->shape.dim[c->shape.rank - 1];
+    k->rows = k->columns ? (int64_t)sl_shape_elements(&c->shape) / k->columns : 0;
+    k->out_c = n->shape.dim[n->shape.rank - 1];
+    SL_TRY(sl_float_param(q, n, "kernel", -1, &k->w, e));
+    if (sl_param(n, "bias"))
+        return sl_float_param(q, n, "bias", k->out_c, &k->bias, e);
+    zeros = sl_arena_alloc(q->graph->arena, (size_t)k->out_c * sizeof *zeros);
+    if (!zeros)
+        return sl_fail(e, SLUICE_E_MEMORY, "no memory for the bias");
+    k->bias = zeros;
+    return SLUICE_OK;
+}
+
+static double rounded(double w, double scale) { return fmin(fmax(rint(w / scale), -127), 127); }
+
+/* Scales that minimise the squared error of each channel among fractions of the largest weight. */
+static void clip_scales(const struct sl_node *n, struct kernel *k, double *best_error, double *error, double *best)
+{
+    for (int64_t o = 0; o < k->out_c; o++)
+        best_error[o] = INFINITY;
+    for (int step = 0; step <= 16; step++) {
+        double fraction = 1.0 - 0.025 * step;
+        memset(error, 0, (size_t)k->out_c * sizeof *error);
+        for (int64_t r = 0; r < k->rows; r++)
+            for (int64_t c = 0; c < k->columns; c++) {
+                int64_t o = sl_kernel_out_channel(n, &k->shape, r, c);
+                double w = k->w[r * k->columns + c], s = k->scale[o] * fraction, d = s > 0 ? w - s * rounded(w, s) : 0;
+                error[o] += d * d;
+            }
+        for (int64_t o = 0; o < k->out_c; o++)
+            if (error[o] < best_error[o]) {
+                best_error[o] = error[o];
+                best[o] = k->scale[o] * fraction;
+            }
+    }
+    memcpy(k->scale, best, (size_t)k->out_c * sizeof *best);
+}
+
+/* Scales by the largest weight, then held above a floor that keeps the bias within 2^30 and the multiplier a normal float: channels
+ * that are dead, or whose bias dwarfs their weights, get there. `step` is the unit of the sum's result (output or index scale). */
+static void find_scales(struct sl_quantizer *q, const struct sl_node *n, struct kernel *k, double step)
+{
+    double in_scale = n->in[0]->quant.scale;
+    double *scratch = SL_NEW_ARRAY(q->graph->arena, double, 3 * k->out_c);
+
+    k->scale = SL_NEW_ARRAY(q->graph->arena, double, k->out_c);
+    for (int64_t r = 0; r < k->rows; r++)
+        for (int64_t c = 0; c < k->columns; c++) {
+            int64_t o = sl_kernel_out_channel(n, &k->shape, r, c);
+            k->scale[o] = fmax(k->scale[o], fabs((double)k->w[r * k->columns + c]) / 127.0);
+        }
+    if (q->clip_weights)
+        clip_scales(n, k, scratch, scratch + k->out_c, scratch + 2 * k->out_c);
+    for (int64_t o = 0; o < k->out_c; o++) {
+        double floor = fmax(fabs((double)k->bias[o]) / (in_scale * 0x1p30), step / in_scale * 0x1p-60);
+        if (k->scale[o] == 0 && k->bias[o] == 0)
+            k->scale[o] = step / in_scale;
+        k->scale[o] = fmax(k->scale[o], floor);
+    }
+}
+
+static sluice_status write_kernel(struct sl_quantizer *q, struct sl_node *n, const struct kernel *k, double step, sl_err *e)
+{
+    double in_scale = n->in[0]->quant.scale;
+    bool wide_in = n->in[0]->quant.dtype == SL_U16;
+    int8_t *w;
+    void *bias;
+    float *m;
+
+    SL_TRY(sl_new_param(q, n, "kernel", SL_S8, k->shape.rank, k->shape.dim, &w, e));
+    SL_TRY(sl_new_param(q, n, "bias", wide_in ? SL_S64 : SL_S32, 1, &k->out_c, &bias, e));
+    SL_TRY(sl_new_param(q, n, "multiplier", SL_F32, 1, &k->out_c, &m, e));
+    for (int64_t r = 0; r < k->rows; r++)
+        for (int64_t c = 0; c < k->columns; c++)
+            w[r * k->columns + c] = (int8_t)rounded(k->w[r * k->columns + c],
+                                                    k->scale[sl_kernel_out_channel(n, &k->shape, r, c)]);
+    for (int64_t o = 0; o < k->out_c; o++) {
+        double b = rint((double)k->bias[o] / (in_scale * k->scale[o]));
+        SL_TRY(sl_quant_multiplier(in_scale * k->scale[o] / step, "a channel's multiplier", &m[o], e));
+        if (wide_in)
+            ((int64_t *)bias)[o] = (int64_t)b;
+        else
+            ((int32_t *)bias)[o] = (int32_t)b;
+    }
+    return SLUICE_OK;
+}
+
+/* Padded positions hold what stood for zero before a mean was folded in, as near as the input's encoding has it. */
+static sluice_status write_pad_value(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
+{
+    const struct sl_quant *in = &n->in[0]->quant;
+    int64_t channels = n->in[0]->shape.dim[n->in[0]->shape.rank - 1];
+    const float *value;
+    void *out;
+
+    if (!sl_param(n, "pad_value"))
+        return SLUICE_OK;
+    SL_TRY(sl_float_param(q, n, "pad_value", channels, &value, e));
+    SL_TRY(sl_new_param(q, n, "pad_value", in->dtype, 1, &channels, &out, e));
+    for (int64_t c = 0; c < channels; c++) {
+        int32_t v = sl_quantize_value(in, value[c]);
+        if (in->dtype == SL_U16)
+            ((uint16_t *)out)[c] = (uint16_t)v;
+        else
+            ((uint8_t *)out)[c] = (uint8_t)v;
+    }
+    return SLUICE_OK;
+}
+
+/* Part of [low, high] in which the output's stored value still changes, so that the table's indices are spent there. */
+static void narrow_domain(const struct sl_curve *curve, const struct sl_quant *out, double *low, double *high)
+{
+    enum { STEPS = 4096 };
+    double width = (*high - *low) / STEPS, from = *low, to = *high;
+    int first = 0, last = STEPS;
+    int32_t at_low = sl_quantize_value(out, sl_curve_value(curve, from));
+    int32_t at_high = sl_quantize_value(out, sl_curve_value(curve, to));
+
+    while (first < STEPS && sl_quantize_value(out, sl_curve_value(curve, from + width * (first + 1))) == at_low)
+        first++;
+    while (last > first && sl_quantize_value(out, sl_curve_value(curve, from + width * (last - 1))) == at_high)
+        last--;
+    if (first >= last)
+        return; /* a constant */
+    *low = from + width * first;
+    *high = from + width * last;
+}
+
+/* post = table: where the index lies, and the table over it. Returns the index's scale in *step. */
+static sluice_status write_table(struct sl_quantizer *q, struct sl_node *n, double *step, sl_err *e)
+{
+    const struct sl_range *r = q->plan ? &q->plan[n->index].pre_activation : NULL;
+    bool wide = n->quant.dtype == SL_U16;
+    struct sl_curve curve;
+    int32_t top = wide ? 65535 : 4095, zero;
+    double low, high;
+
+    if (!r || !r->known)
+        return sl_fail(e, SLUICE_E_INTERNAL, "no range before its activation");
+    SL_TRY(sl_curve_read(n, "activation", &curve, e));
+    low = fmin(r->min, 0);
+    high = fmax(r->max, 0);
+    narrow_domain(&curve, &n->quant, &low, &high);
+    low = fmin(low, 0);
+    high = fmax(high, 0);
+    if (!(high - low >= 1e-20))
+        high = low + 1e-20;
+    *step = (high - low) / top;
+    zero = (int32_t)fmin(fmax(rint(-low / *step), 0), top);
+    sl_set_string(q->graph, n, "post", "table");
+    sl_set_int(q->graph, n, "index_zero_point", zero);
+    return sl_set_curve_table(q, n, &curve, wide ? 16 : 12, *step, zero, &n->quant, e);
+}
+
+static void clamp_limits(const struct sl_node *n, double *low, double *high)
+{
+    const char *type = sl_get_string(n, "activation", "");
+
+    *low = !strcmp(type, "relu") || !strcmp(type, "relu6") ? 0 : -INFINITY;
+    *high = !strcmp(type, "relu6") ? 6 : INFINITY;
+    if (!strcmp(type, "clip")) {
+        *low = sl_get_float(n, "minimum", -INFINITY);
+        *high = sl_get_float(n, "maximum", INFINITY);
+    }
+}
+
+sluice_status quantize_weighted(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
+{
+    static const char *const done[] = {"activation", "alpha", "beta", "minimum", "maximum"};
+    const char *type = sl_get_string(n, "activation", "");
+    double step = n->quant.scale, low, high;
+    struct kernel k = {0};
+
+    SL_TRY(read_kernel(q, n, &k, e));
+    if (is_clamp(type)) {
+        clamp_limits(n, &low, &high);
+        sl_set_string(q->graph, n, "post", "linear");
+        sl_set_limits(q, n, low, high);
+    } else {
+        if (n->n_in == 2)
+            return sl_fail(e, SLUICE_E_INTERNAL, "'%s' behind a residual", type);
+        SL_TRY(write_table(q, n, &step, e));
+        sl_set_int(q->graph, n, "lo", 0);
+        sl_set_int(q->graph, n, "hi", sl_quant_max(n->quant.dtype));
+    }
+    if (n->n_in == 2)
+        SL_TRY(sl_set_multiplier(q, n, "residual_multiplier", (double)n->in[1]->quant.scale / (double)n->quant.scale, e));
+    find_scales(q, n, &k, step);
+    SL_TRY(write_kernel(q, n, &k, step, e));
+    for (size_t i = 0; i < SL_COUNT(done); i++)
+        sl_remove_attr(n, done[i]);
+    return write_pad_value(q, n, e);
+}

@@ -1,0 +1,291 @@
+/*
+ * calibrate.c: see calibrate.h. The samples are cut into 8 shards of consecutive samples; a shard runs on one thread with one
+ * single-threaded evaluation. What is collected (extremes, counts) adds up to the same whatever the order, so each worker keeps one set
+ * and the sets are merged at the end.
+ */
+#include "quant/calibrate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/threads.h"
+#include "ops/float_run.h"
+#include "quant/fuse.h"
+
+enum { SHARDS = 8 };
+
+/* The graph as it is watched: curved activations stand alone again, so that the sum before them is seen. */
+struct watched {
+    struct sl_graph *g;
+    int *output, *pre; /* by node index of g: which node of the calibrated graph it tells of, -1: none */
+};
+
+struct worker {
+    struct job *job;
+    struct sl_float_run *run;
+    sl_arena *arena, *scratch;
+    float **inputs;
+    struct sl_statistics **output, **pre; /* by index of the calibrated graph */
+    const struct sl_node *bad;            /* the first node with a value that is not finite */
+};
+
+struct job {
+    const struct sl_graph *g;
+    struct watched watched;
+    const struct sl_sample_source *source;
+    struct worker *workers;
+    struct sl_progress *progress;
+    sl_err error[SHARDS];
+    sluice_status status[SHARDS];
+};
+
+static bool is_curved(const struct sl_node *n)
+{
+    const char *type = sl_get_string(n, "activation", NULL);
+
+    return sl_is_weighted(n->op) && type && strcmp(type, "linear") && !sl_is_clamp(type);
+}
+
+static void move_attr(struct sl_graph *g, struct sl_node *from, struct sl_node *to, const char *name)
+{
+    if (sl_attr(from, name)) {
+        sl_set_float(g, to, name, sl_get_float(from, name, 0));
+        sl_remove_attr(from, name);
+    }
+}
+
+static sluice_status watch_graph(const struct sl_graph *g, sl_arena *a, struct watched *out, sl_err *e)
+{
+    struct sl_graph *c = sl_graph_copy(g, a);
+    struct sl_node **nodes = sl_arena_memdup(a, c->nodes, sl_mul_or_abort((size_t)c->n_nodes, sizeof *nodes));
+    struct sl_node **curve = SL_NEW_ARRAY(a, struct sl_node *, c->n_nodes + 1);
+    int n_nodes = c->n_nodes;
+
+    for (int i = 0; i < n_nodes; i++) {
+        struct sl_node *n = nodes[i];
+        if (!is_curved(n))
+            continue;
+        curve[i] = sl_graph_insert_after(c, n, SL_OP_activation, 1, &n);
+        sl_graph_replace_uses(c, n, curve[i]);
+        curve[i]->in[0] = n;
+        curve[i]->name = sl_arena_printf(a, "%s/curve", n->name);
+        curve[i]->dtype = n->dtype;
+        curve[i]->shape = n->shape;
+        sl_set_string(c, curve[i], "type", sl_get_string(n, "activation", ""));
+        sl_remove_attr(n, "activation");
+        move_attr(c, n, curve[i], "alpha");
+        move_attr(c, n, curve[i], "beta");
+        move_attr(c, n, curve[i], "minimum");
+        move_attr(c, n, curve[i], "maximum");
+    }
+    sl_graph_renumber(c);
+    out->g = c;
+    out->output = SL_NEW_ARRAY(a, int, c->n_nodes + 1);
+    out->pre = SL_NEW_ARRAY(a, int, c->n_nodes + 1);
+    memset(out->output, -1, (size_t)(c->n_nodes + 1) * sizeof(int));
+    memset(out->pre, -1, (size_t)(c->n_nodes + 1) * sizeof(int));
+    for (int i = 0; i < n_nodes; i++) {
+        if (nodes[i]->dtype != SL_F32 || sl_op_row(nodes[i]->op)->encode != SL_ENCODE_OWN || nodes[i]->op == SL_OP_const_input)
+            continue;
+        out->output[(curve[i] ? curve[i] : nodes[i])->index] = i;
+        if (curve[i])
+            out->pre[nodes[i]->index] = i;
+    }
+    return sl_graph_verify(c, e);
+}
+
+static struct sl_statistics *slot(struct worker *w, struct sl_statistics **s)
+{
+    if (!*s) {
+        *s = SL_NEW(w->arena, struct sl_statistics);
+        sl_statistics_init(*s);
+    }
+    return *s;
+}
+
+static void collect(struct worker *w, struct sl_statistics **s, const struct sl_node *n, const float *x, size_t count)
+{
+    struct sl_statistics *t = slot(w, s);
+
+    sl_statistics_add(t, x, count);
+    if (!t->finite && !w->bad)
+        w->bad = n;
+}
+
+static void watch(void *data, const struct sl_node *n, const struct sl_tensor *t)
+{
+    struct worker *w = data;
+    const struct watched *v = &w->job->watched;
+    size_t count = sl_shape_elements(&t->shape);
+
+    if (n->op == SL_OP_input_layer) /* collected where they are read */
+        return;
+    if (v->output[n->index] >= 0)
+        collect(w, &w->output[v->output[n->index]], w->job->g->nodes[v->output[n->index]], t->data, count);
+    if (v->pre[n->index] >= 0)
+        collect(w, &w->pre[v->pre[n->index]], w->job->g->nodes[v->pre[n->index]], t->data, count);
+}
+
+static sluice_status start_worker(struct job *j, struct worker *w, sl_err *e)
+{
+    const struct sl_graph *g = j->g;
+
+    if (w->run)
+        return SLUICE_OK;
+    w->job = j;
+    w->arena = sl_arena_new();
+    w->scratch = sl_arena_new();
+    w->output = SL_NEW_ARRAY(w->arena, struct sl_statistics *, g->n_nodes + 1);
+    w->pre = SL_NEW_ARRAY(w->arena, struct sl_statistics *, g->n_nodes + 1);
+    w->inputs = SL_NEW_ARRAY(w->arena, float *, g->n_inputs + 1);
+    for (int i = 0; i < g->n_inputs; i++) {
+        w->inputs[i] = sl_arena_alloc_aligned64(w->arena, sl_shape_elements(&g->inputs[i].node->shape) * sizeof(float));
+        if (!w->inputs[i])
+            return sl_fail(e, SLUICE_E_MEMORY, "no memory for input '%s'", g->inputs[i].node->name);
+    }
+    SL_TRY(sl_float_run_new(j->watched.g, 1, false, &w->run, e));
+    sl_float_run_watch(w->run, watch, w);
+    return SLUICE_OK;
+}
+
+static sluice_status run_sample(struct job *j, struct worker *w, int64_t index, sl_err *e)
+{
+    struct sl_arena_mark mark = sl_arena_mark(w->scratch);
+    sluice_status s = j->source->read(j->source->data, w->scratch, index, w->inputs, e);
+
+    sl_arena_reset(w->scratch, mark);
+    SL_TRY(s);
+    for (int i = 0; i < j->g->n_inputs; i++) {
+        const struct sl_node *n = j->g->inputs[i].node;
+        collect(w, &w->output[n->index], n, w->inputs[i], sl_shape_elements(&n->shape));
+    }
+    SL_TRY(sl_float_run_frame(w->run, (const void *const *)w->inputs, e));
+    if (w->bad)
+        return sl_fail(e, SLUICE_E_VALUE, "calibration sample %lld: layer '%s' gives a value that is not finite", (long long)index,
+                       sl_node_text(w->bad));
+    return SLUICE_OK;
+}
+
+static void run_shard(void *data, int shard, int worker)
+{
+    struct job *j = data;
+    struct worker *w = &j->workers[worker];
+    int64_t n = j->source->count, from = n * shard / SHARDS, to = n * (shard + 1) / SHARDS;
+    sluice_status s = from < to ? start_worker(j, w, &j->error[shard]) : SLUICE_OK;
+
+    for (int64_t i = from; i < to && s == SLUICE_OK; i++) {
+        s = run_sample(j, w, i, &j->error[shard]);
+        sl_progress_step(j->progress, 1);
+    }
+    j->status[shard] = s;
+}
+
+static void merge_set(sl_arena *a, int n, struct sl_statistics **to, struct sl_statistics *const *from)
+{
+    for (int i = 0; i < n; i++) {
+        if (!from[i])
+            continue;
+        if (!to[i]) {
+            to[i] = SL_NEW(a, struct sl_statistics);
+            sl_statistics_init(to[i]);
+        }
+        sl_statistics_merge(to[i], from[i]);
+    }
+}
+
+static void finish(struct job *j, int n_workers, struct sl_calibration *out)
+{
+    for (int i = 0; i < n_workers; i++) {
+        struct worker *w = &j->workers[i];
+        if (!w->arena)
+            continue;
+        if (out) {
+            merge_set(j->g->arena, j->g->n_nodes, out->output, w->output);
+            merge_set(j->g->arena, j->g->n_nodes, out->pre_activation, w->pre);
+        }
+        sl_float_run_free(w->run);
+        sl_arena_free(w->scratch);
+        sl_arena_free(w->arena);
+    }
+}
+
+sluice_status sl_calibrate(const struct sl_graph *g, const struct sl_sample_source *source, int threads, struct sl_calibration *out,
+                           sl_err *e)
+{
+    struct job j = {.g = g, .source = source};
+    sl_arena *a = sl_arena_new();
+    struct sl_pool *pool = NULL;
+    sluice_status s;
+    int n_workers;
+
+    if (source->count < 1) {
+        sl_arena_free(a);
+        return sl_fail(e, SLUICE_E_VALUE, "no calibration samples: at least 1 is needed");
+    }
+    s = watch_graph(g, a, &j.watched, e);
+    if (s == SLUICE_OK)
+        s = sl_pool_new(threads, &pool, e);
+    if (s != SLUICE_OK) {
+        sl_arena_free(a);
+        return s;
+    }
+    n_workers = sl_pool_size(pool);
+    j.workers = SL_NEW_ARRAY(a, struct worker, n_workers);
+    j.progress = sl_progress_start("Calibration", (uint64_t)source->count, "samples");
+    sl_parallel_for(pool, SHARDS, run_shard, &j);
+    sl_progress_end(j.progress);
+    for (int i = 0; i < SHARDS && s == SLUICE_OK; i++)
+        if (j.status[i] != SLUICE_OK) { /* of several failures the first sample's is told */
+            s = j.status[i];
+            *e = j.error[i];
+        }
+    if (s == SLUICE_OK) {
+        out->n_nodes = g->n_nodes;
+        out->output = SL_NEW_ARRAY(g->arena, struct sl_statistics *, g->n_nodes + 1);
+        out->pre_activation = SL_NEW_ARRAY(g->arena, struct sl_statistics *, g->n_nodes + 1);
+    }
+    finish(&j, n_workers, s == SLUICE_OK ? out : NULL);
+    sl_pool_free(pool);
+    sl_arena_free(a);
+    return s;
+}
+
+/* ---- random samples ---- */
+static uint64_t mix(uint64_t x) /* splitmix64's finalizer: one well-spread word for each counter value */
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+static sluice_status read_random(void *data, sl_arena *scratch, int64_t index, float *const *inputs, sl_err *e)
+{
+    const struct sl_graph *g = data;
+
+    (void)scratch;
+    (void)e;
+    for (int i = 0; i < g->n_inputs; i++) {
+        const struct sl_shape *s = &g->inputs[i].node->shape;
+        bool picture = s->rank == 4 && (s->dim[3] == 1 || s->dim[3] == 3);
+        uint64_t seed = mix((uint64_t)index << 8 | (uint64_t)i);
+        for (size_t k = 0, n = sl_shape_elements(s); k < n; k++) {
+            uint64_t r = mix(seed + k);
+            if (picture) {
+                inputs[i][k] = (float)(r >> 56);
+            } else { /* the sum of four uniform values: near normal, variance scaled to 1 */
+                double sum = 0;
+                for (int part = 0; part < 4; part++)
+                    sum += (double)(r >> (16 * part) & 0xffff) / 65536.0 - 0.5;
+                inputs[i][k] = (float)(sum * sqrt(3.0));
+            }
+        }
+    }
+    return SLUICE_OK;
+}
+
+void sl_random_source(const struct sl_graph *g, struct sl_sample_source *out)
+{
+    *out = (struct sl_sample_source){.count = 64, .read = read_random, .data = (void *)(uintptr_t)g};
+}

@@ -1,0 +1,126 @@
+/* statistics.c: collecting and merging; see statistics.h. The choice of ranges is in ranges.c. */
+#include "quant/statistics.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { HALF = SL_BINS / 2, LEAST_EXPONENT = -100, BLOCK = 4096 };
+
+void sl_statistics_init(struct sl_statistics *s)
+{
+    memset(s, 0, sizeof *s);
+    s->min = INFINITY;
+    s->max = -INFINITY;
+    s->whole = s->finite = true;
+    s->exponent = LEAST_EXPONENT;
+}
+
+/* Bins twice as wide: relative bin r goes to floor(r / 2). */
+static void widen(struct sl_statistics *s)
+{
+    uint64_t old[SL_BINS];
+
+    memcpy(old, s->bin, sizeof old);
+    memset(s->bin, 0, sizeof s->bin);
+    for (int b = 0; b < SL_BINS; b++)
+        s->bin[b / 2 + HALF / 2] += old[b];
+    s->exponent++;
+}
+
+static void widen_to(struct sl_statistics *s, int exponent)
+{
+    bool empty = s->count == s->zeros;
+
+    if (empty && exponent > s->exponent)
+        s->exponent = exponent;
+    while (s->exponent < exponent)
+        widen(s);
+}
+
+static void cover(struct sl_statistics *s, float magnitude)
+{
+    int exponent;
+
+    frexpf(magnitude, &exponent); /* magnitude < 2^exponent */
+    widen_to(s, exponent < LEAST_EXPONENT ? LEAST_EXPONENT : exponent);
+}
+
+static void extremes(const float *x, size_t n, float *min, float *max, bool *finite)
+{
+    float lo = x[0], hi = x[0], sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        lo = x[i] < lo ? x[i] : lo;
+        hi = x[i] > hi ? x[i] : hi;
+        sum += x[i] * 0.0f; /* NaN as soon as one value is not finite */
+    }
+    *min = lo;
+    *max = hi;
+    *finite = sum == 0;
+}
+
+static bool all_whole(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (x[i] != rintf(x[i]))
+            return false;
+    return true;
+}
+
+/* Two sets of counts, so that runs of equal values do not wait for each other's store. */
+static void count_bins(struct sl_statistics *s, const float *x, size_t n)
+{
+    static const float bins_per_unit = HALF;
+    float inverse = ldexpf(bins_per_unit, -s->exponent);
+    int32_t at[BLOCK];
+
+    for (size_t from = 0; from < n; from += BLOCK) {
+        size_t m = n - from < BLOCK ? n - from : BLOCK;
+        uint64_t zeros = 0;
+        for (size_t i = 0; i < m; i++) {
+            at[i] = (int32_t)floorf(x[from + i] * inverse) + HALF;
+            zeros += x[from + i] == 0;
+        }
+        for (size_t i = 0; i < m; i++)
+            s->bin[at[i]]++;
+        s->bin[HALF] -= zeros;
+        s->zeros += zeros;
+    }
+}
+
+void sl_statistics_add(struct sl_statistics *s, const float *x, size_t n)
+{
+    float min, max;
+    bool finite;
+
+    if (!n || !s->finite)
+        return;
+    extremes(x, n, &min, &max, &finite);
+    if (!finite) {
+        s->finite = false;
+        return;
+    }
+    if (s->whole)
+        s->whole = all_whole(x, n);
+    cover(s, fmaxf(fabsf(min), fabsf(max)));
+    s->min = fminf(s->min, min);
+    s->max = fmaxf(s->max, max);
+    s->count += n;
+    count_bins(s, x, n);
+}
+
+void sl_statistics_merge(struct sl_statistics *to, const struct sl_statistics *from)
+{
+    struct sl_statistics copy = *from;
+
+    widen_to(to, copy.exponent);
+    widen_to(&copy, to->exponent);
+    for (int b = 0; b < SL_BINS; b++)
+        to->bin[b] += copy.bin[b];
+    to->min = fminf(to->min, copy.min);
+    to->max = fmaxf(to->max, copy.max);
+    to->count += copy.count;
+    to->zeros += copy.zeros;
+    to->whole = to->whole && copy.whole;
+    to->finite = to->finite && copy.finite;
+}
