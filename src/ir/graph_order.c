@@ -149,7 +149,7 @@ static struct sl_node *copy_node(const struct copier *c, const struct sl_node *f
 
 static struct sl_port *copy_ports(const struct copier *c, const struct sl_port *ports, int n, struct sl_node **nodes)
 {
-    struct sl_port *copy = sl_arena_memdup(c->a, ports, (size_t)n * sizeof *ports);
+    struct sl_port *copy = sl_grow_copy(c->a, ports, n, sizeof *ports);
     for (int i = 0; i < n; i++) {
         copy[i].origin_name = copy_text(c, copy[i].origin_name);
         copy[i].node = nodes[copy[i].node->index];
@@ -159,16 +159,16 @@ static struct sl_port *copy_ports(const struct copier *c, const struct sl_port *
 
 static void copy_extras(const struct copier *c, struct sl_graph *to)
 {
-    to->scopes = sl_arena_memdup(c->a, to->scopes, (size_t)to->n_scopes * sizeof *to->scopes);
+    to->scopes = sl_grow_copy(c->a, to->scopes, to->n_scopes, sizeof *to->scopes);
     for (int i = 0; i < to->n_scopes; i++)
         to->scopes[i] = copy_text(c, to->scopes[i]);
-    to->states = sl_arena_memdup(c->a, to->states, (size_t)to->n_states * sizeof *to->states);
+    to->states = sl_grow_copy(c->a, to->states, to->n_states, sizeof *to->states);
     for (int i = 0; i < to->n_states; i++)
         to->states[i].name = copy_text(c, to->states[i].name);
-    to->scalars = sl_arena_memdup(c->a, to->scalars, (size_t)to->n_scalars * sizeof *to->scalars);
+    to->scalars = sl_grow_copy(c->a, to->scalars, to->n_scalars, sizeof *to->scalars);
     for (int i = 0; i < to->n_scalars; i++)
         to->scalars[i].name = copy_text(c, to->scalars[i].name);
-    to->alternatives = sl_arena_memdup(c->a, to->alternatives, (size_t)to->n_alternatives * sizeof *to->alternatives);
+    to->alternatives = sl_grow_copy(c->a, to->alternatives, to->n_alternatives, sizeof *to->alternatives);
     for (int i = 0; i < to->n_alternatives; i++) {
         struct sl_alternative *alt = &to->alternatives[i];
         alt->name = copy_text(c, alt->name);

@@ -28,6 +28,7 @@
 #ifndef SL_IR_TEXT_H
 #define SL_IR_TEXT_H
 
+#include "base/reader.h"
 #include "base/strings.h"
 #include "ir/ir.h"
 
