@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-packages=(gcc clang libclang-rt-14-dev meson ninja-build pkg-config libjansson-dev libarchive-dev libxxhash-dev zlib1g-dev
+packages=(gcc g++ clang libclang-rt-14-dev meson ninja-build pkg-config libjansson-dev libarchive-dev libxxhash-dev zlib1g-dev
           libjpeg62-turbo-dev libpng-dev libdnnl-dev libcmocka-dev python3 python3-numpy)
 jobs=$(nproc 2>/dev/null || echo 2)
 
