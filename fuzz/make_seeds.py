@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Writes small seed inputs, one folder a fuzz target: python3 fuzz/make_seeds.py FOLDER
+
+Only the standard library is needed. Targets of other rooms add a function named seeds_<target> here.
+"""
+import base64
+import gzip
+import io
+import json
+import os
+import struct
+import sys
+import tarfile
+import zipfile
+import zlib
+
+
+def npy(descr, shape, data, fortran=False, version=1):
+    head = "{'descr': %r, 'fortran_order': %r, 'shape': %r, }" % (descr, fortran, shape)
+    head += ' ' * (-(len(head) + 11 + 2 * (version > 1)) % 64) + '\n'
+    size = struct.pack('<H' if version == 1 else '<I', len(head))
+    return b'\x93NUMPY' + bytes([version, 0]) + size + head.encode() + data
+
+
+def seeds_npy():
+    f = struct.pack('<6f', 0, 1, -1.5, 2, 3e30, -0.0)
+    return {
+        'f4': npy('<f4', (2, 3), f), 'fortran': npy('<f4', (2, 3), f, True), 'big': npy('>i2', (3, 2), bytes(range(12))),
+        'bool': npy('|b1', (4,), b'\0\1\0\1'), 'scalar': npy('<f8', (), bytes(8)), 'empty': npy('<i8', (0, 3), b''),
+        'version2': npy('|u1', (5,), b'12345', version=2), 'version3': npy('<u2', (1, 1, 2), b'1234', version=3),
+        'object': npy('|O', (1,), bytes(8)), 'short': npy('<f4', (9, 9), f),
+    }
+
+
+def zipped(method, names):
+    b = io.BytesIO()
+    with zipfile.ZipFile(b, 'w', method) as z:
+        for name, data in names.items():
+            z.writestr(zipfile.ZipInfo(name), data, method)
+    return b.getvalue()
+
+
+def streamed_zip():
+    """As numpy.savez writes: local zip64 fields."""
+    b = io.BytesIO()
+    with zipfile.ZipFile(b, 'w') as z:
+        with z.open(zipfile.ZipInfo('x.npy'), 'w', force_zip64=True) as f:
+            f.write(npy('|u1', (3,), b'abc'))
+    return b.getvalue()
+
+
+def seeds_npz():
+    members = {'a.npy': npy('<f4', (2,), bytes(8)), 'net/conv1/kernel.npy': npy('|i1', (3, 3), bytes(9))}
+    return {
+        'stored': zipped(zipfile.ZIP_STORED, members), 'deflated': zipped(zipfile.ZIP_DEFLATED, members),
+        'zeros': zipped(zipfile.ZIP_DEFLATED, {'z.npy': npy('|u1', (100000,), bytes(100000))}), 'streamed': streamed_zip(),
+        'none': zipped(zipfile.ZIP_STORED, {}), 'other': zipped(zipfile.ZIP_STORED, {'readme.txt': b'x'}),
+    }
+
+
+def seeds_json():
+    deep = b'[' * 64 + b']' * 64
+    tree = {'name': 'net', 'layers': [{'shape': [1, 224, 224, 3], 'scale': 0.1, 'zero': -128, 'on': True, 'off': None}], 'u': '\u00e9\n'}
+    return {
+        'tree': json.dumps(tree).encode(), 'indented': json.dumps(tree, indent=2).encode(), 'deep': deep, 'deeper': b'[' + deep + b']',
+        'numbers': b'[0, -1, 1.5, 1e10, 1E-5, 9223372036854775807, 2.2250738585072014e-308, 0.30000000000000004]',
+        'escapes': rb'["\u0041\ud83d\ude00\"\\\/\b\f\n\r\t\u0000"]', 'twice': b'{"a": 1, "a": 2}',
+    }
+
+
+def tarred(fmt, names):
+    b = io.BytesIO()
+    with tarfile.open(fileobj=b, mode='w', format=fmt) as t:
+        for name, data in names.items():
+            i = tarfile.TarInfo(name)
+            i.size = len(data)
+            i.type = tarfile.DIRTYPE if name.endswith('/') else tarfile.REGTYPE
+            t.addfile(i, io.BytesIO(data))
+    return b.getvalue()[:8192]
+
+
+def seeds_tar():
+    names = {'net.hn': b'{}', 'dir/': b'', 'dir/net.npz': bytes(700), 'n' * 150: b'long'}
+    plain = tarred(tarfile.USTAR_FORMAT, {'a': b'one', 'b': bytes(600)})
+    return {
+        'ustar': plain, 'pax': tarred(tarfile.PAX_FORMAT, names), 'gnu': tarred(tarfile.GNU_FORMAT, names),
+        'gz': gzip.compress(plain, mtime=0), 'up': tarred(tarfile.USTAR_FORMAT, {'../x': b'x'}),
+    }
+
+
+def png(width, height, depth, colour, rows, extra=b'', interlace=0):
+    def chunk(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    head = struct.pack('>IIBBBBB', width, height, depth, colour, 0, 0, interlace)
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + extra + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b'')
+
+
+# 21 x 17 gradients, made once with libjpeg
+JPEGS = {
+    'baseline.jpg': (
+        '|JeWF01!$>Nk#wx0RR9200961|JwjV02>k%7Zed27Zw*D92+1gLMtdGB`8rkJupIGRb^yfRb5+Zc$tA}agcLcU4^xVke;Kft*d8%yve$z$C;?B'
+        'r2pFhLjfEf9w;LyPAe-;q;6eqq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@@4A01*fP5dakf0U`hb5di}c'
+        '0sq7R7XSeP0RaF20000000000000041q1)Y02&Yh00IL60000000000000000|WvwVIlv-02cuP0RaI30000000000000021q25F!~h!+0RRF5'
+        '0{{R30000000000009F61QH=J|Jncy0|5X65d#qbKLE#$w-rZQi({?DQP$wbK}NzXD|w-<g>N(;B{<mW!ZmS&JUPk~;h+spJb(Y$'),
+    'progressive.jpg': (
+        '|JeWF01!$>Nk#wx0RR9200961|JwjV02>k%7Zed27Zw*D92+1gLMtdGB`8rkJupIGRb^yfRb5+Zc$tA}agcLcU4^xVke;Kft*d8%yve$z$C;?B'
+        'r2pFhLjfEf9w;LyPAe-;q;6eqq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@@4C01*fP5dakf0U`hb5di}c'
+        '0sq7R761VO0RR910000000000000031pmYU7y$qS0RaF20000000000000331Oo;C+5ij#0RRFJ0}ucJ0moZZELz5?*w33l)qnrQ02mMe0|5a5'
+        '0000000000000000Rj>b|Jncu0RaF31p-njGAR_95V`-v02mPf0s{a50000000000000000s{~e|Jncu0RsU6KLJS%1h4<Z02UDe0RaF200000'
+        '000000000H01*G$00;pB0RcY&XMg|102B}b0000000000000000000m|Jncu0RaF8KLQ{B!~hl$0RaI30000000000000000T2NH+5iXv0RRC%'
+        'A%IX68~@q>3<CiG0ssR5000m)DE$A#02mPf0s{a50000000000000000T3ZE|Jncu0RsU6KM*BItUv$602L7d0RR910000000000000015dYc$'
+        '2mt~C0Y4BRPyfUK7!Uvh0RaF200000000000000nVIdIz+5iXv0RRC%5Q!5sM2VW{r~la'),
+    'grey.jpg': (
+        '|JeWF01!$>Nk#wx0RR9200961|JwjV02>k%7Zed27Zw*D92+1gLMtdGB`8rkJupIGRb^yfRb5+Zc$tA}agcLcU4^xVke;Kft*d8%yve$z$C;?B'
+        'r2oJG3kU!a02KiN5di<h02crO00RI30000000000000040s{sA!~hx)00IL60RR91000000000000RO9VKE{9+5iXv0RR9$0LNWy6uQ_d6};g!'
+        '*1=1yf?-?E6f9cA!-xOb'),
+    'cmyk.jpg': (
+        '|JeWT01iQ9Z(?NtWB>pF0095n07C#95)>B{5gQj47aklNASgmBC?zE*Q93;^LSR*8WM5TXTWWZjfogG(b6Z`7wT6(MqpPi}XMnuPx~9jOsH>#^'
+        'zyK5o01*Hc1Va%3O%VWD5dcdO0RO}Q7XSeP0RaF20000000000000051P1@a02>ei009L70000000000000000|XQ@L17~Q+5ip&LjX+xSpZ7_'
+        '06zeYN2Hq`BSRCWT%*xr#^_=epun-?Y;k!UO&*;cj~JndT%*xr#^_=epun-?Y;k!UO&*mKAr~n0H$p8zfZHA;|Je'),
+}
+
+
+def seeds_image():
+    palette = b'\0\0\0\6PLTE\1\2\3\4\5\6'
+    palette += struct.pack('>I', zlib.crc32(palette[4:]))
+    bmp = b'BM' + struct.pack('<IIIIiiHHIIiiII', 54 + 24, 0, 54, 40, 2, 3, 1, 24, 0, 24, 0, 0, 0, 0) + bytes(range(24))
+    bmp8 = b'BM' + struct.pack('<IIIIiiHHIIiiII', 74, 0, 62, 40, 3, -3, 1, 8, 0, 12, 0, 0, 2, 0) + bytes(8) + bytes([0, 1, 0, 0] * 3)
+    seeds = {name: base64.b85decode(text) for name, text in JPEGS.items()}
+    seeds.update({
+        'rgb.png': png(3, 2, 8, 2, (b'\0' + bytes(range(9))) * 2), 'grey1.png': png(9, 2, 1, 0, b'\0\xaa\x80' * 2),
+        'rgba16.png': png(2, 1, 16, 6, b'\0' + bytes(range(16))), 'palette.png': png(4, 1, 1, 3, b'\0\x50', palette),
+        'ga.png': png(2, 2, 8, 4, b'\1abcd' * 2), 'adam7.png': png(1, 1, 8, 0, b'\0\x7f', interlace=1),
+        'large.png': png(60000, 1000, 8, 0, b'\0' * 1000), 'bmp24.bmp': bmp, 'bmp8.bmp': bmp8,
+        'p6.ppm': b'P6 # comment\n2 2\n255\n' + bytes(range(12)), 'p5.pgm': b'P5 2 1 65535 abcd',
+    })
+    return seeds
+
+
+def varint(v):
+    out = b''
+    while v >= 128:
+        out += bytes([v & 127 | 128])
+        v >>= 7
+    return out + bytes([v])
+
+
+def field(number, wire, payload):
+    return varint(number << 3 | wire) + (varint(len(payload)) + payload if wire == 2 else payload)
+
+
+def seeds_wire():
+    nested = b'\x08\x01'
+    for _ in range(70):
+        nested = field(1, 2, nested)
+    message = field(1, 0, varint(150)) + field(2, 2, b'testing') + field(3, 5, bytes(4)) + field(4, 1, bytes(8))
+    return {
+        'message': message, 'nested': nested, 'packed': field(1, 2, b''.join(varint(i * i) for i in range(40))),
+        'large number': field(536870911, 0, varint(2 ** 64 - 1)), 'group': b'\x0b\x0c', 'twice': field(7, 2, message) * 2,
+    }
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    target = os.path.abspath(sys.argv[1])
+    for name, make in sorted(globals().items()):
+        if name.startswith('seeds_'):
+            folder = os.path.join(target, name[6:])
+            os.makedirs(folder, exist_ok=True)
+            paths = []
+            for seed, data in make().items():
+                paths.append(os.path.join(folder, seed.replace(' ', '_')))
+                with open(paths[-1], 'wb') as f:
+                    f.write(data)
+            with open(folder + '.list', 'w') as f:  # for libFuzzer's -seed_inputs=@file, which writes nothing back
+                f.write(','.join(paths))
+
+
+main()
