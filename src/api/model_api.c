@@ -1,4 +1,4 @@
-/* model.c: include/sluice/model.h over the rooms: parse, load, save, describe. Optimize and compile: api/stages.c. */
+/* model_api.c: include/sluice/model.h over the rooms: parse, load, save, describe. Optimize and compile: api/stages.c. */
 #include "api/api.h"
 
 #include <stdlib.h>
