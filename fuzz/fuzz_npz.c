@@ -11,7 +11,8 @@ static void check_again(sl_arena *a, const struct sl_npz_member *m, size_t n)
     struct sl_npz_member *again;
     size_t n_again;
     MUST(sl_npz_write(&b, m, n, &e) == SLUICE_OK);
-    MUST(sl_npz_parse(a, (struct sl_view){b.data, b.size}, SIZE_MAX, &again, &n_again, &e) == SLUICE_OK || e.code == SLUICE_E_MEMORY);
+    MUST(sl_npz_parse(a, (struct sl_view){b.data, b.size}, SIZE_MAX, &again, &n_again, &e) == SLUICE_OK ||
+         e.code == SLUICE_E_MEMORY);
     for (size_t i = 0; e.code == SLUICE_OK && i < n; i++) {
         const struct sl_array *x = &m[i].array, *y = &again[i].array;
         MUST(n == n_again && strcmp(m[i].name, again[i].name) == 0 && x->bytes == y->bytes && x->dtype == y->dtype);

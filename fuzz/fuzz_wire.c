@@ -1,5 +1,5 @@
-/* fuzz_wire.c: any bytes as a protobuf message of unknown kind: every field, each length-delimited one also as a message. Fields
- * read and written again must be the same fields. */
+/* fuzz_wire.c: any bytes as a protobuf message of unknown kind: every field, each length-delimited one also as a message.
+ * Fields read and written again must be the same fields. */
 #include <string.h>
 
 #include "fuzz.h"
@@ -10,14 +10,21 @@ static void write_field(struct sl_buffer *b, const struct sl_field *f)
 {
     sl_put_varint(b, (uint64_t)f->number << 3 | f->wire);
     switch (f->wire) {
-    case SL_WIRE_VARINT: sl_put_varint(b, f->value); break;
-    case SL_WIRE_I64: sl_put_u64(b, f->value); break;
-    case SL_WIRE_I32: sl_put_u32(b, (uint32_t)f->value); break;
+    case SL_WIRE_VARINT:
+        sl_put_varint(b, f->value);
+        break;
+    case SL_WIRE_I64:
+        sl_put_u64(b, f->value);
+        break;
+    case SL_WIRE_I32:
+        sl_put_u32(b, (uint32_t)f->value);
+        break;
     case SL_WIRE_LEN:
         sl_put_varint(b, f->bytes.size);
         sl_put(b, f->bytes.data, f->bytes.size);
         break;
-    default: MUST(!"a wire type that is not one");
+    default:
+        MUST(!"a wire type that is not one");
     }
 }
 

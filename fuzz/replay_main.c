@@ -20,7 +20,11 @@
 
 enum { SECONDS = 20, MOST_MEGABYTES = 1024 };
 
-static struct { int cut, mutate; uint64_t seed; unsigned long files, inputs; } run = {.seed = 1};
+static struct {
+    int cut, mutate;
+    uint64_t seed;
+    unsigned long files, inputs;
+} run = {.seed = 1};
 
 /* The input at hand, for the signal handler to save. */
 static const uint8_t *volatile current;
@@ -73,8 +77,12 @@ static size_t mutate_once(uint8_t *data, size_t size, size_t room, uint64_t *ran
     size_t at = size ? (size_t)(next_random(random) % size) : 0, n = 1 + (size_t)(next_random(random) % 16);
     n = n > size - at ? size - at : n;
     switch (size ? r % 6 : 6) {
-    case 0: data[at] ^= (uint8_t)(1u << (r >> 8 & 7)); return size;
-    case 1: data[at] = (uint8_t)(r >> 8); return size;
+    case 0:
+        data[at] ^= (uint8_t)(1u << (r >> 8 & 7));
+        return size;
+    case 1:
+        data[at] = (uint8_t)(r >> 8);
+        return size;
     case 2: { /* an extreme number of 1, 2 or 4 bytes, either end first */
         uint32_t v = extremes[(r >> 8) % SL_COUNT(extremes)];
         size_t width = (size_t)1 << (r >> 16 & 1) << (r >> 17 & 1);
@@ -82,7 +90,9 @@ static size_t mutate_once(uint8_t *data, size_t size, size_t room, uint64_t *ran
             data[at + i] = (uint8_t)(v >> 8 * (r >> 24 & 1 ? i : width - 1 - i));
         return size;
     }
-    case 3: memmove(data + at, data + at + n, size - at - n); return size - n;
+    case 3:
+        memmove(data + at, data + at + n, size - at - n);
+        return size - n;
     case 4: /* doubled */
         if (n > room - size)
             return size;
@@ -93,7 +103,8 @@ static size_t mutate_once(uint8_t *data, size_t size, size_t room, uint64_t *ran
         memmove(data + at, data + from, n > size - from ? size - from : n);
         return size;
     }
-    default: return size;
+    default:
+        return size;
     }
 }
 

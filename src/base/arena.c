@@ -9,14 +9,14 @@
 
 enum {
     FIRST_CHUNK = 4096,
-    LAST_CHUNK = 256 * 1024,              /* chunk sizes double up to this */
-    OWN_BLOCK = SL_ASAN ? 1 : 32 * 1024,  /* from this size a block is allocated alone */
-    HEADER = 64                           /* room for struct chunk, keeps chunk data 64-byte aligned relative to the chunk */
+    LAST_CHUNK = 256 * 1024,             /* chunk sizes double up to this */
+    OWN_BLOCK = SL_ASAN ? 1 : 32 * 1024, /* from this size a block is allocated alone */
+    HEADER = 64                          /* room for struct chunk, keeps chunk data 64-byte aligned relative to the chunk */
 };
 
 struct chunk {
     struct chunk *previous;
-    size_t size;  /* of the data behind the header */
+    size_t size; /* of the data behind the header */
     size_t used;
     size_t dirty; /* bytes below this were handed out before a reset and must be cleared again */
     uint64_t serial;
@@ -143,8 +143,7 @@ static struct cleanup *add_cleanup(sl_arena *a, void (*close)(void *), void *dat
     struct cleanup *c = bump(a, sizeof *c, 16);
     if (!c)
         return NULL;
-    *c = (struct cleanup){a->cleanups, close, data, bytes, a->chunk->serial,
-                          (size_t)((uint8_t *)c - chunk_data(a->chunk))};
+    *c = (struct cleanup){a->cleanups, close, data, bytes, a->chunk->serial, (size_t)((uint8_t *)c - chunk_data(a->chunk))};
     a->cleanups = c;
     return c;
 }

@@ -83,9 +83,7 @@ static void find_offered(void)
     offered[SL_CPU_AMX] = offered[SL_CPU_AVX512VNNI] && amx && (state & TILES) == TILES && ask_for_tiles();
 }
 #else
-static void find_offered(void)
-{
-}
+static void find_offered(void) {}
 #endif
 
 static void detect_once(void)

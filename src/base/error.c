@@ -89,7 +89,8 @@ sluice_status sl_fail_errno(sl_err *e, const char *what, const char *path)
 {
     int number = errno;
     char reason[256];
-    /* strerror_r has two signatures; strerror is not required to be thread safe but glibc's and musl's are for known numbers. */
+    /* strerror_r has two signatures; strerror is not required to be thread safe but glibc's and musl's are for known numbers.
+     */
     snprintf(reason, sizeof reason, "%s", strerror(number));
     return sl_fail(e, number == ENOMEM ? SLUICE_E_MEMORY : SLUICE_E_IO, "%s '%s': %s", what, path, reason);
 }
@@ -97,17 +98,28 @@ sluice_status sl_fail_errno(sl_err *e, const char *what, const char *path)
 const char *sluice_status_name(sluice_status s)
 {
     switch (s) {
-    case SLUICE_OK: return "ok";
-    case SLUICE_E_USAGE: return "usage";
-    case SLUICE_E_NOT_FOUND: return "not found";
-    case SLUICE_E_FORMAT: return "format";
-    case SLUICE_E_VALUE: return "value";
-    case SLUICE_E_SHAPE: return "shape";
-    case SLUICE_E_LIMIT: return "limit";
-    case SLUICE_E_UNSUPPORTED: return "unsupported";
-    case SLUICE_E_IO: return "io";
-    case SLUICE_E_MEMORY: return "memory";
-    case SLUICE_E_INTERNAL: return "internal";
+    case SLUICE_OK:
+        return "ok";
+    case SLUICE_E_USAGE:
+        return "usage";
+    case SLUICE_E_NOT_FOUND:
+        return "not found";
+    case SLUICE_E_FORMAT:
+        return "format";
+    case SLUICE_E_VALUE:
+        return "value";
+    case SLUICE_E_SHAPE:
+        return "shape";
+    case SLUICE_E_LIMIT:
+        return "limit";
+    case SLUICE_E_UNSUPPORTED:
+        return "unsupported";
+    case SLUICE_E_IO:
+        return "io";
+    case SLUICE_E_MEMORY:
+        return "memory";
+    case SLUICE_E_INTERNAL:
+        return "internal";
     }
     return "unknown";
 }

@@ -14,7 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct mapping { void *address; size_t size; };
+struct mapping {
+    void *address;
+    size_t size;
+};
 
 static void unmap(void *data)
 {

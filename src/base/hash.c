@@ -17,6 +17,7 @@ uint32_t sl_crc32(const void *data, size_t n)
 
 /* RFC 1321, section 3.4: per-round rotations and T[i] = floor(2^32 * abs(sin(i + 1))). */
 static const uint8_t rotation[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
+/* clang-format off */
 static const uint32_t sines[64] = {
     0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,
     0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be, 0x6b901122, 0xfd987193, 0xa679438e, 0x49b40821,
@@ -27,6 +28,7 @@ static const uint32_t sines[64] = {
     0xf4292244, 0x432aff97, 0xab9423a7, 0xfc93a039, 0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1,
     0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391,
 };
+/* clang-format on */
 
 static uint32_t load_le32(const uint8_t *p)
 {
@@ -39,10 +41,22 @@ static void md5_block(uint32_t state[4], const uint8_t *block)
     for (unsigned i = 0; i < 64; i++) {
         uint32_t f, word;
         switch (i / 16) {
-        case 0: f = (b & c) | (~b & d); word = i; break;
-        case 1: f = (d & b) | (~d & c); word = (5 * i + 1) % 16; break;
-        case 2: f = b ^ c ^ d; word = (3 * i + 5) % 16; break;
-        default: f = c ^ (b | ~d); word = 7 * i % 16; break;
+        case 0:
+            f = (b & c) | (~b & d);
+            word = i;
+            break;
+        case 1:
+            f = (d & b) | (~d & c);
+            word = (5 * i + 1) % 16;
+            break;
+        case 2:
+            f = b ^ c ^ d;
+            word = (3 * i + 5) % 16;
+            break;
+        default:
+            f = c ^ (b | ~d);
+            word = 7 * i % 16;
+            break;
         }
         f += a + sines[i] + load_le32(block + 4 * word);
         unsigned turn = rotation[i / 16][i % 4];

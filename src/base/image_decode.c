@@ -34,7 +34,12 @@ sluice_status sl_image_new(sl_arena *a, int64_t height, int64_t width, int chann
     return SLUICE_OK;
 }
 
-struct bmp { int64_t width, height; bool bottom_up; unsigned bits; size_t row_bytes; struct sl_view palette; };
+struct bmp {
+    int64_t width, height;
+    bool bottom_up;
+    unsigned bits;
+    struct sl_view palette;
+};
 
 /* BITMAPFILEHEADER (14 bytes), BITMAPINFOHEADER (40 or more), palette (4 bytes an entry: B G R 0), rows padded to 4 bytes. */
 static sluice_status read_bmp_header(struct sl_reader *r, struct bmp *b, size_t *pixels_at, sl_err *e)
@@ -55,8 +60,8 @@ static sluice_status read_bmp_header(struct sl_reader *r, struct bmp *b, size_t 
     if (header < 40 || header > 1024)
         return sl_fail(e, SLUICE_E_UNSUPPORTED, "BMP: header of %u bytes is not supported", header);
     if (compression != 0 || (b->bits != 8 && b->bits != 24 && b->bits != 32))
-        return sl_fail(e, SLUICE_E_UNSUPPORTED, "BMP: %u bits with compression %u are not supported (8, 24, 32 uncompressed are)",
-                       b->bits, compression);
+        return sl_fail(e, SLUICE_E_UNSUPPORTED,
+                       "BMP: %u bits with compression %u are not supported (8, 24, 32 uncompressed are)", b->bits, compression);
     sl_skip(r, header - 40);
     b->bottom_up = b->height > 0;
     b->height = b->height < 0 ? -b->height : b->height;
@@ -90,8 +95,8 @@ sluice_status sl_bmp_decode(sl_arena *a, struct sl_view bytes, struct sl_image *
     SL_TRY(read_bmp_header(&r, &b, &pixels_at, e));
     size_t stride = b.width > 0 && b.width <= LONGEST_SIDE ? ((size_t)b.width * b.bits + 31) / 32 * 4 : 0;
     if (pixels_at > bytes.size || (stride && (uint64_t)b.height > (bytes.size - pixels_at) / stride))
-        return sl_fail(e, SLUICE_E_FORMAT, "BMP: %lld x %lld pixels need more than the %zu bytes of the file", (long long)b.width,
-                       (long long)b.height, bytes.size);
+        return sl_fail(e, SLUICE_E_FORMAT, "BMP: %lld x %lld pixels need more than the %zu bytes of the file",
+                       (long long)b.width, (long long)b.height, bytes.size);
     SL_TRY(sl_image_new(a, b.height, b.width, 3, out, e));
     for (int64_t y = 0; y < b.height; y++) {
         int64_t from = b.bottom_up ? b.height - 1 - y : y;
@@ -128,7 +133,8 @@ sluice_status sl_pnm_decode(sl_arena *a, struct sl_view bytes, struct sl_image *
     if (!read_pnm_number(&r, &width) || !read_pnm_number(&r, &height) || !read_pnm_number(&r, &most))
         return sl_fail(e, SLUICE_E_FORMAT, "PNM: the header is damaged");
     if (most != 255 && most != 65535)
-        return sl_fail(e, SLUICE_E_UNSUPPORTED, "PNM: largest value %lld is not supported (255 and 65535 are)", (long long)most);
+        return sl_fail(e, SLUICE_E_UNSUPPORTED, "PNM: largest value %lld is not supported (255 and 65535 are)",
+                       (long long)most);
     size_t item = most == 255 ? 1 : 2, left = sl_left(&r) / item / (size_t)channels;
     if (width > 0 && (uint64_t)height > left / (uint64_t)width)
         return sl_fail(e, SLUICE_E_FORMAT, "PNM: %lld x %lld pixels need more than the %zu bytes of the file", (long long)width,
@@ -172,14 +178,19 @@ static bool begins_with(struct sl_view v, const char *magic, size_t n)
 
 static sluice_status refuse(struct sl_view v, sl_err *e)
 {
-    static const struct { const char *magic; unsigned char at, n; const char *name; } known[] = {
-        {"GIF8", 0, 4, "a GIF"},        {"WEBP", 8, 4, "a WebP"},           {"II*\0", 0, 4, "a TIFF"},
-        {"MM\0*", 0, 4, "a TIFF"},      {"ftyp", 4, 4, "an AVIF or HEIF"},  {"\0\0\0\x0cjP", 0, 6, "a JPEG 2000"},
-        {"\x93NUMPY", 0, 6, "an npy"},  {"PK\3\4", 0, 4, "a zip or npz"},
+    static const struct {
+        const char *magic;
+        unsigned char at, n;
+        const char *name;
+    } known[] = {
+        {"GIF8", 0, 4, "a GIF"},       {"WEBP", 8, 4, "a WebP"},          {"II*\0", 0, 4, "a TIFF"},
+        {"MM\0*", 0, 4, "a TIFF"},     {"ftyp", 4, 4, "an AVIF or HEIF"}, {"\0\0\0\x0cjP", 0, 6, "a JPEG 2000"},
+        {"\x93NUMPY", 0, 6, "an npy"}, {"PK\3\4", 0, 4, "a zip or npz"},
     };
     for (size_t i = 0; i < SL_COUNT(known); i++)
         if (v.size >= (size_t)known[i].at + known[i].n && memcmp(v.data + known[i].at, known[i].magic, known[i].n) == 0) {
-            sl_fail(e, SLUICE_E_UNSUPPORTED, "%s file is not a supported picture (JPEG, PNG, BMP and PGM/PPM are)", known[i].name);
+            sl_fail(e, SLUICE_E_UNSUPPORTED, "%s file is not a supported picture (JPEG, PNG, BMP and PGM/PPM are)",
+                    known[i].name);
             return sl_hint(e, "convert it to PNG or JPEG");
         }
     return sl_fail(e, SLUICE_E_FORMAT, "not a picture: %zu bytes that are not JPEG, PNG, BMP or PGM/PPM", v.size);

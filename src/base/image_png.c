@@ -5,7 +5,10 @@
 
 #include "base/image_codecs.h"
 
-struct png_source { struct sl_reader r; char message[128]; };
+struct png_source {
+    struct sl_reader r;
+    char message[128];
+};
 
 static void on_error(png_structp png, png_const_charp text)
 {
@@ -114,8 +117,8 @@ sluice_status sl_png_encode(const struct sl_image *in, struct sl_buffer *out, sl
     if (setjmp(*png_set_longjmp_fn(png, longjmp, sizeof(jmp_buf))) == 0) {
         png_set_write_fn(png, out, on_write, on_flush);
         png_set_IHDR(png, info, (png_uint_32)in->width, (png_uint_32)in->height, 8,
-                     in->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                     PNG_FILTER_TYPE_DEFAULT);
+                     in->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                     PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
         png_write_info(png, info);
         for (int y = 0; y < in->height; y++)
             png_write_row(png, in->pixels + (size_t)y * (size_t)in->width * (size_t)in->channels);

@@ -1,5 +1,6 @@
-/* image_resize.c: resampling by convolution, horizontally and then vertically, with 22-bit fixed-point weights. The steps and their
- * roundings are those of Pillow's Image.resize for 8-bit pictures, so that training and calibration see the same bytes. */
+/* image_resize.c: resampling by convolution, horizontally and then vertically, with 22-bit fixed-point weights. The steps and
+ * their roundings are those of Pillow's Image.resize for 8-bit pictures, so that training and calibration see the same bytes.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -7,7 +8,10 @@
 
 enum { WEIGHT_BITS = 32 - 8 - 2, FILL = 114 };
 
-struct filter { double (*value)(double x); double support; };
+struct filter {
+    double (*value)(double x);
+    double support;
+};
 
 static double bilinear(double x)
 {
@@ -30,7 +34,11 @@ static double bicubic(double x)
 static const struct filter bilinear_filter = {bilinear, 1.0}, bicubic_filter = {bicubic, 2.0};
 
 /* For each output position: the first input position, how many, and their weights (`stride` apart). */
-struct taps { int *first, *count; int32_t *weight; int stride; };
+struct taps {
+    int *first, *count;
+    int32_t *weight;
+    int stride;
+};
 
 /* When shrinking, the filter is stretched by the ratio; that is the antialiasing. */
 static void fill_taps(struct taps *t, double *work, int in_size, int out_size, const struct filter *f)
@@ -142,8 +150,8 @@ static sluice_status resize_height(sl_arena *a, struct sl_image *im, int height,
     return SLUICE_OK;
 }
 
-/* The picture between the passes is rounded to 8 bits, so their order shows in the result by one step. Pillow goes across first;
- * from version 13 on it goes down first when the height loses more than twice what the width does, and so do we. */
+/* The picture between the passes is rounded to 8 bits, so their order shows in the result by one step. Pillow goes across
+ * first; from version 13 on it goes down first when the height loses more than twice what the width does, and so do we. */
 static sluice_status resample(sl_arena *a, const struct sl_image *in, int height, int width, const struct filter *f,
                               struct sl_image *out, sl_err *e)
 {
@@ -192,8 +200,9 @@ static sluice_status crop(sl_arena *a, const struct sl_image *in, struct sl_imag
         h = cover_h;
     }
     if (w * h > 64 << 20)
-        return sl_fail(e, SLUICE_E_LIMIT, "cropping a picture of %d x %d to %d x %d needs an intermediate of more than 64 Mpixel",
-                       in->width, in->height, out->width, out->height);
+        return sl_fail(e, SLUICE_E_LIMIT,
+                       "cropping a picture of %d x %d to %d x %d needs an intermediate of more than 64 Mpixel", in->width,
+                       in->height, out->width, out->height);
     struct sl_image im;
     SL_TRY(resample(a, in, (int)h, (int)w, &bicubic_filter, &im, e));
     copy_part(&im, (im.height - out->height) / 2, (im.width - out->width) / 2, out);

@@ -116,9 +116,7 @@ static bool all_numbers(const json_t *array)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(array, i, item)
-        if (!json_is_number(item))
-            return false;
+    json_array_foreach(array, i, item) if (!json_is_number(item)) return false;
     return true;
 }
 
@@ -131,7 +129,8 @@ static sluice_status put_array(struct sl_buffer *out, const json_t *j, int depth
     size_t i;
     json_t *item;
     sl_put_u8(out, '[');
-    json_array_foreach(j, i, item) {
+    json_array_foreach(j, i, item)
+    {
         if (i > 0)
             sl_put(out, ", ", one_line ? 2 : 1);
         if (!one_line)
@@ -169,14 +168,28 @@ static sluice_status put_value(struct sl_buffer *out, const json_t *j, int depth
     if (depth > MAX_DEPTH)
         return sl_fail(e, SLUICE_E_INTERNAL, "a JSON tree to be written is nested deeper than %d levels", MAX_DEPTH);
     switch (json_typeof(j)) {
-    case JSON_OBJECT: return put_object(out, j, depth, e);
-    case JSON_ARRAY: return put_array(out, j, depth, e);
-    case JSON_STRING: put_string(out, json_string_value(j), json_string_length(j)); break;
-    case JSON_INTEGER: sl_put_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(j)); break;
-    case JSON_REAL: put_real(out, json_real_value(j)); break;
-    case JSON_TRUE: sl_put(out, "true", 4); break;
-    case JSON_FALSE: sl_put(out, "false", 5); break;
-    case JSON_NULL: sl_put(out, "null", 4); break;
+    case JSON_OBJECT:
+        return put_object(out, j, depth, e);
+    case JSON_ARRAY:
+        return put_array(out, j, depth, e);
+    case JSON_STRING:
+        put_string(out, json_string_value(j), json_string_length(j));
+        break;
+    case JSON_INTEGER:
+        sl_put_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
+        break;
+    case JSON_REAL:
+        put_real(out, json_real_value(j));
+        break;
+    case JSON_TRUE:
+        sl_put(out, "true", 4);
+        break;
+    case JSON_FALSE:
+        sl_put(out, "false", 5);
+        break;
+    case JSON_NULL:
+        sl_put(out, "null", 4);
+        break;
     }
     return SLUICE_OK;
 }

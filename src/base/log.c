@@ -1,4 +1,5 @@
-/* log.c: log lines and progress on stderr. A bar on the terminal is wiped before a log line and drawn again by the next step. */
+/* log.c: log lines and progress on stderr. A bar on the terminal is wiped before a log line and drawn again by the next step.
+ */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

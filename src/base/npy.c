@@ -4,9 +4,12 @@
 
 #include <string.h>
 
-static const struct { const char *code; enum sl_dtype dtype; } codes[] = {
-    {"u1", SL_U8},  {"u2", SL_U16}, {"u4", SL_U32}, {"u8", SL_U64}, {"i1", SL_S8},   {"i2", SL_S16}, {"i4", SL_S32},
-    {"i8", SL_S64}, {"f2", SL_F16}, {"f4", SL_F32}, {"f8", SL_F64}, {"b1", SL_BOOL},
+static const struct {
+    const char *code;
+    enum sl_dtype dtype;
+} codes[] = {
+    {"u1", SL_U8},  {"u2", SL_U16}, {"u4", SL_U32}, {"u8", SL_U64}, {"i1", SL_S8},  {"i2", SL_S16},
+    {"i4", SL_S32}, {"i8", SL_S64}, {"f2", SL_F16}, {"f4", SL_F32}, {"f8", SL_F64}, {"b1", SL_BOOL},
 };
 
 struct header {
@@ -17,7 +20,9 @@ struct header {
 };
 
 /* A cursor over the dict literal. */
-struct text { const char *p, *end; };
+struct text {
+    const char *p, *end;
+};
 
 static void skip_blanks(struct text *t)
 {
@@ -127,7 +132,9 @@ static sluice_status read_header(struct sl_view text, struct header *h, sl_err *
         return sl_fail(e, SLUICE_E_FORMAT, "npy header: text after the closing '}'");
     if (!h->has_descr || !h->has_order || !h->has_shape)
         return sl_fail(e, SLUICE_E_FORMAT, "npy header: '%s' is missing",
-                       !h->has_descr ? "descr" : !h->has_order ? "fortran_order" : "shape");
+                       !h->has_descr   ? "descr"
+                       : !h->has_order ? "fortran_order"
+                                       : "shape");
     return SLUICE_OK;
 }
 
@@ -140,8 +147,8 @@ static sluice_status read_dtype(const char *descr, enum sl_dtype *dtype, bool *b
                 *dtype = codes[i].dtype;
                 return SLUICE_OK;
             }
-    sl_fail(e, SLUICE_E_UNSUPPORTED, "npy element type '%s' is not supported (bool, integers, float16, float32 and float64 are)",
-            descr);
+    sl_fail(e, SLUICE_E_UNSUPPORTED,
+            "npy element type '%s' is not supported (bool, integers, float16, float32 and float64 are)", descr);
     return sl_hint(e, descr[0] == '|' && descr[1] == 'O' ? "the array holds Python objects: build it with one shape and dtype"
                                                          : "convert it with numpy's astype before saving");
 }
@@ -254,7 +261,8 @@ sluice_status sl_npy_header(struct sl_buffer *out, const struct sl_array *array)
         return SLUICE_E_UNSUPPORTED;
     const struct sl_shape *s = &array->shape;
     struct sl_buffer h = {0};
-    sl_put_printf(&h, "{'descr': '%c%s', 'fortran_order': False, 'shape': (", sl_dtype_bits(array->dtype) == 8 ? '|' : '<', code);
+    sl_put_printf(&h, "{'descr': '%c%s', 'fortran_order': False, 'shape': (", sl_dtype_bits(array->dtype) == 8 ? '|' : '<',
+                  code);
     for (int i = 0; i < s->rank; i++)
         sl_put_printf(&h, i ? ", %lld" : "%lld", (long long)s->dim[i]);
     sl_put_printf(&h, "%s), }", s->rank == 1 ? "," : "");

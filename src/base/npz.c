@@ -1,5 +1,5 @@
-/* npz.c: zip archives of .npy members, by a reader of the central directory and zlib's inflate. Calibration sets come this way and
- * HAR parameters are kept this way: members we write are stored and aligned, so that a mapped archive is used in place.
+/* npz.c: zip archives of .npy members, by a reader of the central directory and zlib's inflate. Calibration sets come this way
+ * and HAR parameters are kept this way: members we write are stored and aligned, so that a mapped archive is used in place.
  * Format: PKWARE APPNOTE 6.3.9, sections 4.3 (records) and 4.5.3 (zip64). */
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,9 @@ struct entry {
     uint64_t packed, size, offset; /* offset of the local header */
 };
 
-struct directory { uint64_t offset, size, entries; };
+struct directory {
+    uint64_t offset, size, entries;
+};
 
 static struct sl_reader reader_at(struct sl_view bytes, uint64_t offset)
 {
@@ -209,10 +211,11 @@ static sluice_status unpack(sl_arena *a, struct sl_view bytes, const struct entr
         *out = packed;
     } else if (m->method == DEFLATED) {
         if (m->size / 1032 > m->packed) /* no deflate stream expands further */
-            return sl_fail(e, SLUICE_E_FORMAT, "%llu packed bytes cannot hold the %llu it claims", (unsigned long long)m->packed,
-                           (unsigned long long)m->size);
+            return sl_fail(e, SLUICE_E_FORMAT, "%llu packed bytes cannot hold the %llu it claims",
+                           (unsigned long long)m->packed, (unsigned long long)m->size);
         if (m->size > *budget)
-            return sl_fail(e, SLUICE_E_LIMIT, "unpacked it has %llu bytes, the limit leaves %zu", (unsigned long long)m->size, *budget);
+            return sl_fail(e, SLUICE_E_LIMIT, "unpacked it has %llu bytes, the limit leaves %zu", (unsigned long long)m->size,
+                           *budget);
         uint8_t *data = sl_arena_alloc_aligned64(a, (size_t)m->size);
         if (!data)
             return sl_fail(e, SLUICE_E_MEMORY, "out of memory for its %llu bytes", (unsigned long long)m->size);
@@ -248,7 +251,8 @@ static sluice_status read_member(sl_arena *a, struct sl_view bytes, const struct
     return SLUICE_OK;
 }
 
-sluice_status sl_npz_parse(sl_arena *a, struct sl_view bytes, size_t max_bytes, struct sl_npz_member **out, size_t *n, sl_err *e)
+sluice_status sl_npz_parse(sl_arena *a, struct sl_view bytes, size_t max_bytes, struct sl_npz_member **out, size_t *n,
+                           sl_err *e)
 {
     struct directory d = {0};
     SL_TRY(find_directory(bytes, &d, e));
@@ -269,7 +273,11 @@ sluice_status sl_npz_parse(sl_arena *a, struct sl_view bytes, size_t max_bytes, 
     return SLUICE_OK;
 }
 
-struct written { size_t offset; uint64_t size; uint32_t crc; };
+struct written {
+    size_t offset;
+    uint64_t size;
+    uint32_t crc;
+};
 
 static void put_local(struct sl_buffer *out, const struct sl_npz_member *m, size_t start, struct written *w)
 {
@@ -357,7 +365,8 @@ static void reserve_all(struct sl_buffer *out, const struct sl_npz_member *membe
     (void)sl_buffer_reserve(out, total);
 }
 
-static sluice_status put_member(struct sl_buffer *out, const struct sl_npz_member *m, size_t start, struct written *w, sl_err *e)
+static sluice_status put_member(struct sl_buffer *out, const struct sl_npz_member *m, size_t start, struct written *w,
+                                sl_err *e)
 {
     struct sl_buffer header = {0};
     size_t name = strlen(m->name);

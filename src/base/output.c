@@ -29,15 +29,18 @@
  * any moment, so nothing it reads is ever freed. */
 enum { SLOTS = 64 };
 enum slot_state { SLOT_FREE, SLOT_FILLING, SLOT_LIVE, SLOT_TAKEN };
-static struct { atomic_int state; char path[PATH_MAX]; } slots[SLOTS];
+static struct {
+    atomic_int state;
+    char path[PATH_MAX];
+} slots[SLOTS];
 
 struct sl_output {
     int fd;
-    bool nameless; /* O_TMPFILE: the data have no name yet */
-    bool direct;   /* the target is a device or a pipe: written as we go */
-    int failure;   /* errno of the first failed write: commit then refuses */
-    int slot;      /* of `temporary`, -1: none */
-    char *shown;   /* the path the caller gave, for messages */
+    bool nameless;                        /* O_TMPFILE: the data have no name yet */
+    bool direct;                          /* the target is a device or a pipe: written as we go */
+    int failure;                          /* errno of the first failed write: commit then refuses */
+    int slot;                             /* of `temporary`, -1: none */
+    char *shown;                          /* the path the caller gave, for messages */
     char *directory, *target, *temporary; /* absolute */
 };
 

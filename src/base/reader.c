@@ -1,4 +1,5 @@
-/* reader.c: bounds-checked reads of little-endian scalars and of protobuf's wire format. The foundation of every file reader. */
+/* reader.c: bounds-checked reads of little-endian scalars and of protobuf's wire format. The foundation of every file reader.
+ */
 #include "base/reader.h"
 
 #include <string.h>

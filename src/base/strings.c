@@ -146,7 +146,11 @@ const char *sl_buffer_text(struct sl_buffer *b)
 }
 
 /* Open addressing with linear probing; at most half full. A table that grows leaves its old slots in the arena. */
-struct slot { const char *key; void *value; uint64_t hash; };
+struct slot {
+    const char *key;
+    void *value;
+    uint64_t hash;
+};
 
 struct sl_map {
     sl_arena *arena;

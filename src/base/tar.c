@@ -12,7 +12,11 @@
 enum { BLOCK = 512, MOST_MEMBERS = 4096, LONGEST_NAME = 4096 };
 
 /* What extension records said about the next member. */
-struct pending { const char *name; uint64_t size; bool has_size; };
+struct pending {
+    const char *name;
+    uint64_t size;
+    bool has_size;
+};
 
 /* Octal digits after blanks, or with the top bit set a big-endian binary number (GNU). */
 static bool read_number(const uint8_t *p, size_t n, uint64_t *out)
@@ -112,7 +116,10 @@ static sluice_status check_name(const char **name, sl_err *e)
     return SLUICE_OK;
 }
 
-struct listing { struct sl_tar_member *members; size_t n; };
+struct listing {
+    struct sl_tar_member *members;
+    size_t n;
+};
 
 static sluice_status add_member(struct listing *l, const char *name, struct sl_view data, sl_err *e)
 {
@@ -239,7 +246,11 @@ const struct sl_view *sl_tar_find(const struct sl_tar_member *m, size_t n, const
     return NULL;
 }
 
-struct sink { struct sl_output *output; struct sl_buffer *buffer; sl_err *e; }; /* one of the two */
+struct sink {
+    struct sl_output *output;
+    struct sl_buffer *buffer;
+    sl_err *e;
+}; /* one of the two */
 
 static la_ssize_t on_write(struct archive *ar, void *data, const void *buffer, size_t n)
 {

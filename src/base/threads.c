@@ -1,5 +1,5 @@
-/* threads.c: the pool of workers behind parallel loops, and the floating-point control word. Used by kernels' callers, the float
- * engine and calibration. */
+/* threads.c: the pool of workers behind parallel loops, and the floating-point control word. Used by kernels' callers, the
+ * float engine and calibration. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -19,7 +19,11 @@
 
 enum { MOST_THREADS = 256, SPINS = 2000 };
 
-struct worker { struct sl_pool *pool; int number; pthread_t thread; };
+struct worker {
+    struct sl_pool *pool;
+    int number;
+    pthread_t thread;
+};
 
 struct sl_pool {
     int size; /* with the caller */
@@ -163,7 +167,8 @@ sluice_status sl_pool_new(int n_threads, struct sl_pool **out, sl_err *e)
 {
     *out = NULL;
     if (n_threads < 0 || n_threads > MOST_THREADS)
-        return sl_fail(e, SLUICE_E_VALUE, "%d threads asked for, the range is 0 (one per processor) to %d", n_threads, MOST_THREADS);
+        return sl_fail(e, SLUICE_E_VALUE, "%d threads asked for, the range is 0 (one per processor) to %d", n_threads,
+                       MOST_THREADS);
     int cpus = sl_cpu_count(), wanted = n_threads ? n_threads : cpus;
     wanted = wanted > MOST_THREADS ? MOST_THREADS : wanted;
     struct sl_pool *p = calloc(1, sizeof *p);

@@ -6,10 +6,15 @@
 
 #include "base/compiler.h"
 
-static const struct { const char *name; unsigned char bits; bool is_float; } types[SL_DTYPE_COUNT] = {
-    [SL_NONE] = {"none", 0, false}, [SL_U8] = {"u8", 8, false},     [SL_U16] = {"u16", 16, false}, [SL_S4] = {"s4", 4, false},
-    [SL_S8] = {"s8", 8, false},     [SL_S16] = {"s16", 16, false},  [SL_S32] = {"s32", 32, false}, [SL_S64] = {"s64", 64, false},
-    [SL_F32] = {"f32", 32, true},   [SL_F64] = {"f64", 64, true},   [SL_BOOL] = {"bool", 8, false}, [SL_F16] = {"f16", 16, true},
+static const struct {
+    const char *name;
+    unsigned char bits;
+    bool is_float;
+} types[SL_DTYPE_COUNT] = {
+    [SL_NONE] = {"none", 0, false}, [SL_U8] = {"u8", 8, false},     [SL_U16] = {"u16", 16, false},
+    [SL_S4] = {"s4", 4, false},     [SL_S8] = {"s8", 8, false},     [SL_S16] = {"s16", 16, false},
+    [SL_S32] = {"s32", 32, false},  [SL_S64] = {"s64", 64, false},  [SL_F32] = {"f32", 32, true},
+    [SL_F64] = {"f64", 64, true},   [SL_BOOL] = {"bool", 8, false}, [SL_F16] = {"f16", 16, true},
     [SL_BF16] = {"bf16", 16, true}, [SL_U32] = {"u32", 32, false},  [SL_U64] = {"u64", 64, false},
 };
 

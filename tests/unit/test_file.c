@@ -272,8 +272,8 @@ static void stale_files_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(maps_files), cmocka_unit_test(lists_sorted),  cmocka_unit_test(paths),
-        cmocka_unit_test(refuses),    cmocka_unit_test(replaces_whole), cmocka_unit_test(failed_write_leaves_old),
+        cmocka_unit_test(maps_files),       cmocka_unit_test(lists_sorted),   cmocka_unit_test(paths),
+        cmocka_unit_test(refuses),          cmocka_unit_test(replaces_whole), cmocka_unit_test(failed_write_leaves_old),
         cmocka_unit_test(killed_at_random), cmocka_unit_test(stale_files_go),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

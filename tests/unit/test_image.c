@@ -38,7 +38,11 @@ static uint32_t crc_of(const struct sl_image *im)
     return sl_crc32(im->pixels, (size_t)im->height * (size_t)im->width * (size_t)im->channels);
 }
 
-struct resize_case { int in_h, in_w, channels, h, w; enum sl_resize_mode mode; uint32_t crc; };
+struct resize_case {
+    int in_h, in_w, channels, h, w;
+    enum sl_resize_mode mode;
+    uint32_t crc;
+};
 static const struct resize_case resize_cases[] = {
 #include "resize_cases.inc"
 };
@@ -62,7 +66,8 @@ static void resize_errors(void **state)
     (void)state;
     struct sl_image in = synthetic(4, 6, 3), out;
     enum sl_resize_mode mode;
-    FAILS(sl_image_resize(arena, &in, 6, 4, SL_RESIZE_NONE, &out, &e), SLUICE_E_SHAPE, "6 x 4 (width x height), 4 x 6 is wanted");
+    FAILS(sl_image_resize(arena, &in, 6, 4, SL_RESIZE_NONE, &out, &e), SLUICE_E_SHAPE,
+          "6 x 4 (width x height), 4 x 6 is wanted");
     OK(sl_image_resize(arena, &in, 4, 6, SL_RESIZE_NONE, &out, &e));
     FAILS(sl_image_resize(arena, &in, 0, 4, SL_RESIZE_FIT, &out, &e), SLUICE_E_VALUE, "4 x 0");
     struct sl_image thin = synthetic(1, 60000, 1);
@@ -105,8 +110,9 @@ static void simple_formats(void **state)
     assert_memory_equal(im.pixels, "AAABBB", 6);
     OK(sl_image_decode(arena, VIEW("P6 1 1 255 \xff\x00\x00"), 1, &im, &e));
     assert_int_equal(im.pixels[0], 76); /* 0.299 * 255 */
-    static const uint8_t bmp[] = {'B', 'M', 70, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 24, 0,
-                                  0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 0, 4, 5, 6, 0};
+    static const uint8_t bmp[] = {'B', 'M', 70, 0, 0, 0, 0, 0,  0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0,
+                                  0,   2,   0,  0, 0, 1, 0, 24, 0, 0, 0,  0, 0, 8, 0,  0, 0, 0, 0, 0, 0,
+                                  0,   0,   0,  0, 0, 0, 0, 0,  0, 0, 0,  0, 1, 2, 3,  0, 4, 5, 6, 0};
     OK(sl_image_decode(arena, (struct sl_view){bmp, sizeof bmp}, 0, &im, &e));
     assert_memory_equal(im.pixels, "\6\5\4\3\2\1", 6);
     FAILS(sl_image_decode(arena, (struct sl_view){bmp, sizeof bmp - 1}, 0, &im, &e), SLUICE_E_FORMAT, "need more than");

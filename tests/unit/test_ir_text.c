@@ -77,6 +77,7 @@ static void short_texts(void **state)
     sl_arena_free(a);
 }
 
+/* Values computed apart, from the published generator. */
 static void seeds_are_fixed(void **state)
 {
     (void)state;
@@ -87,8 +88,8 @@ static void seeds_are_fixed(void **state)
     OK(sl_text_parse(a, VIEW(text), NULL, &g, &e));
     OK(sl_text_print(g, NULL, &out, &e));
     assert_string_equal(sl_buffer_text(&out),
-                        "graph net native\n%x = const_input() params {data: f32 [3] = [0.13312304, 0.49156213, 0.05362141], "
-                        "i: s8 [4] = [-17, 86, 43, 94]} : f32 [3]\n");
+                        "graph net native\n%x = const_input() params {data: f32 [3] = [0.13312304, 0.49156344, 0.9420054], "
+                        "i: s8 [4] = [-34, 16, -65, 122]} : f32 [3]\n");
     sl_buffer_free(&out);
     sl_arena_free(a);
 }

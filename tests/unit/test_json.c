@@ -31,8 +31,9 @@ static void numbers_read_back(void **state)
 static void writes_stable_text(void **state)
 {
     (void)state;
-    json_t *j = json_pack("{s:o, s:[i,i,i], s:f, s:[], s:{}, s:s#, s:[s,b,n], s:f}", "scale", sl_json_f32(0.1f), "shape", 1, 224, 3,
-                          "one", 1.0, "none", "empty", "text", "a\"\\\n\t\x01\x00\xc3\xa9", 9, "mixed", "x", 1, "pi", 0.1 + 0.2);
+    json_t *j =
+        json_pack("{s:o, s:[i,i,i], s:f, s:[], s:{}, s:s#, s:[s,b,n], s:f}", "scale", sl_json_f32(0.1f), "shape", 1, 224, 3,
+                  "one", 1.0, "none", "empty", "text", "a\"\\\n\t\x01\x00\xc3\xa9", 9, "mixed", "x", 1, "pi", 0.1 + 0.2);
     struct sl_buffer b = {0};
     OK(sl_json_write(&b, j, &e));
     assert_string_equal(sl_buffer_text(&b), "{\n \"scale\": 0.1,\n \"shape\": [1, 224, 3],\n \"one\": 1.0,\n \"none\": [],\n"

@@ -108,13 +108,22 @@ static void fields(void **state)
 static void bad_fields(void **state)
 {
     (void)state;
-    static const struct { const char *bytes; size_t n; } bad[] = {
-        {"\x00\x01", 2},                                             /* field number 0 */
-        {"\x0b", 1},         {"\x0c", 1},                            /* group start and end */
-        {"\x0e\x00", 2},     {"\x0f\x00", 2},                        /* wire types 6 and 7 */
-        {"\x80\x80\x80\x80\x10\x00", 6},                             /* tag of more than 32 bits */
-        {"\x12\x05" "abcd", 6},                                      /* length past the end */
-        {"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" "abcd", 15}, /* length 2^64 - 1 */
+    static const struct {
+        const char *bytes;
+        size_t n;
+    } bad[] = {
+        {"\x00\x01", 2}, /* field number 0 */
+        {"\x0b", 1},
+        {"\x0c", 1}, /* group start and end */
+        {"\x0e\x00", 2},
+        {"\x0f\x00", 2},                 /* wire types 6 and 7 */
+        {"\x80\x80\x80\x80\x10\x00", 6}, /* tag of more than 32 bits */
+        {"\x12\x05"
+         "abcd",
+         6}, /* length past the end */
+        {"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+         "abcd",
+         15}, /* length 2^64 - 1 */
     };
     for (size_t i = 0; i < SL_COUNT(bad); i++) {
         struct sl_reader r = sl_reader_of(bad[i].bytes, bad[i].n);
@@ -127,8 +136,11 @@ static void bad_fields(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scalars_round_trip), cmocka_unit_test(past_the_end), cmocka_unit_test(varints),
-        cmocka_unit_test(fields),             cmocka_unit_test(bad_fields),
+        cmocka_unit_test(scalars_round_trip),
+        cmocka_unit_test(past_the_end),
+        cmocka_unit_test(varints),
+        cmocka_unit_test(fields),
+        cmocka_unit_test(bad_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,8 +65,10 @@ static void written_archives_read_back(void **state)
     char long_name[301];
     memset(long_name, 'n', 300);
     long_name[300] = 0;
-    const struct sl_tar_member in[] = {
-        {"net.hn", {(const uint8_t *)"{}", 2}}, {"net.npz", {large, sizeof large}}, {"empty", {large, 0}}, {long_name, {large, 513}}};
+    const struct sl_tar_member in[] = {{"net.hn", {(const uint8_t *)"{}", 2}},
+                                       {"net.npz", {large, sizeof large}},
+                                       {"empty", {large, 0}},
+                                       {long_name, {large, 513}}};
     struct sl_output *o;
     OK(sl_output_open(name, &o, &e));
     OK(sl_tar_write(o, in, 4, &e));

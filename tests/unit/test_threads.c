@@ -7,7 +7,10 @@
 #include "base/cpu.h"
 #include "base/threads.h"
 
-struct work { int count[5000]; int workers; };
+struct work {
+    int count[5000];
+    int workers;
+};
 
 static void once(void *data, int task, int worker)
 {
