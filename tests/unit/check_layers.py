@@ -16,7 +16,6 @@ MAY = {
     "script": {"base", "ir", "ops"},
     "quant": {"base", "ir", "ops", "script"},
     "compile": {"base", "ir", "ops", "hef"},
-    "emulate": {"base", "ir", "ops", "har", "hef", "kernels", "device", "compile", "quant"},
     "report": {"base"},
     "cli": {"base"},
 }
