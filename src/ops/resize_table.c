@@ -46,7 +46,8 @@ static double coordinate_of(const struct sl_resize_rule *r, int axis, int64_t in
     case SL_COORD_ASYMMETRIC: return r->has_scales ? x / scale : x * in / out;
     case SL_COORD_ALIGN_CORNERS: return out_size == 1 ? 0 : x * (in - 1) / (out - 1);
     case SL_COORD_PYTORCH_HALF_PIXEL: return out_size == 1 ? 0 : centre - 0.5;
-    case SL_COORD_HALF_PIXEL_SYMMETRIC: return in / 2 * (1 - out / (scale * in)) + centre - 0.5;
+    /* in/2 * (1 - out / (scale * in)) + (x + 0.5) / scale - 0.5, with the terms of 1/scale together: the centre stays exact */
+    case SL_COORD_HALF_PIXEL_SYMMETRIC: return in / 2 + (x + 0.5 - out / 2) / scale - 0.5;
     case SL_COORD_TF_HALF_PIXEL_FOR_NN: return centre;
     case SL_COORD_TF_CROP_AND_RESIZE: {
         const double start = r->roi[axis], end = r->roi[axis + 2];

@@ -151,10 +151,17 @@ static void connect(sl_arena *a, struct op_case *k)
     struct sl_node *in[16], *lone = k->node;
     g->inputs = SL_NEW_ARRAY(a, struct sl_port, k->n_in + 1);
     for (int i = 0; i < k->n_in; i++) {
-        in[i] = sl_graph_add(g, SL_OP_input_layer, 0, NULL);
-        in[i]->name = sl_arena_printf(a, "input_layer%d", i + 1);
+        size_t count;
+        bool empty = sl_shape_count(&k->in[i].shape, &count) && count == 0; /* no network has such an input, constants may be */
+        in[i] = sl_graph_add(g, empty ? SL_OP_const_input : SL_OP_input_layer, 0, NULL);
+        in[i]->name = sl_arena_printf(a, "%s%d", empty ? "const_input" : "input_layer", i + 1);
         in[i]->dtype = k->in[i].dtype;
         in[i]->shape = k->in[i].shape;
+        if (empty) {
+            void *data;
+            sl_set_param(g, in[i], "data", sl_const_new(a, in[i]->dtype, &in[i]->shape, &data));
+            continue;
+        }
         g->inputs[g->n_inputs++] = port_of(in[i]->name, in[i]);
     }
     k->node = sl_graph_add(g, lone->op, k->n_in, in);

@@ -53,8 +53,9 @@ static void check_run(const struct op_case *k, int threads, bool keep_all, sl_er
     const void *inputs[16];
     char way[64];
     snprintf(way, sizeof way, "%d threads%s", threads, keep_all ? ", all kept" : "");
-    for (int i = 0; i < k->n_in; i++)
-        inputs[i] = k->in[i].data;
+    for (int i = 0, j = 0; i < k->n_in; i++)
+        if (k->node->in[i]->op == SL_OP_input_layer)
+            inputs[j++] = k->in[i].data;
     if (sl_float_run_new(k->graph, threads, keep_all, &run, e) == SLUICE_OK)
         for (int frame = 0; frame < 2; frame++) /* the second uses what the first kept */
             if (sl_float_run_frame(run, inputs, e) == SLUICE_OK)
@@ -78,7 +79,6 @@ static void check_fold(const struct op_case *k, sl_err *e)
         sources[i] = *k->node->in[i];
         sources[i].op = SL_OP_const_input;
         sources[i].n_params = 1;
-        sources[i].params = &(struct sl_param){0};
         struct sl_param *p = SL_NEW(a, struct sl_param);
         *p = (struct sl_param){"data", c};
         sources[i].params = p;
