@@ -198,7 +198,7 @@ static sluice_status read_param(void *data, const char *name, struct sl_param *p
     s->used_entries += entry != NULL;
     if (entry) {
         if (read_exceptional(s, m, entry, &p->value, e) != SLUICE_OK)
-            return sl_context(e, "array '%s': ", name);
+            return sl_context(e, "array '%s'", name);
         return SLUICE_OK;
     }
     if (!m)

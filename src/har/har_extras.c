@@ -191,7 +191,7 @@ static sluice_status read_list(struct reader *r, const json_t *stage, const char
     uint8_t *items = sl_arena_must_alloc(r->g->arena, sl_mul_or_abort(count, size));
     for (size_t i = 0; i < count; i++)
         if (read(r, json_array_get(list, i), items + i * size, e) != SLUICE_OK)
-            return sl_context(e, "'%s' entry %zu: ", key, i);
+            return sl_context(e, "'%s' entry %zu", key, i);
     *out = items;
     *n = (int)count;
     return SLUICE_OK;

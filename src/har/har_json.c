@@ -102,7 +102,7 @@ sluice_status sl_get_dims(const json_t *o, const char *key, bool open_batch, str
     json_t *array;
     SL_TRY(sl_json_get_array(o, key, &array, e));
     if (sl_dims_from_json(array, open_batch, out, e) != SLUICE_OK)
-        return sl_context(e, "'%s': ", key);
+        return sl_context(e, "'%s'", key);
     return SLUICE_OK;
 }
 

@@ -64,7 +64,7 @@ static sluice_status parse_json(struct archive *ar, const char *suffix, json_t *
     struct sl_view text;
     SL_TRY(take_needed(ar, suffix, &text, e));
     if (sl_json_parse(text, out, e) != SLUICE_OK)
-        return sl_context(e, "%s%s: ", ar->m->name, suffix);
+        return sl_context(e, "%s%s", ar->m->name, suffix);
     sl_arena_on_free(ar->a, release, *out);
     return SLUICE_OK;
 }
@@ -121,7 +121,7 @@ static sluice_status read_hn(struct archive *ar, int stage, bool newest, struct 
     sluice_status s = sl_hn_read(ar->a, hn, g, e);
     if (s == SLUICE_OK && (*g)->stage != sl_har_stages[stage].stage)
         s = sl_fail(e, SLUICE_E_FORMAT, "its stage is '%s', not '%s'", sl_har_stages[(*g)->stage].name, sl_har_stages[stage].name);
-    return s == SLUICE_OK ? s : sl_context(e, "%s%s: ", ar->m->name, suffix);
+    return s == SLUICE_OK ? s : sl_context(e, "%s%s", ar->m->name, suffix);
 }
 
 static sluice_status read_arrays(struct archive *ar, struct sl_array_reader *r, int stage, struct sl_graph *g, const json_t *table,
@@ -131,7 +131,7 @@ static sluice_status read_arrays(struct archive *ar, struct sl_array_reader *r, 
     struct sl_view npz;
     SL_TRY(take_needed(ar, suffix, &npz, e));
     if (sl_arrays_read(r, g, stage, npz, table, e) != SLUICE_OK)
-        return sl_context(e, "%s%s: ", ar->m->name, suffix);
+        return sl_context(e, "%s%s", ar->m->name, suffix);
     return SLUICE_OK;
 }
 
@@ -148,10 +148,10 @@ static sluice_status read_stage(struct archive *ar, struct sl_array_reader *r, i
     if (s == SLUICE_OK)
         s = sl_json_get_object(description, "arrays", &table, e);
     if (s != SLUICE_OK)
-        return sl_context(e, "%s%s: stage '%s': ", ar->m->name, metadata_suffix, sl_har_stages[stage].name);
+        return sl_context(e, "%s%s: stage '%s'", ar->m->name, metadata_suffix, sl_har_stages[stage].name);
     SL_TRY(read_arrays(ar, r, stage, g, table, e));
     if (sl_graph_verify(g, e) != SLUICE_OK)
-        return sl_context(e, "stage '%s': ", sl_har_stages[stage].name);
+        return sl_context(e, "stage '%s'", sl_har_stages[stage].name);
     *sl_har_stage_graph(ar->m, stage) = g;
     return SLUICE_OK;
 }
@@ -166,7 +166,7 @@ static sluice_status read_stages(struct archive *ar, const json_t *metadata, sl_
     if (s == SLUICE_OK)
         s = sl_known_keys(stages, known, e);
     if (s != SLUICE_OK)
-        return sl_context(e, "%s%s: ", ar->m->name, metadata_suffix);
+        return sl_context(e, "%s%s", ar->m->name, metadata_suffix);
     for (int i = 0; i < SL_HAR_STAGES; i++)
         if (json_object_get(stages, sl_har_stages[i].name))
             newest = i;
@@ -212,7 +212,7 @@ sluice_status sl_har_read(sl_arena *a, struct sl_view bytes, struct sl_model **o
     ar.m = sl_model_new(a, name);
     SL_TRY(parse_json(&ar, metadata_suffix, &metadata, e));
     if (read_metadata(&ar, metadata, e) != SLUICE_OK)
-        return sl_context(e, "%s%s: ", name, metadata_suffix);
+        return sl_context(e, "%s%s", name, metadata_suffix);
     SL_TRY(read_stages(&ar, metadata, e));
     SL_TRY(read_others(&ar, e));
     *out = ar.m;
@@ -224,6 +224,6 @@ sluice_status sl_har_open(sl_arena *a, const char *path, struct sl_model **out, 
     struct sl_view bytes;
     SL_TRY(sl_map_file(a, path, &bytes, e));
     if (sl_har_read(a, bytes, out, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     return SLUICE_OK;
 }

@@ -128,7 +128,7 @@ static sluice_status fill(struct archive *ar, sl_err *e)
         return sl_fail(e, SLUICE_E_VALUE, "the network's name '%s' must have 1 to 255 characters without '/', ':' and '@'", m->name);
     for (int i = 0; i < SL_HAR_STAGES; i++)
         if (stage_graph(m, i) && add_stage(ar, i, e) != SLUICE_OK)
-            return sl_context(e, "stage '%s': ", sl_har_stages[i].name);
+            return sl_context(e, "stage '%s'", sl_har_stages[i].name);
     SL_TRY(add_metadata(ar, e));
     if (m->script[0])
         add_member(ar, ".alls", m->script, strlen(m->script));

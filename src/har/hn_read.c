@@ -82,7 +82,7 @@ static sluice_status read_attrs(struct reader *r, struct sl_node *n, const json_
         if (!name[0])
             return sl_fail(e, SLUICE_E_FORMAT, "an attribute has an empty name");
         if (read_attr(r, n, name, value, e) != SLUICE_OK)
-            return sl_context(e, "attribute '%s': ", name);
+            return sl_context(e, "attribute '%s'", name);
     }
     return SLUICE_OK;
 }
@@ -196,7 +196,7 @@ static sluice_status read_layer(struct reader *r, struct sl_node *n, const json_
     SL_TRY(read_param_names(r, n, layer, e));
     SL_TRY(read_attrs(r, n, layer, e));
     if (read_quantization(r, n, layer, e) != SLUICE_OK)
-        return sl_context(e, "'quantization': ");
+        return sl_context(e, "'quantization'");
     return SLUICE_OK;
 }
 
@@ -253,10 +253,10 @@ static sluice_status read_layers(struct reader *r, json_t *layers, sl_err *e)
     int at = 0;
     json_object_foreach(layers, name, layer)
         if (add_layer(r, name, layer, e) != SLUICE_OK)
-            return sl_context(e, "layer '%s': ", name);
+            return sl_context(e, "layer '%s'", name);
     json_object_foreach(layers, name, layer)
         if (link_inputs(r, r->g->nodes[at++], layer, e) != SLUICE_OK)
-            return sl_context(e, "layer '%s': ", name);
+            return sl_context(e, "layer '%s'", name);
     return sl_graph_sort(r->g, e);
 }
 

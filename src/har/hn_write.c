@@ -125,7 +125,7 @@ static sluice_status write_layers(struct writer *w, json_t *layers, sl_err *e)
         sluice_status s = fill_layer(w, n, layer, e);
         sl_put_json(&w->b, layers, sl_arena_printf(w->scratch, "%s/%s", n->scope, n->name), layer);
         if (s != SLUICE_OK)
-            return sl_context(e, "layer '%s': ", sl_node_text(n));
+            return sl_context(e, "layer '%s'", sl_node_text(n));
     }
     return SLUICE_OK;
 }

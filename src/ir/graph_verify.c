@@ -59,7 +59,7 @@ static sluice_status check_params(const struct sl_param *params, int n, sl_err *
             if (strcmp(params[i].name, params[k].name) == 0)
                 return sl_fail(e, SLUICE_E_FORMAT, "parameter '%s' is given twice", params[i].name);
         if (check_const(params[i].value, e) != SLUICE_OK)
-            return sl_context(e, "parameter '%s': ", params[i].name);
+            return sl_context(e, "parameter '%s'", params[i].name);
     }
     return SLUICE_OK;
 }
@@ -178,10 +178,10 @@ static sluice_status check_ports(const struct check *c, sl_err *e)
     const struct sl_graph *g = c->g;
     for (int i = 0; i < g->n_inputs; i++)
         if (check_port(c, &g->inputs[i], SL_OP_input_layer, e) != SLUICE_OK)
-            return sl_context(e, "input '%s': ", g->inputs[i].origin_name);
+            return sl_context(e, "input '%s'", g->inputs[i].origin_name);
     for (int i = 0; i < g->n_outputs; i++)
         if (check_port(c, &g->outputs[i], SL_OP_output_layer, e) != SLUICE_OK)
-            return sl_context(e, "output '%s': ", g->outputs[i].origin_name);
+            return sl_context(e, "output '%s'", g->outputs[i].origin_name);
     for (int i = 0; i < g->n_nodes; i++) {
         enum sl_op op = g->nodes[i]->op;
         if ((op == SL_OP_input_layer || op == SL_OP_output_layer) && c->ports[i] == 0)
@@ -221,7 +221,7 @@ static sluice_status check_extras(const struct sl_graph *g, sl_err *e)
         if (!is_before(g, alt->layer, g->n_nodes))
             return sl_fail(e, SLUICE_E_FORMAT, "alternative '%s' is of no layer of the graph", alt->name);
         if (check_params(alt->params, alt->n_params, e) != SLUICE_OK)
-            return sl_context(e, "alternative '%s' of layer '%s': ", alt->name, sl_node_text(alt->layer));
+            return sl_context(e, "alternative '%s' of layer '%s'", alt->name, sl_node_text(alt->layer));
     }
     return SLUICE_OK;
 }
@@ -230,7 +230,7 @@ static sluice_status check_graph(const struct check *c, sl_err *e)
 {
     for (int i = 0; i < c->g->n_nodes; i++)
         if (check_node(c, i, e) != SLUICE_OK)
-            return sl_context(e, "layer '%s': ", sl_node_text(c->g->nodes[i]));
+            return sl_context(e, "layer '%s'", sl_node_text(c->g->nodes[i]));
     SL_TRY(check_ports(c, e));
     return check_extras(c->g, e);
 }
