@@ -194,15 +194,15 @@ static void merge_set(sl_arena *a, int n, struct sl_statistics **to, struct sl_s
     }
 }
 
-static void finish(struct job *j, int n_workers, struct sl_calibration *out)
+static void finish(struct job *j, int n_workers, sl_arena *to, struct sl_calibration *out)
 {
     for (int i = 0; i < n_workers; i++) {
         struct worker *w = &j->workers[i];
         if (!w->arena)
             continue;
         if (out) {
-            merge_set(j->g->arena, j->g->n_nodes, out->output, w->output);
-            merge_set(j->g->arena, j->g->n_nodes, out->pre_activation, w->pre);
+            merge_set(to, j->g->n_nodes, out->output, w->output);
+            merge_set(to, j->g->n_nodes, out->pre_activation, w->pre);
         }
         sl_float_run_free(w->run);
         sl_arena_free(w->scratch);
@@ -210,8 +210,8 @@ static void finish(struct job *j, int n_workers, struct sl_calibration *out)
     }
 }
 
-sluice_status sl_calibrate(const struct sl_graph *g, const struct sl_sample_source *source, int threads, struct sl_calibration *out,
-                           sl_err *e)
+sluice_status sl_calibrate(const struct sl_graph *g, const struct sl_sample_source *source, int threads, sl_arena *to,
+                           struct sl_calibration *out, sl_err *e)
 {
     struct job j = {.g = g, .source = source};
     sl_arena *a = sl_arena_new();
@@ -242,10 +242,10 @@ sluice_status sl_calibrate(const struct sl_graph *g, const struct sl_sample_sour
         }
     if (s == SLUICE_OK) {
         out->n_nodes = g->n_nodes;
-        out->output = SL_NEW_ARRAY(g->arena, struct sl_statistics *, g->n_nodes + 1);
-        out->pre_activation = SL_NEW_ARRAY(g->arena, struct sl_statistics *, g->n_nodes + 1);
+        out->output = SL_NEW_ARRAY(to, struct sl_statistics *, g->n_nodes + 1);
+        out->pre_activation = SL_NEW_ARRAY(to, struct sl_statistics *, g->n_nodes + 1);
     }
-    finish(&j, n_workers, s == SLUICE_OK ? out : NULL);
+    finish(&j, n_workers, to, s == SLUICE_OK ? out : NULL);
     sl_pool_free(pool);
     sl_arena_free(a);
     return s;

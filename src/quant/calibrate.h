@@ -20,9 +20,9 @@ struct sl_calibration {
     struct sl_statistics **pre_activation; /* of weighted nodes with a curved activation: before it */
 };
 
-/* Statistics live in g->arena. The result does not depend on `threads`. */
-sluice_status sl_calibrate(const struct sl_graph *g, const struct sl_sample_source *source, int threads, struct sl_calibration *out,
-                           sl_err *e);
+/* Statistics live in `a`. The result does not depend on `threads`. */
+sluice_status sl_calibrate(const struct sl_graph *g, const struct sl_sample_source *source, int threads, sl_arena *a,
+                           struct sl_calibration *out, sl_err *e);
 
 /* 64 samples of a fixed generator: whole numbers 0..255 for pictures (rank 4 with 1 or 3 channels), else values of about N(0, 1). */
 void sl_random_source(const struct sl_graph *g, struct sl_sample_source *out);

@@ -165,6 +165,7 @@ static sluice_status new_floats(struct sl_fuse *f, const struct sl_shape *s, con
 {
     void *p;
 
+    *data = NULL;
     *c = sl_const_new(f->graph->arena, SL_F32, s, &p);
     if (!*c)
         return sl_fail(e, SLUICE_E_MEMORY, "no memory for folded weights");
@@ -178,7 +179,7 @@ static sluice_status scale_outputs(struct sl_fuse *f, struct sl_node *n, const s
     struct weights w;
     const struct sl_const *kernel, *bias;
     struct sl_shape channels = sl_shape_of(1, &s->channels);
-    float *k, *b;
+    float *k = NULL, *b = NULL;
 
     SL_TRY(read_weights(f, n, &w, e));
     SL_TRY(new_floats(f, &w.shape, &kernel, &k, e));
@@ -208,7 +209,7 @@ static sluice_status move_pad_value(struct sl_fuse *f, struct sl_node *n, const 
     struct sl_shape channels = sl_shape_of(1, &s->channels);
     const struct sl_const *value;
     bool zero = true;
-    float *v;
+    float *v = NULL;
 
     SL_TRY(new_floats(f, &channels, &value, &v, e));
     for (int64_t c = 0; c < s->channels; c++) {
@@ -230,7 +231,7 @@ static sluice_status scale_inputs(struct sl_fuse *f, struct sl_node *n, const st
     struct weights w;
     const struct sl_const *kernel, *bias;
     struct sl_shape channels;
-    float *k, *b;
+    float *k = NULL, *b = NULL;
     double *sum;
 
     SL_TRY(read_weights(f, n, &w, e));
@@ -338,7 +339,7 @@ static sluice_status to_dw(struct sl_fuse *f, struct sl_node *n, sl_err *e)
     struct affine s;
     int64_t dims[4] = {1, 1, 0, 1};
     struct sl_shape shape, channels;
-    float *k, *b;
+    float *k = NULL, *b = NULL;
 
     if (n->op != SL_OP_batch_norm && n->op != SL_OP_normalization && n->op != SL_OP_bias_add)
         return SLUICE_OK;

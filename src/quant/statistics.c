@@ -45,18 +45,39 @@ static void cover(struct sl_statistics *s, float magnitude)
     widen_to(s, exponent < LEAST_EXPONENT ? LEAST_EXPONENT : exponent);
 }
 
+/* In lanes, so that compilers turn the inner loops into vector instructions; minimum and maximum do not depend on the order. */
 static void extremes(const float *x, size_t n, float *min, float *max, bool *finite)
 {
-    float lo = x[0], hi = x[0], sum = 0;
+    enum { LANES = 16 };
+    float lo[LANES], hi[LANES];
+    uint32_t top[LANES] = {0}, bits;
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        lo = x[i] < lo ? x[i] : lo;
-        hi = x[i] > hi ? x[i] : hi;
-        sum += x[i] * 0.0f; /* NaN as soon as one value is not finite */
+    for (int k = 0; k < LANES; k++)
+        lo[k] = hi[k] = x[0];
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            memcpy(&bits, &x[i + k], sizeof bits);
+            bits &= 0x7fffffff;
+            top[k] = bits > top[k] ? bits : top[k];
+            lo[k] = x[i + k] < lo[k] ? x[i + k] : lo[k];
+            hi[k] = x[i + k] > hi[k] ? x[i + k] : hi[k];
+        }
+    for (; i < n; i++) {
+        memcpy(&bits, &x[i], sizeof bits);
+        bits &= 0x7fffffff;
+        top[0] = bits > top[0] ? bits : top[0];
+        lo[0] = x[i] < lo[0] ? x[i] : lo[0];
+        hi[0] = x[i] > hi[0] ? x[i] : hi[0];
     }
-    *min = lo;
-    *max = hi;
-    *finite = sum == 0;
+    for (int k = 1; k < LANES; k++) {
+        lo[0] = fminf(lo[0], lo[k]);
+        hi[0] = fmaxf(hi[0], hi[k]);
+        top[0] = top[k] > top[0] ? top[k] : top[0];
+    }
+    *min = lo[0];
+    *max = hi[0];
+    *finite = top[0] < 0x7f800000; /* exponent of infinities and NaN */
 }
 
 static bool all_whole(const float *x, size_t n)

@@ -1,0 +1,48 @@
+/*
+ * encode.h: decides how each tensor of the quantized graph is stored: 8 or 16 bits, scale and zero point; inserts `requantize` layers
+ * where a reader wants another encoding than the writer's.
+ */
+#ifndef SL_QUANT_ENCODE_H
+#define SL_QUANT_ENCODE_H
+
+#include "quant/calibrate.h"
+#include "script/script.h"
+
+struct sl_encode_options {
+    enum sl_range_method method;
+    int n_wide;                   /* layers of the graph whose output the script wants 16 bits wide */
+    struct sl_node *const *wide;
+    int n_clippings;              /* ranges that the script imposes; nodes of the graph */
+    const struct sl_script_clipping *clippings;
+};
+
+/* What is known of one tensor while encodings are chosen, by node index. */
+struct sl_tensor_info {
+    const struct sl_statistics *output;
+    bool wide;              /* 16 bits */
+    bool fixed;             /* by the input data: quant is set */
+    bool given;             /* by the op: softmax */
+    struct sl_quant quant;
+    bool imposed;           /* range: by the script or by the curve's own bounds */
+    struct sl_range range;  /* known once asked for: what 8 bits would cover */
+    int parent;             /* forest of tensors that share one encoding */
+};
+
+struct sl_encoder {
+    struct sl_graph *graph;
+    const struct sl_encode_options *options;
+    struct sl_tensor_info *info;
+    struct sl_node_plan *plan;
+};
+
+/* g: a copy of the calibrated graph, node by node; c: its statistics. Fills every node's quant and *plan (by node index of the changed
+ * graph). */
+sluice_status sl_encode_graph(struct sl_graph *g, const struct sl_calibration *c, const struct sl_encode_options *options,
+                              struct sl_node_plan **plan, sl_err *e);
+
+/* Which tensors are 16 bits wide (precision.c). */
+void sl_encode_precision(struct sl_encoder *x);
+/* What 8 bits would cover of one tensor. */
+struct sl_range sl_encode_range(struct sl_encoder *x, int index);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * precision.c: which tensors are 16 bits wide. Weighted layers work on 8 bits; what accumulates small differences (the residual stream
+ * of transformers) or is read by an exponential or a normalization is kept wide, since the width of an edge costs little beside the
+ * products. Rules:
+ *   - inputs of layer_norm, rms_norm and softmax are wide, and so, backwards through additions, products and data movement, is what
+ *     they are made of; a weighted layer's output is written wide but its own input is not affected
+ *   - softmax that feeds a matmul is wide: attention weights of many positions are far below 1/255
+ *   - arithmetic behind the last weighted layer (decoding of boxes and the like) is wide when it multiplies, divides or takes
+ *     exponentials, and so is a concatenation there of parts whose ranges differ by more than 4
+ *   - layers that the script names
+ */
+#include <math.h>
+#include <string.h>
+
+#include "ops/ops.h"
+#include "quant/encode.h"
+#include "quant/fuse.h"
+
+static bool moves_data(enum sl_op op)
+{
+    enum sl_encode c = sl_op_row(op)->encode;
+
+    return c == SL_ENCODE_SAME || c == SL_ENCODE_UNITED;
+}
+
+static bool is_binary(enum sl_op op) { return op >= SL_OP_ew_add && op <= SL_OP_ew_div; }
+
+static bool may_be_wide(const struct sl_encoder *x, const struct sl_node *n)
+{
+    const struct sl_tensor_info *t = &x->info[n->index];
+
+    return !t->wide && !t->fixed;
+}
+
+/* n and what it is made of. The stack holds a node once: it is marked when pushed. */
+static void mark_wide(struct sl_encoder *x, struct sl_node *n, struct sl_node **stack)
+{
+    int depth = 0;
+
+    if (!may_be_wide(x, n))
+        return;
+    x->info[n->index].wide = true;
+    stack[depth++] = n;
+    while (depth > 0) {
+        struct sl_node *top = stack[--depth];
+        int first = 0, last = -1;
+        if (moves_data(top->op) || is_binary(top->op))
+            last = top->n_in - 1;
+        else if (sl_is_weighted(top->op) && top->n_in == 2)
+            first = last = 1; /* the residual */
+        for (int k = first; k <= last; k++)
+            if (may_be_wide(x, top->in[k])) {
+                x->info[top->in[k]->index].wide = true;
+                stack[depth++] = top->in[k];
+            }
+    }
+}
+
+/* Nodes that a matmul reads, through layers that move data. */
+static void find_matmul_readers(const struct sl_encoder *x, bool *reaches)
+{
+    const struct sl_graph *g = x->graph;
+
+    for (int i = g->n_nodes - 1; i >= 0; i--)
+        for (int k = 0; k < g->nodes[i]->n_in; k++)
+            if (g->nodes[i]->op == SL_OP_matmul || (moves_data(g->nodes[i]->op) && reaches[i]))
+                reaches[g->nodes[i]->in[k]->index] = true;
+}
+
+/* Nodes that no weighted layer or matmul reads, directly or not. */
+static void find_tail(const struct sl_encoder *x, bool *body)
+{
+    const struct sl_graph *g = x->graph;
+
+    for (int i = g->n_nodes - 1; i >= 0; i--) {
+        struct sl_node *n = g->nodes[i];
+        if (sl_is_weighted(n->op) || n->op == SL_OP_matmul)
+            body[i] = true; /* of itself: its inputs are body; its own output may be tail */
+        for (int k = 0; body[i] && k < n->n_in; k++)
+            body[n->in[k]->index] = true;
+    }
+}
+
+static bool is_decoding(const struct sl_node *n)
+{
+    static const char *const curves[] = {"exp", "log", "sqrt", "rsqrt", "reciprocal", "square", "pow"};
+    const char *type = sl_get_string(n, "type", "");
+
+    if (n->op == SL_OP_ew_mult || n->op == SL_OP_ew_div)
+        return true;
+    for (size_t i = 0; n->op == SL_OP_activation && i < SL_COUNT(curves); i++)
+        if (!strcmp(type, curves[i]))
+            return true;
+    return false;
+}
+
+static double width_of(const struct sl_encoder *x, struct sl_node *n)
+{
+    const struct sl_tensor_info *t;
+
+    while (moves_data(n->op) && n->n_in)
+        n = n->in[0];
+    t = &x->info[n->index];
+    if (t->imposed)
+        return (double)t->range.max - t->range.min;
+    return t->output && t->output->count ? (double)fmaxf(t->output->max, 0) - fminf(t->output->min, 0) : 0;
+}
+
+static bool unlike_parts(const struct sl_encoder *x, const struct sl_node *n)
+{
+    double least = INFINITY, most = 0;
+
+    if (n->op != SL_OP_concat)
+        return false;
+    for (int i = 0; i < n->n_in; i++) {
+        double w = width_of(x, n->in[i]);
+        if (w <= 0)
+            continue;
+        least = fmin(least, w);
+        most = fmax(most, w);
+    }
+    return most > 4 * least;
+}
+
+void sl_encode_precision(struct sl_encoder *x)
+{
+    struct sl_graph *g = x->graph;
+    struct sl_node **stack = SL_NEW_ARRAY(g->arena, struct sl_node *, g->n_nodes + 1);
+    bool *body = SL_NEW_ARRAY(g->arena, bool, g->n_nodes + 1), *reaches = SL_NEW_ARRAY(g->arena, bool, g->n_nodes + 1);
+
+    find_tail(x, body);
+    find_matmul_readers(x, reaches);
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct sl_node *n = g->nodes[i];
+        if (n->op == SL_OP_layer_norm || n->op == SL_OP_rms_norm || n->op == SL_OP_softmax)
+            mark_wide(x, n->in[0], stack);
+        if (n->op == SL_OP_softmax && reaches[i])
+            mark_wide(x, n, stack);
+        if (!body[i] && (is_decoding(n) || unlike_parts(x, n)))
+            mark_wide(x, n, stack);
+    }
+    for (int i = 0; i < x->options->n_wide; i++) {
+        struct sl_node *n = x->options->wide[i];
+        if (n->index < g->n_nodes && g->nodes[n->index] == n) /* else it was taken over by the layer before */
+            mark_wide(x, n, stack);
+    }
+}
