@@ -8,27 +8,21 @@
 #include "kernels/variants.h"
 
 enum { TASK = 1 << 16 }; /* elements */
-enum { SIZE };           /* state */
 
-static int64_t task_end(const struct sl_work *w, int task, size_t n)
+void sl_plan_flat(struct sl_work *w, size_t n)
 {
-    return SL_MIN((int64_t)n, (task + 1) * w->state[SIZE]);
-}
-
-static void plan_flat(struct sl_work *w, size_t n)
-{
-    w->state[SIZE] = sl_task_size((int64_t)n, TASK);
-    w->n_tasks = sl_task_count((int64_t)n, w->state[SIZE]);
+    w->state[0] = sl_task_size((int64_t)n, TASK);
+    w->n_tasks = sl_task_count((int64_t)n, w->state[0]);
 }
 
 /* ---- table ---- */
 
-static void plan_table(struct sl_work *w) { plan_flat(w, ((const struct sl_table_args *)w->args)->n); }
+static void plan_table(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_table_args *)w->args)->n); }
 
 static void run_table(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
     const struct sl_table_args *a = w->args;
-    const int64_t first = task * w->state[SIZE], end = task_end(w, task, a->n);
+    const int64_t first = sl_flat_first(w, task), end = sl_flat_end(w, task, a->n);
     const uint8_t *x8 = io->in[0], *table8 = a->table;
     const uint16_t *x16 = io->in[0], *table16 = a->table;
     uint8_t *out8 = io->out;
@@ -51,14 +45,14 @@ const struct sl_variant sl_table_c = {"table_c", SL_FAMILY_TABLE, SL_CPU_C, NULL
 
 /* ---- requantize ---- */
 
-static void plan_requantize(struct sl_work *w) { plan_flat(w, ((const struct sl_requantize_args *)w->args)->n); }
+static void plan_requantize(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_requantize_args *)w->args)->n); }
 
 static void run_requantize(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
     const struct sl_requantize_args *a = w->args;
-    const int64_t end = task_end(w, task, a->n);
+    const int64_t end = sl_flat_end(w, task, a->n);
     int32_t q[SL_BLOCK];
-    for (int64_t at = task * w->state[SIZE]; at < end; at += SL_BLOCK) {
+    for (int64_t at = sl_flat_first(w, task); at < end; at += SL_BLOCK) {
         const int n = (int)SL_MIN(end - at, SL_BLOCK);
         sl_widen(q, io->in[0], a->x_type, at, 1, n, a->zp_x);
         for (int i = 0; i < n; i++)
@@ -71,16 +65,16 @@ const struct sl_variant sl_requantize_c = {"requantize_c", SL_FAMILY_REQUANTIZE,
 
 /* ---- float to stored ---- */
 
-static void plan_quantize(struct sl_work *w) { plan_flat(w, ((const struct sl_quantize_args *)w->args)->n); }
+static void plan_quantize(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_quantize_args *)w->args)->n); }
 
 static void run_quantize(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
     const struct sl_quantize_args *a = w->args;
-    const int64_t end = task_end(w, task, a->n);
+    const int64_t end = sl_flat_end(w, task, a->n);
     const float *x = io->in[0];
     const float qmax = (float)sl_qmax(a->type), zp = (float)a->zero_point;
     const float lo = a->scale * (float)(0 - a->zero_point), hi = a->scale * (float)(sl_qmax(a->type) - a->zero_point);
-    for (int64_t i = task * w->state[SIZE]; i < end; i++) {
+    for (int64_t i = sl_flat_first(w, task); i < end; i++) {
         int32_t q = a->zero_point;
         if (x[i] == x[i]) /* else NaN */
             q = sl_rint_f(sl_clamp_f(sl_clamp_f(x[i], lo, hi) / a->scale + zp, 0.0f, qmax)); /* clamping before rint is the same */
@@ -92,12 +86,12 @@ const struct sl_variant sl_quantize_c = {"quantize_c", SL_FAMILY_QUANTIZE, SL_CP
 
 /* ---- stored to float ---- */
 
-static void plan_dequantize(struct sl_work *w) { plan_flat(w, ((const struct sl_dequantize_args *)w->args)->n); }
+static void plan_dequantize(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_dequantize_args *)w->args)->n); }
 
 static void run_dequantize(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
     const struct sl_dequantize_args *a = w->args;
-    const int64_t first = task * w->state[SIZE], end = task_end(w, task, a->n);
+    const int64_t first = sl_flat_first(w, task), end = sl_flat_end(w, task, a->n);
     float *out = io->out;
     if (a->scales != NULL) {
         assert(a->channels > 0);

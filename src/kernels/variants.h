@@ -8,6 +8,15 @@
 #include "kernels/kernels.def"
 #undef KERNEL
 
+/* Kernels over a flat range of n elements: state[0] is the elements a task has. */
+void sl_plan_flat(struct sl_work *w, size_t n);
+static inline int64_t sl_flat_first(const struct sl_work *w, int task) { return task * w->state[0]; }
+static inline int64_t sl_flat_end(const struct sl_work *w, int task, size_t n)
+{
+    const int64_t end = (task + 1) * w->state[0];
+    return end < (int64_t)n ? end : (int64_t)n;
+}
+
 /* From the sums of channels o0..o1-1 of one position (acc[0] is channel o0) to stored values out[at + o]; r NULL: no residual. */
 void sl_weighted_finish(const struct sl_weighted_args *a, const int32_t *acc, int64_t o0, int64_t o1, const void *r, void *out,
                         int64_t at);
