@@ -34,17 +34,26 @@ struct sl_node *onnx_add(struct onnx_import *c, enum sl_op op, int n_in, struct 
     return n;
 }
 
-/* Integer constants keep 64 bits in evaluation; stored back they have their declared width, which sl_fold_node sees to. */
+/* ---- folding ---- */
+
+enum { MOST_FOLDED = 1 << 26 }; /* elements that a constant computed here may have: small files must not become gigabytes */
+
+/* Integers have 64 bits while they are evaluated; sl_fold_node stores them back in their declared width. */
 sluice_status onnx_finish(struct onnx_import *c, struct sl_node **n)
 {
     struct sl_node *node = *n;
     const struct sl_const *k;
     SL_TRY(sl_infer(c->g, node, c->e));
-    bool constant = node->n_in > 0;
-    for (int i = 0; i < node->n_in && constant; i++)
+    bool constant = node->n_in > 0, splats = true;
+    for (int i = 0; i < node->n_in && constant; i++) {
         constant = node->in[i]->op == SL_OP_const_input;
+        splats = splats && constant && onnx_node_const(node->in[i])->splat; /* they stay one value, whatever their shape */
+    }
     if (!constant)
         return SLUICE_OK;
+    size_t count = sl_shape_elements(&node->shape);
+    if (count > MOST_FOLDED && !splats)
+        return sl_fail(c->e, SLUICE_E_LIMIT, "a computed constant of %zu elements, at most %d are accepted", count, MOST_FOLDED);
     SL_TRY(sl_fold_node(c->a, node, &k, c->e));
     *n = onnx_constant(c, k);
     return SLUICE_OK;

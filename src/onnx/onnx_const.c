@@ -233,7 +233,7 @@ sluice_status onnx_tensor_const(struct onnx_import *c, sl_arena *a, const struct
         SL_TRY(new_const(c, a, t->name, stored, &s, out, &data));
         return read_typed(c, t, n, data);
     }
-    struct sl_view raw;
+    struct sl_view raw = {0};
     SL_TRY(raw_bytes(c, t, need, &raw));
     if (types[t->data_type].declared != stored || types[t->data_type].bits == 4) {
         SL_TRY(new_const(c, a, t->name, stored, &s, out, &data));

@@ -152,6 +152,14 @@ const struct sl_const *onnx_const_reshape(sl_arena *a, const struct sl_const *k,
 double onnx_const_at_f64(const struct sl_const *k, size_t i);
 int64_t onnx_const_at_s64(const struct sl_const *k, size_t i);
 
+/* ---- shared between families ---- */
+/* Axes as attribute or, since `opset_of_input`, as input; sorted, checked. given: whether there were any. */
+sluice_status onnx_axes(struct onnx_import *c, int input, int opset_of_input, int rank, int *n, int64_t *axes, bool *given);
+sluice_status onnx_matmul(struct onnx_import *c, struct sl_node *x, struct sl_node *y, struct sl_node **out);
+sluice_status onnx_fold_pow(struct onnx_import *c, struct sl_node *const *in);
+sluice_status onnx_pad_wrap(struct onnx_import *c, struct sl_node *x, int64_t *pads);
+sluice_status onnx_where_mixed(struct onnx_import *c, const struct sl_const *condition, struct sl_node *x, struct sl_node *y);
+
 /* ---- later stages ---- */
 /* Translate a list of nodes (the main graph's, a function's or a branch's) that lead to the wanted names. */
 sluice_status onnx_translate_nodes(struct onnx_import *c, const struct onnx_node *nodes, int n_nodes, const char *const *wanted,

@@ -2,6 +2,7 @@
  * onnx_ports.c: where the network starts and ends: graph inputs or the values that start nodes read, graph outputs or the values
  * that end nodes make; and the shapes of inputs, with unknown dimensions fixed by the user or, for a batch, by 1.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "onnx/onnx_import.h"
@@ -326,7 +327,7 @@ static sluice_status describe_input(struct onnx_import *c, const char *name, str
 sluice_status onnx_make_input(struct onnx_import *c, const char *name)
 {
     struct sl_shape s = {0};
-    enum sl_dtype stored, origin;
+    enum sl_dtype stored = SL_NONE, origin = SL_NONE;
     struct onnx_value *v = sl_map_get(c->scope->values, name);
     if (v && !v->init && !v->sparse)
         return sl_fail(c->e, SLUICE_E_FORMAT, "input '%s' is there twice", name);

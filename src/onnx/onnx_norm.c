@@ -1,0 +1,360 @@
+/* onnx_norm.c: Softmax and the normalizations. Those that the IR has are one layer; the others are written out as arithmetic. */
+#include <string.h>
+
+#include "onnx/onnx_import.h"
+
+/* ---- softmax ---- */
+
+/* Before opset 13 everything from the axis on was one line; since then a line is the axis alone. */
+static sluice_status softmax_line(struct onnx_import *c, struct sl_node **x, int *axis)
+{
+    int rank = (*x)->shape.rank;
+    bool flat = c->scope->opset < 13, ones = true;
+    SL_TRY(onnx_axis(c, onnx_attr_int(c, "axis", flat ? 1 : -1), SL_MAX(rank, 1), axis));
+    if (rank == 0)
+        return onnx_reshape(c, *x, 1, (int64_t[]){1}, x);
+    for (int i = *axis + 1; i < rank; i++)
+        ones = ones && (*x)->shape.dim[i] == 1;
+    if (!flat || ones)
+        return SLUICE_OK;
+    int64_t dims[2] = {1, 1};
+    for (int i = 0; i < rank; i++)
+        dims[i >= *axis] *= (*x)->shape.dim[i];
+    *axis = 1;
+    return onnx_reshape(c, *x, 2, dims, x);
+}
+
+sluice_status translate_softmax(struct onnx_import *c, const struct onnx_node *n)
+{
+    struct sl_node *x, *y;
+    int axis;
+    SL_TRY(onnx_in(c, 0, &x));
+    struct sl_shape s = x->shape;
+    SL_TRY(softmax_line(c, &x, &axis));
+    SL_TRY(onnx_softmax(c, x, axis, &y));
+    SL_TRY(onnx_reshape(c, y, s.rank, s.dim, &y));
+    return onnx_out(c, 0, y);
+}
+
+/* x - max - log(sum(exp(x - max))): far from log(0). */
+sluice_status translate_log_softmax(struct onnx_import *c, const struct onnx_node *n)
+{
+    struct sl_node *x, *top, *sum, *y;
+    int axis;
+    SL_TRY(onnx_in(c, 0, &x));
+    struct sl_shape s = x->shape;
+    SL_TRY(softmax_line(c, &x, &axis));
+    const int64_t axes[1] = {axis};
+    SL_TRY(onnx_reduce(c, SL_OP_reduce_max, x, 1, axes, true, &top));
+    SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, top, &x));
+    SL_TRY(onnx_unary(c, x, "exp", &sum));
+    SL_TRY(onnx_reduce(c, SL_OP_reduce_sum, sum, 1, axes, true, &sum));
+    SL_TRY(onnx_unary(c, sum, "log", &sum));
+    SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, sum, &y));
+    SL_TRY(onnx_reshape(c, y, s.rank, s.dim, &y));
+    return onnx_out(c, 0, y);
+}
+
+/* ---- by channel ---- */
+
+/* A per-channel value [c] as [c, 1, ...], to broadcast over x [n, c, ...]. */
+static sluice_status by_channel(struct onnx_import *c, struct sl_node *v, const struct sl_node *x, struct sl_node **out)
+{
+    int64_t dims[SL_MAX_RANK];
+    int rank = SL_MAX(1, x->shape.rank - 1);
+    for (int i = 0; i < rank; i++)
+        dims[i] = i ? 1 : (int64_t)sl_shape_elements(&v->shape);
+    return onnx_reshape(c, v, rank, dims, out);
+}
+
+static sluice_status affine(struct onnx_import *c, struct sl_node *x, struct sl_node *scale, struct sl_node *offset, struct sl_node **out)
+{
+    *out = x;
+    if (scale)
+        SL_TRY(onnx_binary(c, SL_OP_ew_mult, *out, scale, out));
+    return offset ? onnx_binary(c, SL_OP_ew_add, *out, offset, out) : SLUICE_OK;
+}
+
+static sluice_status inverse_root(struct onnx_import *c, struct sl_node *variance, double epsilon, struct sl_node **out)
+{
+    SL_TRY(onnx_binary(c, SL_OP_ew_add, variance, onnx_f32(c, epsilon), out));
+    return onnx_unary(c, *out, "rsqrt", out);
+}
+
+static sluice_status batch_norm_layer(struct onnx_import *c, struct sl_node *x, double epsilon, struct sl_node **out)
+{
+    static const char *const names[] = {"scale", "offset", "mean", "variance"};
+    const struct sl_const *k[4];
+    bool constant = true;
+    for (int i = 0; i < 4; i++) {
+        SL_TRY(onnx_in_const(c, 1 + i, &k[i]));
+        constant = constant && k[i];
+    }
+    if (!constant) { /* statistics that arrive at run time */
+        struct sl_node *v[4], *factor;
+        for (int i = 0; i < 4; i++) {
+            SL_TRY(onnx_in(c, 1 + i, &v[i]));
+            SL_TRY(by_channel(c, v[i], x, &v[i]));
+        }
+        SL_TRY(inverse_root(c, v[3], epsilon, &factor));
+        SL_TRY(onnx_binary(c, SL_OP_ew_mult, factor, v[0], &factor));
+        SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, v[2], out));
+        return affine(c, *out, factor, v[1], out);
+    }
+    SL_TRY(onnx_channels_last(c, x, &x));
+    struct sl_node *n = onnx_add(c, SL_OP_batch_norm, 1, &x);
+    for (int i = 0; i < 4; i++) {
+        int64_t channels = x->shape.dim[x->shape.rank - 1];
+        if (k[i]->shape.rank != 1 || k[i]->shape.dim[0] != channels)
+            return sl_fail(c->e, SLUICE_E_SHAPE, "%s does not have one value for each of %lld channels", names[i], (long long)channels);
+        sl_set_param(c->g, n, names[i], k[i]);
+    }
+    sl_set_float(c->g, n, "epsilon", epsilon);
+    SL_TRY(onnx_finish(c, &n));
+    return onnx_channels_first(c, n, out);
+}
+
+sluice_status translate_batch_normalization(struct onnx_import *c, const struct onnx_node *n)
+{
+    struct sl_node *x, *y;
+    SL_TRY(onnx_in(c, 0, &x));
+    if (onnx_attr_int(c, "training_mode", 0))
+        return onnx_unsupported(c, "training_mode 1");
+    if (!onnx_attr_int(c, "spatial", 1) && x->shape.rank > 2)
+        return onnx_unsupported(c, "spatial 0");
+    if (x->shape.rank < 2)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, at least 2 are wanted", x->shape.rank);
+    SL_TRY(batch_norm_layer(c, x, onnx_attr_float(c, "epsilon", 1e-5), &y));
+    return onnx_out(c, 0, y);
+}
+
+/* (x - mean) / sqrt(variance + epsilon) over the axes. */
+static sluice_status standardize(struct onnx_import *c, struct sl_node *x, int n_axes, const int64_t *axes, double epsilon,
+                                 struct sl_node **out)
+{
+    struct sl_node *mean, *variance;
+    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, x, n_axes, axes, true, &mean));
+    SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, mean, &x));
+    SL_TRY(onnx_unary(c, x, "square", &variance));
+    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, variance, n_axes, axes, true, &variance));
+    SL_TRY(inverse_root(c, variance, epsilon, &variance));
+    return onnx_binary(c, SL_OP_ew_mult, x, variance, out);
+}
+
+sluice_status translate_instance_normalization(struct onnx_import *c, const struct onnx_node *n)
+{
+    struct sl_node *x, *y, *scale, *offset;
+    int64_t axes[SL_MAX_RANK];
+    SL_TRY(onnx_in(c, 0, &x));
+    SL_TRY(onnx_in(c, 1, &scale));
+    SL_TRY(onnx_in(c, 2, &offset));
+    for (int i = 2; i < x->shape.rank; i++)
+        axes[i - 2] = i;
+    if (x->shape.rank < 3)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, at least 3 are wanted", x->shape.rank);
+    SL_TRY(standardize(c, x, x->shape.rank - 2, axes, onnx_attr_float(c, "epsilon", 1e-5), &y));
+    SL_TRY(by_channel(c, scale, x, &scale));
+    SL_TRY(by_channel(c, offset, x, &offset));
+    SL_TRY(affine(c, y, scale, offset, &y));
+    return onnx_out(c, 0, y);
+}
+
+/* Opset 18: scale and bias by group; 21: by channel. */
+sluice_status translate_group_normalization(struct onnx_import *c, const struct onnx_node *n)
+{
+    struct sl_node *x, *y, *v[2];
+    SL_TRY(onnx_in(c, 0, &x));
+    struct sl_shape s = x->shape;
+    int64_t groups = onnx_attr_int(c, "num_groups", 0), dims[3];
+    if (s.rank < 2 || groups < 1 || s.dim[1] % groups)
+        return sl_fail(c->e, SLUICE_E_VALUE, "num_groups %lld does not divide the channels", (long long)groups);
+    if (sl_shape_elements(&s) == 0)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "the input has no elements");
+    dims[0] = s.dim[0];
+    dims[1] = groups;
+    dims[2] = (int64_t)sl_shape_elements(&s) / (s.dim[0] * groups);
+    SL_TRY(onnx_reshape(c, x, 3, dims, &y));
+    SL_TRY(standardize(c, y, 1, (int64_t[]){2}, onnx_attr_float(c, "epsilon", 1e-5), &y));
+    for (int i = 0; i < 2; i++) {
+        SL_TRY(onnx_in(c, 1 + i, &v[i]));
+        bool per_group = (int64_t)sl_shape_elements(&v[i]->shape) == groups && groups != s.dim[1];
+        SL_TRY(by_channel(c, v[i], per_group ? y : x, &v[i]));
+        if (per_group != (c->scope->opset < 21 && groups != s.dim[1]))
+            return sl_fail(c->e, SLUICE_E_SHAPE, "scale and bias have %zu values, opset %lld wants one a %s",
+                           sl_shape_elements(&v[i]->shape), (long long)c->scope->opset, c->scope->opset < 21 ? "group" : "channel");
+    }
+    bool grouped = c->scope->opset < 21 && groups != s.dim[1];
+    if (grouped)
+        SL_TRY(affine(c, y, v[0], v[1], &y));
+    SL_TRY(onnx_reshape(c, y, s.rank, s.dim, &y));
+    if (!grouped)
+        SL_TRY(affine(c, y, v[0], v[1], &y));
+    return onnx_out(c, 0, y);
+}
+
+/* ---- over the last axes ---- */
+
+/* gamma or beta as the layer's own parameter: constant, one value for each normalized element. */
+static sluice_status norm_param(struct onnx_import *c, int input, int64_t length, double otherwise, const struct sl_const **out)
+{
+    struct sl_shape s = {1, {length}};
+    double v;
+    const struct sl_const *k;
+    float one = (float)otherwise;
+    SL_TRY(onnx_in_const(c, input, &k));
+    *out = NULL;
+    if (!onnx_has_in(c, input)) {
+        *out = sl_const_splat(c->a, SL_F32, &s, &one);
+    } else if (k && onnx_const_scalar(k, &v)) {
+        one = (float)v;
+        *out = sl_const_splat(c->a, SL_F32, &s, &one);
+    } else if (k && (int64_t)sl_shape_elements(&k->shape) == length) {
+        *out = onnx_const_reshape(c->a, k, &s);
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status norm_layer(struct onnx_import *c, enum sl_op op, struct sl_node *x, double epsilon, struct sl_node **out)
+{
+    int64_t length = x->shape.dim[x->shape.rank - 1];
+    struct sl_shape s = {1, {length}};
+    const struct sl_const *gamma, *beta;
+    const float one = 1, zero = 0;
+    SL_TRY(norm_param(c, 1, length, 1, &gamma));
+    SL_TRY(norm_param(c, 2, length, 0, &beta));
+    bool inside = gamma && beta;
+    struct sl_node *n = onnx_add(c, op, 1, &x);
+    sl_set_float(c->g, n, "epsilon", epsilon);
+    sl_set_param(c->g, n, "gamma", inside ? gamma : sl_const_splat(c->a, SL_F32, &s, &one));
+    sl_set_param(c->g, n, "beta", inside ? beta : sl_const_splat(c->a, SL_F32, &s, &zero));
+    *out = n;
+    return onnx_finish(c, out);
+}
+
+/* The side outputs, computed only where something reads them. */
+static sluice_status norm_statistics(struct onnx_import *c, struct sl_node *x, int axis, double epsilon)
+{
+    int64_t axes[SL_MAX_RANK];
+    struct sl_node *mean, *y;
+    int n = 0;
+    for (int i = axis; i < x->shape.rank; i++)
+        axes[n++] = i;
+    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, x, n, axes, true, &mean));
+    SL_TRY(onnx_out(c, 1, mean));
+    SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, mean, &y));
+    SL_TRY(onnx_unary(c, y, "square", &y));
+    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, y, n, axes, true, &y));
+    SL_TRY(inverse_root(c, y, epsilon, &y));
+    return onnx_out(c, 2, y);
+}
+
+static sluice_status last_axes_norm(struct onnx_import *c, enum sl_op op)
+{
+    struct sl_node *x, *y, *gamma, *beta;
+    int axis;
+    double epsilon = onnx_attr_float(c, "epsilon", 1e-5);
+    const struct sl_const *k;
+    SL_TRY(onnx_in(c, 0, &x));
+    SL_TRY(onnx_in(c, 1, &gamma));
+    SL_TRY(onnx_in(c, 2, &beta));
+    SL_TRY(onnx_axis(c, onnx_attr_int(c, "axis", -1), x->shape.rank, &axis));
+    struct sl_shape s = x->shape;
+    int64_t dims[SL_MAX_RANK] = {1}, length = 1;
+    for (int i = 0; i < axis; i++)
+        dims[i] = s.dim[i];
+    for (int i = axis; i < s.rank; i++)
+        length *= s.dim[i];
+    if (length < 1)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "nothing to normalize over");
+    dims[axis] = length;
+    SL_TRY(onnx_reshape(c, x, axis + 1, dims, &y));
+    SL_TRY(norm_layer(c, op, y, epsilon, &y));
+    SL_TRY(onnx_reshape(c, y, s.rank, s.dim, &y));
+    bool inside = true;
+    for (int i = 1; i <= 2; i++) {
+        SL_TRY(norm_param(c, i, length, 1, &k));
+        inside = inside && k;
+    }
+    if (!inside)
+        SL_TRY(affine(c, y, gamma, beta, &y));
+    SL_TRY(onnx_out(c, 0, y));
+    return onnx_wants_out(c, 1) || onnx_wants_out(c, 2) ? norm_statistics(c, x, axis, epsilon) : SLUICE_OK;
+}
+
+sluice_status translate_layer_normalization(struct onnx_import *c, const struct onnx_node *n)
+{
+    return last_axes_norm(c, SL_OP_layer_norm);
+}
+
+sluice_status translate_rms_normalization(struct onnx_import *c, const struct onnx_node *n)
+{
+    return last_axes_norm(c, SL_OP_rms_norm);
+}
+
+/* ---- others ---- */
+
+sluice_status translate_mean_variance_normalization(struct onnx_import *c, const struct onnx_node *n)
+{
+    static const int64_t usual[3] = {0, 2, 3};
+    struct sl_node *x, *mean, *y;
+    int count, n_axes = 0;
+    int64_t axes[SL_MAX_RANK];
+    SL_TRY(onnx_in(c, 0, &x));
+    const int64_t *given = onnx_attr_ints(c, "axes", &count);
+    for (int i = 0; i < (given ? count : 3) && n_axes < SL_MAX_RANK; i++) {
+        int axis;
+        SL_TRY(onnx_axis(c, given ? given[i] : usual[i], x->shape.rank, &axis));
+        axes[n_axes++] = axis;
+    }
+    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, x, n_axes, axes, true, &mean));
+    SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, mean, &x));
+    SL_TRY(onnx_unary(c, x, "square", &y));
+    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, y, n_axes, axes, true, &y));
+    SL_TRY(onnx_unary(c, y, "sqrt", &y));
+    SL_TRY(onnx_binary(c, SL_OP_ew_add, y, onnx_f32(c, 1e-9), &y));
+    SL_TRY(onnx_binary(c, SL_OP_ew_div, x, y, &y));
+    return onnx_out(c, 0, y);
+}
+
+sluice_status translate_lp_normalization(struct onnx_import *c, const struct onnx_node *n)
+{
+    struct sl_node *x, *y;
+    int axis;
+    int64_t p = onnx_attr_int(c, "p", 2);
+    SL_TRY(onnx_in(c, 0, &x));
+    SL_TRY(onnx_axis(c, onnx_attr_int(c, "axis", -1), x->shape.rank, &axis));
+    if (p != 1 && p != 2)
+        return sl_fail(c->e, SLUICE_E_VALUE, "p %lld is not 1 or 2", (long long)p);
+    SL_TRY(onnx_unary(c, x, p == 1 ? "abs" : "square", &y));
+    SL_TRY(onnx_reduce(c, SL_OP_reduce_sum, y, 1, (int64_t[]){axis}, true, &y));
+    if (p == 2)
+        SL_TRY(onnx_unary(c, y, "sqrt", &y));
+    SL_TRY(onnx_binary(c, SL_OP_ew_div, x, y, &y));
+    return onnx_out(c, 0, y);
+}
+
+/* The window over channels is an average pool along the height of a [n, c, h*w, 1] picture; its padding counts as zeros. */
+sluice_status translate_lrn(struct onnx_import *c, const struct onnx_node *n)
+{
+    struct sl_node *x, *y;
+    int64_t size = onnx_attr_int(c, "size", 0);
+    SL_TRY(onnx_in(c, 0, &x));
+    struct sl_shape s = x->shape;
+    if (s.rank < 2 || size < 1 || size > 1 << 20)
+        return sl_fail(c->e, SLUICE_E_VALUE, "size %lld on %d dimensions", (long long)size, s.rank);
+    int64_t per = s.dim[0] * s.dim[1], dims[4] = {s.dim[0], s.dim[1], per ? (int64_t)sl_shape_elements(&s) / per : 0, 1};
+    SL_TRY(onnx_unary(c, x, "square", &y));
+    SL_TRY(onnx_reshape(c, y, 4, dims, &y));
+    y = onnx_add(c, SL_OP_avgpool, 1, &y);
+    sl_set_ints(c->g, y, "kernel_shape", 4, (int64_t[]){1, size, 1, 1});
+    sl_set_ints(c->g, y, "strides", 4, (int64_t[]){1, 1, 1, 1});
+    sl_set_ints(c->g, y, "dilations", 4, (int64_t[]){1, 1, 1, 1});
+    sl_set_ints(c->g, y, "pads", 4, (int64_t[]){(size - 1) / 2, 0, size / 2, 0});
+    sl_set_int(c->g, y, "count_include_pad", 1);
+    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(onnx_reshape(c, y, s.rank, s.dim, &y));
+    SL_TRY(onnx_unary2(c, y, "affine", "alpha", onnx_attr_float(c, "alpha", 1e-4), "beta", onnx_attr_float(c, "bias", 1), &y));
+    SL_TRY(onnx_unary2(c, y, "pow", "alpha", onnx_attr_float(c, "beta", 0.75), NULL, 0, &y));
+    SL_TRY(onnx_binary(c, SL_OP_ew_div, x, y, &y));
+    return onnx_out(c, 0, y);
+}

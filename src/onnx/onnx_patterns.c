@@ -1,0 +1,413 @@
+/*
+ * onnx_patterns.c: what exporters scatter over many nodes becomes one again: SiLU, HardSwish, GELU, Mish, LayerNorm, RMSNorm. Each
+ * pattern is a row: the op at its root and a function that looks upwards. The root node turns into the layer; nodes that only it read
+ * are dropped, and their origins are kept on it.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "onnx/onnx_import.h"
+
+struct matcher {
+    struct sl_graph *g;
+    sl_arena *scratch;
+    int *uses; /* by node index */
+};
+
+typedef bool pattern_fn(struct matcher *m, struct sl_node *root);
+
+static bool used_once(const struct matcher *m, const struct sl_node *n)
+{
+    return m->uses[n->index] == 1;
+}
+
+static bool is_curve(const struct sl_node *n, const char *type)
+{
+    return n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), type) == 0;
+}
+
+static bool near(double v, double wanted)
+{
+    return fabs(v - wanted) <= 1e-3 * fabs(wanted);
+}
+
+/* op(x, number) in either order (subtraction and division: number on the right). */
+static bool with_number(const struct sl_node *n, enum sl_op op, struct sl_node **x, double *number)
+{
+    if (n->op != op)
+        return false;
+    for (int k = 1; k >= 0; k--) {
+        if (!onnx_node_scalar(n->in[k], number) || n->in[1 - k]->op == SL_OP_const_input)
+            continue;
+        if (k == 0 && (op == SL_OP_ew_sub || op == SL_OP_ew_div))
+            return false;
+        *x = n->in[1 - k];
+        return n->in[k]->shape.rank <= (*x)->shape.rank || sl_shape_elements(&n->in[k]->shape) == 1;
+    }
+    return false;
+}
+
+/* x * number, whichever way it is written. */
+static bool is_scaled(const struct sl_node *n, struct sl_node **x, double *factor)
+{
+    if (with_number(n, SL_OP_ew_mult, x, factor))
+        return true;
+    if (!with_number(n, SL_OP_ew_div, x, factor))
+        return false;
+    *factor = 1 / *factor;
+    return true;
+}
+
+/* ---- turning the root into a layer ---- */
+
+/* Every node above the root that only leads to it, up to `x`, gives its origins to the root. */
+static void absorb(struct matcher *m, struct sl_node *root, const struct sl_node *n, const struct sl_node *x)
+{
+    for (int k = 0; k < n->n_in; k++) {
+        struct sl_node *up = n->in[k];
+        if (up == x || up->op == SL_OP_const_input || up->op == SL_OP_input_layer)
+            continue;
+        if (--m->uses[up->index] > 0) /* something else reads it, or another branch of the pattern will come to it */
+            continue;
+        absorb(m, root, up, x);
+        sl_node_take_origins(m->g->arena, root, up);
+    }
+}
+
+static void become(struct matcher *m, struct sl_node *root, enum sl_op op, struct sl_node *x)
+{
+    absorb(m, root, root, x);
+    root->op = op;
+    root->n_attrs = root->n_params = 0;
+    root->attrs = NULL;
+    root->params = NULL;
+    root->n_in = 1;
+    root->in = sl_arena_memdup(m->g->arena, &x, sizeof x);
+    m->uses[x->index]++; /* at least one use is left; exact counts are not needed above the pattern */
+}
+
+static bool become_curve(struct matcher *m, struct sl_node *root, const char *type, struct sl_node *x)
+{
+    if (!sl_shape_equal(&x->shape, &root->shape))
+        return false;
+    become(m, root, SL_OP_activation, x);
+    sl_set_string(m->g, root, "type", type);
+    return true;
+}
+
+/* ---- activations ---- */
+
+/* root = a * b with b the curve of a */
+static bool product_with_curve(struct matcher *m, struct sl_node *root, const char *type, struct sl_node **x)
+{
+    for (int k = 0; k < 2; k++) {
+        struct sl_node *gate = root->in[k];
+        *x = root->in[1 - k];
+        if (is_curve(gate, type) && gate->in[0] == *x && used_once(m, gate))
+            return true;
+    }
+    return false;
+}
+
+static bool match_silu(struct matcher *m, struct sl_node *root)
+{
+    struct sl_node *x;
+    return product_with_curve(m, root, "sigmoid", &x) && become_curve(m, root, "silu", x);
+}
+
+/* x * sigmoid(beta x): also the sigmoid form of GELU */
+static bool match_swish_beta(struct matcher *m, struct sl_node *root)
+{
+    double beta;
+    struct sl_node *x;
+    for (int k = 0; k < 2; k++) {
+        struct sl_node *gate = root->in[k];
+        if (!is_curve(gate, "sigmoid") || !used_once(m, gate) || !used_once(m, gate->in[0]) || !is_scaled(gate->in[0], &x, &beta) ||
+            x != root->in[1 - k])
+            continue;
+        if (!become_curve(m, root, "swish_beta", x))
+            return false;
+        sl_set_float(m->g, root, "beta", beta);
+        return true;
+    }
+    return false;
+}
+
+static bool match_mish(struct matcher *m, struct sl_node *root)
+{
+    for (int k = 0; k < 2; k++) {
+        struct sl_node *gate = root->in[k], *x = root->in[1 - k];
+        if (is_curve(gate, "tanh") && used_once(m, gate) && is_curve(gate->in[0], "softplus") && used_once(m, gate->in[0]) &&
+            gate->in[0]->in[0] == x)
+            return become_curve(m, root, "mish", x);
+    }
+    return false;
+}
+
+/* min(max(x + 3, 0), 6) */
+static bool is_relu6_of_plus3(const struct sl_node *n, struct sl_node **x)
+{
+    double three;
+    bool clip6 = is_curve(n, "relu6") ||
+                 (is_curve(n, "clip") && sl_get_float(n, "minimum", -1) == 0 && sl_get_float(n, "maximum", -1) == 6);
+    return clip6 && with_number(n->in[0], SL_OP_ew_add, x, &three) && near(three, 3);
+}
+
+/* relu6(x + 3) / 6 */
+static bool match_hard_sigmoid(struct matcher *m, struct sl_node *root)
+{
+    struct sl_node *gate, *x;
+    double factor;
+    if (!is_scaled(root, &gate, &factor) || !near(factor, 1.0 / 6) || !is_relu6_of_plus3(gate, &x) || !used_once(m, gate) ||
+        !used_once(m, gate->in[0]))
+        return false;
+    if (!become_curve(m, root, "hard_sigmoid", x))
+        return false;
+    sl_set_float(m->g, root, "alpha", 1.0 / 6);
+    sl_set_float(m->g, root, "beta", 0.5);
+    return true;
+}
+
+static bool match_hard_swish(struct matcher *m, struct sl_node *root)
+{
+    struct sl_node *x;
+    if (!product_with_curve(m, root, "hard_sigmoid", &x))
+        return false;
+    const struct sl_node *gate = root->in[0] == x ? root->in[1] : root->in[0];
+    return near(sl_get_float(gate, "alpha", 0.2), 1.0 / 6) && sl_get_float(gate, "beta", 0.5) == 0.5 &&
+           become_curve(m, root, "hard_swish", x);
+}
+
+/* x * relu6(x + 3) / 6: the division last */
+static bool match_hard_swish_late(struct matcher *m, struct sl_node *root)
+{
+    struct sl_node *product, *x;
+    double factor;
+    if (!is_scaled(root, &product, &factor) || !near(factor, 1.0 / 6) || product->op != SL_OP_ew_mult || !used_once(m, product))
+        return false;
+    for (int k = 0; k < 2; k++)
+        if (is_relu6_of_plus3(product->in[k], &x) && x == product->in[1 - k] && used_once(m, product->in[k]))
+            return become_curve(m, root, "hard_swish", x);
+    return false;
+}
+
+/* ---- GELU ---- */
+
+/* The factors of a product of up to four: numbers are multiplied, at most two others are kept. */
+struct factors { double number; int n; struct sl_node *rest[2]; };
+
+static bool collect_factors(const struct matcher *m, struct sl_node *n, int depth, bool is_root, struct factors *f)
+{
+    struct sl_node *x;
+    double v;
+    if (depth < 4 && (is_root || used_once(m, n))) {
+        if (is_scaled(n, &x, &v)) {
+            f->number *= v;
+            return collect_factors(m, x, depth + 1, false, f);
+        }
+        if (n->op == SL_OP_ew_mult)
+            return collect_factors(m, n->in[0], depth + 1, false, f) && collect_factors(m, n->in[1], depth + 1, false, f);
+    }
+    if (f->n == 2)
+        return false;
+    f->rest[f->n++] = n;
+    return true;
+}
+
+/* erf(x / sqrt(2)) */
+static bool is_gelu_erf(const struct sl_node *curve, const struct sl_node *x)
+{
+    struct sl_node *of;
+    double factor;
+    return is_curve(curve, "erf") && is_scaled(curve->in[0], &of, &factor) && near(factor, 0.70710678) && of == x;
+}
+
+/* x^3, as Pow or as products */
+static bool is_cube(const struct sl_node *n, const struct sl_node *x)
+{
+    if (is_curve(n, "pow") && sl_get_float(n, "alpha", 2) == 3)
+        return n->in[0] == x;
+    if (n->op != SL_OP_ew_mult)
+        return false;
+    for (int k = 0; k < 2; k++) {
+        const struct sl_node *square = n->in[k];
+        bool is_square = (is_curve(square, "square") && square->in[0] == x) ||
+                         (square->op == SL_OP_ew_mult && square->in[0] == x && square->in[1] == x);
+        if (n->in[1 - k] == x && is_square)
+            return true;
+    }
+    return false;
+}
+
+/* tanh(sqrt(2 / pi) * (x + 0.044715 x^3)) */
+static bool is_gelu_tanh(const struct sl_node *curve, const struct sl_node *x)
+{
+    struct sl_node *sum, *cube;
+    double outer, inner;
+    if (!is_curve(curve, "tanh") || !is_scaled(curve->in[0], &sum, &outer) || !near(outer, 0.7978845608) || sum->op != SL_OP_ew_add)
+        return false;
+    for (int k = 0; k < 2; k++)
+        if (sum->in[1 - k] == x && is_scaled(sum->in[k], &cube, &inner) && near(inner, 0.044715) && is_cube(cube, x))
+            return true;
+    return false;
+}
+
+/* 0.5 * x * (1 + curve), in any order of the products */
+static bool match_gelu(struct matcher *m, struct sl_node *root)
+{
+    struct factors f = {.number = 1};
+    double one;
+    struct sl_node *curve;
+    if (!collect_factors(m, root, 0, true, &f) || f.n != 2 || !near(f.number, 0.5))
+        return false;
+    for (int k = 0; k < 2; k++) {
+        struct sl_node *x = f.rest[1 - k];
+        if (!with_number(f.rest[k], SL_OP_ew_add, &curve, &one) || one != 1 || !used_once(m, f.rest[k]) || !used_once(m, curve))
+            continue;
+        if (is_gelu_erf(curve, x))
+            return become_curve(m, root, "gelu", x);
+        if (is_gelu_tanh(curve, x))
+            return become_curve(m, root, "gelu_tanh", x);
+    }
+    return false;
+}
+
+/* ---- norms ---- */
+
+static bool is_last_axis_mean(const struct sl_node *n, const struct sl_node *of)
+{
+    const struct sl_attr *axes = n->op == SL_OP_reduce_mean ? sl_attr(n, "axes") : NULL;
+    return axes && axes->n == 1 && axes->i[0] == n->in[0]->shape.rank - 1 && sl_get_int(n, "keepdims", 1) && (!of || n->in[0] == of);
+}
+
+static bool is_square_of(const struct sl_node *n, const struct sl_node **of)
+{
+    *of = n->n_in ? n->in[0] : NULL;
+    return is_curve(n, "square") || (n->op == SL_OP_ew_mult && n->in[0] == n->in[1]);
+}
+
+/* x - mean(x) */
+static bool is_centred(const struct sl_node *n, struct sl_node **x)
+{
+    if (n->op != SL_OP_ew_sub || !is_last_axis_mean(n->in[1], n->in[0]))
+        return false;
+    *x = n->in[0];
+    return true;
+}
+
+/* sqrt(mean(v^2) + epsilon) */
+static bool is_root_mean_square(const struct sl_node *n, const char *curve, const struct sl_node **v, double *epsilon)
+{
+    struct sl_node *mean;
+    return is_curve(n, curve) && with_number(n->in[0], SL_OP_ew_add, &mean, epsilon) && *epsilon > 0 && is_last_axis_mean(mean, NULL) &&
+           is_square_of(mean->in[0], v);
+}
+
+/* root = v / sqrt(mean(w^2) + epsilon), v * rsqrt(...) or v * (1 / sqrt(...)) */
+static bool is_normalized(const struct sl_node *root, struct sl_node **v, const struct sl_node **w, double *epsilon)
+{
+    *v = root->in[0];
+    if (root->op == SL_OP_ew_div)
+        return is_root_mean_square(root->in[1], "sqrt", w, epsilon);
+    for (int k = 0; root->op == SL_OP_ew_mult && k < 2; k++) {
+        const struct sl_node *factor = root->in[k];
+        *v = root->in[1 - k];
+        if (is_root_mean_square(factor, "rsqrt", w, epsilon) ||
+            (is_curve(factor, "reciprocal") && is_root_mean_square(factor->in[0], "sqrt", w, epsilon)))
+            return true;
+    }
+    return false;
+}
+
+static void set_plain_norm(struct matcher *m, struct sl_node *root, double epsilon)
+{
+    struct sl_shape s = {1, {root->shape.dim[root->shape.rank - 1]}};
+    const float one = 1, zero = 0;
+    sl_set_float(m->g, root, "epsilon", epsilon);
+    sl_set_param(m->g, root, "gamma", sl_const_splat(m->g->arena, SL_F32, &s, &one));
+    sl_set_param(m->g, root, "beta", sl_const_splat(m->g->arena, SL_F32, &s, &zero));
+}
+
+static bool match_norm(struct matcher *m, struct sl_node *root)
+{
+    struct sl_node *v, *x = NULL, *other = NULL;
+    const struct sl_node *w;
+    double epsilon;
+    if (!is_normalized(root, &v, &w, &epsilon) || !sl_shape_equal(&v->shape, &root->shape))
+        return false;
+    /* Some exporters write the centred input twice. */
+    if (is_centred(v, &x) && (w == v || (is_centred(w, &other) && other == x))) {
+        become(m, root, SL_OP_layer_norm, x);
+    } else if (w == v) {
+        become(m, root, SL_OP_rms_norm, v);
+    } else {
+        return false;
+    }
+    set_plain_norm(m, root, epsilon);
+    return true;
+}
+
+static bool is_splat_of(const struct sl_const *k, float v)
+{
+    return k && k->splat && *(const float *)k->data == v;
+}
+
+/* norm * gamma and norm + beta: the constants move into the norm, and the root takes its place. */
+static bool match_norm_constants(struct matcher *m, struct sl_node *root)
+{
+    for (int k = 0; k < 2; k++) {
+        struct sl_node *norm = root->in[k];
+        const struct sl_const *c = onnx_node_const(root->in[1 - k]), *gamma, *beta;
+        bool is_norm = norm->op == SL_OP_layer_norm || norm->op == SL_OP_rms_norm;
+        if (!is_norm || !c || c->dtype != SL_F32 || !used_once(m, norm) || !sl_shape_equal(&norm->shape, &root->shape))
+            continue;
+        struct sl_shape s = {1, {norm->shape.dim[norm->shape.rank - 1]}};
+        if ((int64_t)sl_shape_elements(&c->shape) != s.dim[0] || c->shape.rank < 1 || c->shape.dim[c->shape.rank - 1] != s.dim[0])
+            continue;
+        gamma = sl_param(norm, "gamma");
+        beta = sl_param(norm, "beta");
+        bool scale = root->op == SL_OP_ew_mult;
+        if (!is_splat_of(beta, 0) || (scale && !is_splat_of(gamma, 1)))
+            continue;
+        double epsilon = sl_get_float(norm, "epsilon", 0);
+        enum sl_op op = norm->op;
+        become(m, root, op, norm->in[0]);
+        sl_set_float(m->g, root, "epsilon", epsilon);
+        sl_set_param(m->g, root, "gamma", scale ? onnx_const_reshape(m->g->arena, c, &s) : gamma);
+        sl_set_param(m->g, root, "beta", scale ? beta : onnx_const_reshape(m->g->arena, c, &s));
+        return true;
+    }
+    return false;
+}
+
+/* Tried in order on every node, inputs first, so that a longer pattern finds the shorter ones done. */
+static const struct { const char *name; enum sl_op root; pattern_fn *fn; } patterns[] = {
+    {"silu", SL_OP_ew_mult, match_silu},
+    {"mish", SL_OP_ew_mult, match_mish},
+    {"hard swish", SL_OP_ew_mult, match_hard_swish},
+    {"hard swish, division last", SL_OP_ew_div, match_hard_swish_late},
+    {"hard swish, factor last", SL_OP_ew_mult, match_hard_swish_late},
+    {"hard sigmoid", SL_OP_ew_div, match_hard_sigmoid},
+    {"hard sigmoid, factor", SL_OP_ew_mult, match_hard_sigmoid},
+    {"gelu", SL_OP_ew_mult, match_gelu},
+    {"gelu, halved by division", SL_OP_ew_div, match_gelu},
+    {"swish with beta", SL_OP_ew_mult, match_swish_beta},
+    {"norm", SL_OP_ew_div, match_norm},
+    {"norm, by reciprocal", SL_OP_ew_mult, match_norm},
+    {"norm scale", SL_OP_ew_mult, match_norm_constants},
+    {"norm offset", SL_OP_ew_add, match_norm_constants},
+};
+
+struct sl_graph *onnx_match_patterns(struct onnx_import *c, struct sl_graph *g)
+{
+    struct matcher m = {g, c->scratch, SL_NEW_ARRAY(c->scratch, int, (size_t)g->n_nodes + 1)};
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i]->n_in; k++)
+            m.uses[g->nodes[i]->in[k]->index]++;
+    for (int i = 0; i < g->n_nodes; i++)
+        for (size_t p = 0; p < SL_COUNT(patterns); p++)
+            if (g->nodes[i]->op == patterns[p].root && g->nodes[i]->dtype == SL_F32 && patterns[p].fn(&m, g->nodes[i]))
+                break;
+    sl_graph_remove_dead(g);
+    return g;
+}
