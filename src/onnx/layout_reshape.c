@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/compiler.h"
 #include "onnx/layout_private.h"
 #include "onnx/onnx_import.h"
 
@@ -36,18 +37,17 @@ static bool find_groups(const int64_t *in, int n_in, const struct sl_shape *out,
     return true;
 }
 
-/* Where each group begins in the stored tensor: its first axis of more than one element, else its first axis, else the group before. */
+/* The order of groups in the stored tensor is that of their last axes: what is innermost stays so, which moves least. A group of one
+ * element may stand anywhere: the batch goes first. */
 static void find_keys(struct group *groups, int n, const int64_t *in, const int *perm)
 {
     for (int k = 0; k < n; k++) {
         struct group *g = &groups[k];
-        g->key = g->in_from < g->in_to ? perm[g->in_from] : k ? groups[k - 1].key : 0;
-        int least = -1;
+        int last = -1;
         for (int i = g->in_from; i < g->in_to; i++)
-            if (in[i] > 1 && (least < 0 || perm[i] < least))
-                least = perm[i];
-        if (least >= 0)
-            g->key = least;
+            if (in[i] > 1)
+                last = SL_MAX(last, perm[i]);
+        g->key = last >= 0 ? last : g->out_from == 0 ? -1 : g->in_from < g->in_to ? perm[g->in_from] : k ? groups[k - 1].key : 0;
     }
     for (int k = 1; k < n; k++) /* insertion sort: stable, at most a dozen */
         for (int i = k; i > 0 && groups[i].key < groups[i - 1].key; i--) {
@@ -71,9 +71,22 @@ static sluice_status finish(struct layout *l, const struct sl_node *n, struct sl
         SL_TRY(layout_reshape_to(l, in, s, &in));
         return layout_done(l, in, perm, out);
     }
-    struct sl_node *m = layout_copy_node(l, n, 1, &in);
+    struct sl_node *from = in->op == SL_OP_reshape ? in->in[0] : in; /* a reshape of a reshape is one */
+    struct sl_node *m = layout_copy_node(l, n, 1, &from);
+    if (from != in)
+        sl_node_take_origins(l->a, m, in);
     sl_set_ints(l->g, m, "shape", s->rank, s->dim);
     return layout_done(l, m, perm, out);
+}
+
+/* Whether going from order a to order b moves data: axes of one element are free. */
+static bool moves_data(const int64_t *dims, int rank, const int *a, const int *b)
+{
+    for (int i = 0; i < rank; i++)
+        for (int k = 0; k < i; k++)
+            if (dims[i] > 1 && dims[k] > 1 && (a[i] < a[k]) != (b[i] < b[k]))
+                return true;
+    return false;
 }
 
 /* [n, a, b, c] stored in another order, flattened to [n, a*b*c] for fc layers: remembered instead of moved. */
@@ -121,11 +134,10 @@ sluice_status layout_reshape(struct layout *l, const struct sl_node *n, struct p
             s.dim[at_out++] = n->shape.dim[j];
         }
     }
-    bool moves = memcmp(order, x->perm, (size_t)x->rank * sizeof *order) != 0;
-    if (moves && l->only_fc_reads[n->index] && flatten_shuffled(n, x, dims, groups, n_groups, out)) {
-        SL_TRY(finish(l, n, x->node, &n->shape, NULL, out));
-        return SLUICE_OK;
-    }
+    if (!moves_data(dims, x->rank, order, x->perm))
+        return finish(l, n, x->node, &s, perm, out);
+    if (l->only_fc_reads[n->index] && flatten_shuffled(n, x, dims, groups, n_groups, out))
+        return finish(l, n, x->node, &n->shape, NULL, out);
     SL_TRY(layout_order(l, x, order, &in));
     return finish(l, n, in, &s, perm, out);
 }

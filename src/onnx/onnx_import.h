@@ -73,7 +73,6 @@ struct onnx_op_row {
 const struct onnx_op_row *onnx_op_rows(int *n);
 /* The row for a node; NULL with *known telling whether the operator exists at another opset. */
 const struct onnx_op_row *onnx_op_find(const char *domain, const char *name, int64_t opset, bool *known);
-const char *onnx_op_nearest(const char *name); /* a similar operator's name, or NULL */
 
 #define ONNX(domain, name, since, until, least, most, translate) onnx_translate_fn translate;
 #include "onnx/onnx_ops.def"

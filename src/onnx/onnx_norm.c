@@ -333,26 +333,30 @@ sluice_status translate_lp_normalization(struct onnx_import *c, const struct onn
     return onnx_out(c, 0, y);
 }
 
-/* The window over channels is an average pool along the height of a [n, c, h*w, 1] picture; its padding counts as zeros. */
+/* The window over channels is an average pool along the width of a [n, h*w, c, 1] picture; its padding counts as zeros. */
 sluice_status translate_lrn(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *y;
     int64_t size = onnx_attr_int(c, "size", 0);
     SL_TRY(onnx_in(c, 0, &x));
     struct sl_shape s = x->shape;
-    if (s.rank < 2 || size < 1 || size > 1 << 20)
+    size_t count = sl_shape_elements(&s);
+    if (s.rank < 2 || count == 0 || size < 1 || size > 1 << 20)
         return sl_fail(c->e, SLUICE_E_VALUE, "size %lld on %d dimensions", (long long)size, s.rank);
-    int64_t per = s.dim[0] * s.dim[1], dims[4] = {s.dim[0], s.dim[1], per ? (int64_t)sl_shape_elements(&s) / per : 0, 1};
+    const int64_t dims[4] = {s.dim[0], (int64_t)count / (s.dim[0] * s.dim[1]), s.dim[1], 1};
     SL_TRY(onnx_unary(c, x, "square", &y));
+    SL_TRY(onnx_channels_last(c, y, &y));
+    struct sl_shape last = y->shape;
     SL_TRY(onnx_reshape(c, y, 4, dims, &y));
     y = onnx_add(c, SL_OP_avgpool, 1, &y);
-    sl_set_ints(c->g, y, "kernel_shape", 4, (int64_t[]){1, size, 1, 1});
+    sl_set_ints(c->g, y, "kernel_shape", 4, (int64_t[]){1, 1, size, 1});
     sl_set_ints(c->g, y, "strides", 4, (int64_t[]){1, 1, 1, 1});
     sl_set_ints(c->g, y, "dilations", 4, (int64_t[]){1, 1, 1, 1});
-    sl_set_ints(c->g, y, "pads", 4, (int64_t[]){(size - 1) / 2, 0, size / 2, 0});
+    sl_set_ints(c->g, y, "pads", 4, (int64_t[]){0, (size - 1) / 2, 0, size / 2});
     sl_set_int(c->g, y, "count_include_pad", 1);
     SL_TRY(onnx_finish(c, &y));
-    SL_TRY(onnx_reshape(c, y, s.rank, s.dim, &y));
+    SL_TRY(onnx_reshape(c, y, last.rank, last.dim, &y));
+    SL_TRY(onnx_channels_first(c, y, &y));
     SL_TRY(onnx_unary2(c, y, "affine", "alpha", onnx_attr_float(c, "alpha", 1e-4), "beta", onnx_attr_float(c, "bias", 1), &y));
     SL_TRY(onnx_unary2(c, y, "pow", "alpha", onnx_attr_float(c, "beta", 0.75), NULL, 0, &y));
     SL_TRY(onnx_binary(c, SL_OP_ew_div, x, y, &y));

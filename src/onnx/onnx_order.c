@@ -194,13 +194,9 @@ static sluice_status call_translate(struct onnx_import *c, const struct onnx_nod
     const struct onnx_op_row *row = onnx_op_find(n->domain, n->op_type, n->domain[0] ? 1 : c->scope->opset, &known);
     if (!row && known)
         return onnx_unsupported(c, "not defined or not supported at opset %lld", (long long)c->scope->opset);
-    if (!row) {
-        const char *near = n->domain[0] ? NULL : onnx_op_nearest(n->op_type);
-        if (near && strcmp(near, n->op_type) != 0)
-            return onnx_unsupported(c, "no such operator here; '%s' is", near);
-        return n->domain[0] ? onnx_unsupported(c, "operator of domain '%s' is not supported", n->domain)
-                            : onnx_unsupported(c, "operator is not supported");
-    }
+    if (!row)
+        return n->domain[0] ? onnx_unsupported(c, "operators of domain '%s' are not supported", n->domain)
+                            : onnx_unsupported(c, "this operator is not supported");
     if (n->n_in < row->least_in || (row->most_in >= 0 && n->n_in > row->most_in))
         return sl_fail(c->e, SLUICE_E_FORMAT, "%d inputs, %s takes %d to %d", n->n_in, n->op_type, row->least_in, row->most_in);
     for (int i = 0; i < row->least_in; i++)

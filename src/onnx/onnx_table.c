@@ -37,11 +37,3 @@ const struct onnx_op_row *onnx_op_find(const char *domain, const char *name, int
     }
     return NULL;
 }
-
-const char *onnx_op_nearest(const char *name)
-{
-    const char *names[SL_COUNT(rows)];
-    for (size_t i = 0; i < SL_COUNT(rows); i++)
-        names[i] = rows[i].name;
-    return sl_nearest(name, names, SL_COUNT(rows));
-}
