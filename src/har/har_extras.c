@@ -200,7 +200,7 @@ static sluice_status read_list(struct reader *r, const json_t *stage, const char
 sluice_status sl_extras_read(struct sl_graph *g, const json_t *stage, sl_err *e)
 {
     struct reader r = {.g = g, .layers = sl_map_new(g->arena)};
-    void *inputs, *outputs, *states, *scalars, *alternatives;
+    void *inputs = NULL, *outputs = NULL, *states = NULL, *scalars = NULL, *alternatives = NULL;
     for (int i = 0; i < g->n_nodes; i++)
         sl_map_set(r.layers, sl_arena_printf(g->arena, "%s/%s", g->nodes[i]->scope, g->nodes[i]->name), g->nodes[i]);
     SL_TRY(read_list(&r, stage, "inputs", read_port, sizeof(struct sl_port), &inputs, &g->n_inputs, e));
