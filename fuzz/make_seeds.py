@@ -160,6 +160,74 @@ def seeds_wire():
     }
 
 
+IR_TEXT = b"""# all that the language has
+graph net quantized
+scope "second net"
+state "k cache" id 0 f32 [8, 64] length 1024
+scalar tokens id 7 maximum 4096
+%input_layer1 = input_layer() : f32 [1, 8, 8, 3] quant u8 scale 1.0 zero 0 origins ["images"]
+%conv1 = conv(%input_layer1) {strides = [1, 2, 2, 1], activation = "a\\"\\n", alpha = 0.1, limit = inf, none = [], f = floats []}
+  params {kernel: s4 [3, 3, 3, 5] = seed 1, bias: f32 [5] = splat 0.1, h: f16 [2] = [0x3c00, 0xfc00], i: s64 [] = [-1]}
+  : f32 [1, 4, 4, 5] quant u8 scale 0.023529412 zero 128 origins ["Conv_0", "Relu_1"]
+%1 = activation(%conv1) {type = "relu"} : f32 [1, 4, 4, 5] quant u16 zero 65535 scales [0.1, 0.2, 0.3, 0.4, 0.5]
+%"second net"/conv1 = ew_add(%1, %conv1) : f32 [1, 4, 4, 5]
+%out = output_layer(%"second net"/conv1) : f32 [1, 4, 4, 5]
+alternative adapter of %conv1 params {kernel: f32 [2] = [1.0, 2.0]}
+input images = %input_layer1 : f32 [1, 3, 8, 8] perm [0, 3, 1, 2]
+output scores = %out : f64 [1, 5, 16] perm [0, 3, 1, 2]
+"""
+
+
+def seeds_irtext():
+    short = b'graph net native %x = input_layer() %y = activation(%x) {type = "relu"} %o = output_layer(%y)'
+    return {'all': IR_TEXT, 'short': short, 'empty': b'graph net native', 'cycle': b'graph net native %x = activation(%x)'}
+
+
+def hn(stage, quantization):
+    def layer(kind, inputs, shape, arrays=(), **params):
+        o = {'type': kind, 'input': inputs, 'output': [], 'input_shapes': [], 'output_shapes': [shape], 'original_names': ['n'],
+             'params': params, 'arrays': list(arrays)}
+        if quantization:
+            o['quantization'] = {'dtype': 'u8', 'scale': 0.0235294122, 'zero_point': 128}
+        return o
+    layers = {
+        'net/input_layer1': layer('input_layer', [], [-1, 4, 4, 2]),
+        'net/conv1': layer('conv', ['net/input_layer1'], [-1, 4, 4, 2], ['kernel', 'bias'], strides=[1, 1, 1, 1], alpha=0.1),
+        'net/output_layer1': layer('output_layer', ['net/conv1'], [-1, 4, 4, 2]),
+    }
+    net = {'version': '1.0', 'stage': stage, 'net_scopes': ['net'], 'output_layers_order': ['net/conv1']}
+    return json.dumps({'name': 'net', 'net_params': net, 'layers': layers}).encode()
+
+
+def har(fmt=tarfile.USTAR_FORMAT, **changes):
+    def port(name, layer):
+        return {'origin_name': name, 'layer': layer, 'origin_dtype': 'f32', 'origin_shape': [1, 2, 4, 4], 'perm': [0, 3, 1, 2]}
+    stage = {'inputs': [port('images', 'net/input_layer1')], 'outputs': [port('scores', 'net/output_layer1')],
+             'states': [{'name': 'k', 'id': 0, 'dtype': 'f32', 'entry': [8], 'length': 4}],
+             'scalars': [{'name': 'n', 'id': 0, 'maximum': 4}],
+             'alternatives': [{'name': 'lora', 'layer': 'net/conv1', 'arrays': ['bias']}],
+             'arrays': {'net/conv1/bias:0': {'dtype': 'f32', 'shape': [2], 'splat': True}}}
+    metadata = {'format': 'sluice-har', 'format_version': 1, 'name': 'net', 'state': 'QUANTIZED_MODEL', 'hw_arch': 'hailo10h',
+                'versions': {'sluice': '0.1.0'}, 'applied': [], 'modifications': {}, 'stages': {'native': stage, 'quantized': stage}}
+    arrays = zipped(zipfile.ZIP_STORED, {'net/conv1/kernel:0.npy': npy('<f4', (1, 1, 2, 2), bytes(16)),
+                                         'net/conv1/bias:0.npy': npy('<f4', (1,), bytes(4)),
+                                         'net/conv1/bias@lora:0.npy': npy('<f4', (2,), bytes(8))})
+    names = {'net.metadata.json': json.dumps(metadata).encode(), 'net.hn': hn('quantized', True), 'net.native.hn': hn('native', False),
+             'net.npz': arrays, 'net.q.npz': arrays, 'net.alls': b'normalization1 = normalization([0.0], [1.0])', 'net.nms.json': b'{}'}
+    names.update(changes)
+    b = io.BytesIO()
+    with tarfile.open(fileobj=b, mode='w', format=fmt) as t:
+        for name, data in names.items():
+            i = tarfile.TarInfo(name)
+            i.size = len(data)
+            t.addfile(i, io.BytesIO(data))
+    return b.getvalue()
+
+
+def seeds_har():
+    return {'har': har(), 'pax': har(tarfile.PAX_FORMAT), 'gz': gzip.compress(har(), mtime=0), 'no hn': har(**{'net.hn': b'{}'})}
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
