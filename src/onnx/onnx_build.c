@@ -120,7 +120,13 @@ sluice_status onnx_reshape(struct onnx_import *c, struct sl_node *in, int rank, 
         *out = onnx_constant(c, onnx_const_reshape(c->a, onnx_node_const(in), &s));
         return SLUICE_OK;
     }
-    *out = onnx_add(c, SL_OP_reshape, 1, &in);
+    struct sl_node *from = in->op == SL_OP_reshape ? in->in[0] : in; /* a reshape of a reshape is one */
+    *out = from;
+    if (sl_shape_equal(&s, &from->shape))
+        return SLUICE_OK;
+    *out = onnx_add(c, SL_OP_reshape, 1, &from);
+    if (from != in)
+        sl_node_take_origins(c->a, *out, in);
     sl_set_ints(c->g, *out, "shape", rank, dims);
     return onnx_finish(c, out);
 }

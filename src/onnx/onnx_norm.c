@@ -141,6 +141,26 @@ static sluice_status standardize(struct onnx_import *c, struct sl_node *x, int n
     return onnx_binary(c, SL_OP_ew_mult, x, variance, out);
 }
 
+/* [n, c, ...] as [n, groups, c / groups, ...]: the axes stay apart, so that a picture stored channels last need not be moved. */
+static sluice_status apart(struct onnx_import *c, struct sl_node *x, int64_t groups, struct sl_node **out)
+{
+    int64_t dims[SL_MAX_RANK + 1] = {x->shape.dim[0], groups, x->shape.dim[1] / groups};
+    for (int i = 2; i < x->shape.rank; i++)
+        dims[i + 1] = x->shape.dim[i];
+    return onnx_reshape(c, x, x->shape.rank + 1, dims, out);
+}
+
+/* Exporters write GroupNormalization as Reshape [n, groups, -1], InstanceNormalization, Reshape: the first Reshape is undone. */
+static sluice_status undo_grouping(struct onnx_import *c, struct sl_node *x, struct sl_node **out)
+{
+    const struct sl_node *from = x->op == SL_OP_reshape ? x->in[0] : NULL;
+    *out = x;
+    if (!from || x->shape.rank != 3 || from->shape.rank < 3 || from->shape.rank >= SL_MAX_RANK || from->shape.dim[0] != x->shape.dim[0] ||
+        from->shape.dim[1] % x->shape.dim[1])
+        return SLUICE_OK;
+    return apart(c, x->in[0], x->shape.dim[1], out);
+}
+
 sluice_status translate_instance_normalization(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *y, *scale, *offset;
@@ -148,14 +168,17 @@ sluice_status translate_instance_normalization(struct onnx_import *c, const stru
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_in(c, 1, &scale));
     SL_TRY(onnx_in(c, 2, &offset));
+    if (x->shape.rank < 3 || sl_shape_elements(&x->shape) == 0)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, at least 3 are wanted, and some elements", x->shape.rank);
+    struct sl_shape s = x->shape;
+    SL_TRY(undo_grouping(c, x, &x));
     for (int i = 2; i < x->shape.rank; i++)
         axes[i - 2] = i;
-    if (x->shape.rank < 3)
-        return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, at least 3 are wanted", x->shape.rank);
     SL_TRY(standardize(c, x, x->shape.rank - 2, axes, onnx_attr_float(c, "epsilon", 1e-5), &y));
     SL_TRY(by_channel(c, scale, x, &scale));
     SL_TRY(by_channel(c, offset, x, &offset));
     SL_TRY(affine(c, y, scale, offset, &y));
+    SL_TRY(onnx_reshape(c, y, s.rank, s.dim, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -165,16 +188,17 @@ sluice_status translate_group_normalization(struct onnx_import *c, const struct 
     struct sl_node *x, *y, *v[2];
     SL_TRY(onnx_in(c, 0, &x));
     struct sl_shape s = x->shape;
-    int64_t groups = onnx_attr_int(c, "num_groups", 0), dims[3];
+    int64_t groups = onnx_attr_int(c, "num_groups", 0), axes[SL_MAX_RANK];
     if (s.rank < 2 || groups < 1 || s.dim[1] % groups)
         return sl_fail(c->e, SLUICE_E_VALUE, "num_groups %lld does not divide the channels", (long long)groups);
     if (sl_shape_elements(&s) == 0)
         return sl_fail(c->e, SLUICE_E_SHAPE, "the input has no elements");
-    dims[0] = s.dim[0];
-    dims[1] = groups;
-    dims[2] = (int64_t)sl_shape_elements(&s) / (s.dim[0] * groups);
-    SL_TRY(onnx_reshape(c, x, 3, dims, &y));
-    SL_TRY(standardize(c, y, 1, (int64_t[]){2}, onnx_attr_float(c, "epsilon", 1e-5), &y));
+    if (s.rank == SL_MAX_RANK)
+        return onnx_unsupported(c, "an input of %d dimensions", s.rank);
+    SL_TRY(apart(c, x, groups, &y));
+    for (int i = 2; i < y->shape.rank; i++)
+        axes[i - 2] = i;
+    SL_TRY(standardize(c, y, y->shape.rank - 2, axes, onnx_attr_float(c, "epsilon", 1e-5), &y));
     for (int i = 0; i < 2; i++) {
         SL_TRY(onnx_in(c, 1 + i, &v[i]));
         bool per_group = (int64_t)sl_shape_elements(&v[i]->shape) == groups && groups != s.dim[1];

@@ -546,6 +546,12 @@ static sluice_status read_model_fields(struct parser *p, struct sl_view v, struc
     return SLUICE_OK;
 }
 
+sluice_status onnx_read_tensor(sl_arena *a, struct sl_view bytes, struct onnx_tensor *out, sl_err *e)
+{
+    struct parser p = {a, (size_t)1 << 20, e};
+    return read_tensor(&p, bytes, out);
+}
+
 sluice_status onnx_read_model(sl_arena *a, struct sl_view bytes, struct onnx_model **out, sl_err *e)
 {
     struct parser p = {a, ((size_t)256 << 20) + 4 * SL_MIN(bytes.size, SIZE_MAX / 16), e};
