@@ -7,21 +7,20 @@
 #include "kernels/rounding.h"
 #include "kernels/variants.h"
 
-enum { SIZE, LINES, LENGTH, STEP }; /* state: lines a task, lines, elements of a line and the distance between them */
-enum { TASK = 1 << 14 };            /* elements */
+enum { TASK = 1 << 14 }; /* elements */
 
 static void plan_lines(struct sl_work *w, int64_t lines, int64_t length, int64_t step)
 {
-    w->state[LINES] = length == 0 ? 0 : lines;
-    w->state[LENGTH] = length;
-    w->state[STEP] = step;
-    w->state[SIZE] = sl_task_size(w->state[LINES], TASK / (length + 1));
-    w->n_tasks = sl_task_count(w->state[LINES], w->state[SIZE]);
+    w->state[SL_LINES] = length == 0 ? 0 : lines;
+    w->state[SL_LINE_LENGTH] = length;
+    w->state[SL_LINE_STEP] = step;
+    w->state[SL_LINES_TASK] = sl_task_size(w->state[SL_LINES], TASK / (length + 1));
+    w->n_tasks = sl_task_count(w->state[SL_LINES], w->state[SL_LINES_TASK]);
 }
 
 /* ---- softmax ---- */
 
-static void plan_softmax(struct sl_work *w)
+void sl_plan_softmax(struct sl_work *w)
 {
     const struct sl_softmax_args *a = w->args;
     int64_t outer = 1, inner = 1;
@@ -55,16 +54,16 @@ static void softmax_line(const struct sl_softmax_args *a, const struct sl_io *io
 
 static void run_softmax(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
-    const int64_t step = w->state[STEP], n = w->state[LENGTH], end = SL_MIN(w->state[LINES], (task + 1) * w->state[SIZE]);
-    for (int64_t line = task * w->state[SIZE]; line < end; line++)
+    const int64_t step = w->state[SL_LINE_STEP], n = w->state[SL_LINE_LENGTH], end = SL_MIN(w->state[SL_LINES], (task + 1) * w->state[SL_LINES_TASK]);
+    for (int64_t line = task * w->state[SL_LINES_TASK]; line < end; line++)
         softmax_line(w->args, io, line / step * n * step + line % step, step, n);
 }
 
-const struct sl_variant sl_softmax_c = {"softmax_c", SL_FAMILY_SOFTMAX, SL_CPU_C, NULL, plan_softmax, NULL, run_softmax};
+const struct sl_variant sl_softmax_c = {"softmax_c", SL_FAMILY_SOFTMAX, SL_CPU_C, NULL, sl_plan_softmax, NULL, run_softmax};
 
 /* ---- layer_norm and rms_norm ---- */
 
-static void plan_norm(struct sl_work *w)
+void sl_plan_norm(struct sl_work *w)
 {
     const struct sl_norm_args *a = w->args;
     assert(a->n <= (a->x_type == SL_U8 ? 32768 : 46341)); /* n * Q fits 63 bits */
@@ -110,9 +109,9 @@ static void norm_line(const struct sl_norm_args *a, const struct sl_io *io, int6
 
 static void run_norm(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
-    const int64_t end = SL_MIN(w->state[LINES], (task + 1) * w->state[SIZE]);
-    for (int64_t line = task * w->state[SIZE]; line < end; line++)
-        norm_line(w->args, io, line * w->state[LENGTH]);
+    const int64_t end = SL_MIN(w->state[SL_LINES], (task + 1) * w->state[SL_LINES_TASK]);
+    for (int64_t line = task * w->state[SL_LINES_TASK]; line < end; line++)
+        norm_line(w->args, io, line * w->state[SL_LINE_LENGTH]);
 }
 
-const struct sl_variant sl_norm_c = {"norm_c", SL_FAMILY_NORM, SL_CPU_C, NULL, plan_norm, NULL, run_norm};
+const struct sl_variant sl_norm_c = {"norm_c", SL_FAMILY_NORM, SL_CPU_C, NULL, sl_plan_norm, NULL, run_norm};
