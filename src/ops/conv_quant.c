@@ -90,10 +90,29 @@ static void find_scales(struct sl_quantizer *q, const struct sl_node *n, struct 
     }
 }
 
+/* Rounding the weights by d shifts each output by d times the input; the mean of that is known and taken out of the bias. */
+static void correct_bias(const struct sl_quantizer *q, const struct sl_node *n, const struct kernel *k, const int8_t *w, double *bias)
+{
+    const double *mean = q->plan ? q->plan[n->index].input_mean : NULL;
+    int64_t strides[4] = {1, 1, 1, 1};
+    double share; /* of a deconv's kernel that meets one output position */
+
+    sl_get_ints(n, "strides", 4, strides);
+    share = n->op == SL_OP_deconv ? 1.0 / (double)(strides[1] * strides[2]) : 1.0;
+    for (int64_t o = 0; o < k->out_c; o++)
+        bias[o] = k->bias[o];
+    for (int64_t r = 0; mean && r < k->rows; r++)
+        for (int64_t c = 0; c < k->columns; c++) {
+            int64_t o = sl_kernel_out_channel(n, &k->shape, r, c), at = r * k->columns + c;
+            bias[o] -= (w[at] * k->scale[o] - (double)k->w[at]) * share * mean[sl_kernel_in_channel(n, &k->shape, r, c)];
+        }
+}
+
 static sluice_status write_kernel(struct sl_quantizer *q, struct sl_node *n, const struct kernel *k, double step, sl_err *e)
 {
     double in_scale = n->in[0]->quant.scale;
     bool wide_in = n->in[0]->quant.dtype == SL_U16;
+    double *corrected = SL_NEW_ARRAY(q->graph->arena, double, k->out_c);
     int8_t *w;
     void *bias;
     float *m;
@@ -105,8 +124,9 @@ static sluice_status write_kernel(struct sl_quantizer *q, struct sl_node *n, con
         for (int64_t c = 0; c < k->columns; c++)
             w[r * k->columns + c] = (int8_t)rounded(k->w[r * k->columns + c],
                                                     k->scale[sl_kernel_out_channel(n, &k->shape, r, c)]);
+    correct_bias(q, n, k, w, corrected);
     for (int64_t o = 0; o < k->out_c; o++) {
-        double b = rint((double)k->bias[o] / (in_scale * k->scale[o]));
+        double b = fmin(fmax(rint(corrected[o] / (in_scale * k->scale[o])), -0x1p31), 0x1p31 - 1);
         SL_TRY(sl_quant_multiplier(in_scale * k->scale[o] / step, "a channel's multiplier", &m[o], e));
         if (wide_in)
             ((int64_t *)bias)[o] = (int64_t)b;

@@ -14,6 +14,7 @@ struct sl_range { float min, max; bool known; };
 struct sl_node_plan {
     struct sl_range pre_activation; /* weighted layers with a curved activation: range of the sum before it */
     double clamp_low, clamp_high;   /* of an activation that the node took over (-inf, inf: none) */
+    const double *input_mean;       /* weighted layers: mean of each channel of the first input, or NULL */
 };
 
 struct sl_quantizer {

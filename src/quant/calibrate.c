@@ -19,6 +19,7 @@ enum { SHARDS = 8 };
 struct watched {
     struct sl_graph *g;
     int *output, *pre; /* by node index of g: which node of the calibrated graph it tells of, -1: none */
+    int *mean;         /* the same for means by channel */
 };
 
 struct worker {
@@ -28,6 +29,7 @@ struct worker {
     float **inputs;
     struct sl_statistics **output, **pre; /* by index of the calibrated graph */
     const struct sl_node *bad;            /* the first node with a value that is not finite */
+    double **sum;                         /* of the shard under way: by index of the calibrated graph, by channel */
 };
 
 struct job {
@@ -36,6 +38,7 @@ struct job {
     const struct sl_sample_source *source;
     struct worker *workers;
     struct sl_progress *progress;
+    double **sum[SHARDS]; /* floating-point sums depend on the order: a set a shard, added up in a fixed tree */
     sl_err error[SHARDS];
     sluice_status status[SHARDS];
 };
@@ -85,6 +88,13 @@ static sluice_status watch_graph(const struct sl_graph *g, sl_arena *a, struct w
     out->pre = SL_NEW_ARRAY(a, int, c->n_nodes + 1);
     memset(out->output, -1, (size_t)(c->n_nodes + 1) * sizeof(int));
     memset(out->pre, -1, (size_t)(c->n_nodes + 1) * sizeof(int));
+    out->mean = SL_NEW_ARRAY(a, int, c->n_nodes + 1);
+    memset(out->mean, -1, (size_t)(c->n_nodes + 1) * sizeof(int));
+    for (int i = 0; i < n_nodes; i++)
+        if (sl_is_weighted(g->nodes[i]->op)) {
+            int read = g->nodes[i]->in[0]->index;
+            out->mean[(curve[read] ? curve[read] : nodes[read])->index] = read;
+        }
     for (int i = 0; i < n_nodes; i++) {
         if (nodes[i]->dtype != SL_F32 || sl_op_row(nodes[i]->op)->encode != SL_ENCODE_OWN || nodes[i]->op == SL_OP_const_input)
             continue;
@@ -113,13 +123,31 @@ static void collect(struct worker *w, struct sl_statistics **s, const struct sl_
         w->bad = n;
 }
 
+static int64_t channels_of(const struct sl_shape *s) { return s->rank ? s->dim[s->rank - 1] : 1; }
+
+/* One frame's sums are formed first, in single order, then added to the shard's. */
+static void add_sums(double *sum, const float *x, size_t count, int64_t channels, sl_arena *scratch)
+{
+    struct sl_arena_mark mark = sl_arena_mark(scratch);
+    double *frame = SL_NEW_ARRAY(scratch, double, channels);
+
+    for (size_t i = 0; i < count; i += (size_t)channels)
+        for (int64_t c = 0; c < channels; c++)
+            frame[c] += (double)x[i + (size_t)c];
+    for (int64_t c = 0; c < channels; c++)
+        sum[c] += frame[c];
+    sl_arena_reset(scratch, mark);
+}
+
 static void watch(void *data, const struct sl_node *n, const struct sl_tensor *t)
 {
     struct worker *w = data;
     const struct watched *v = &w->job->watched;
     size_t count = sl_shape_elements(&t->shape);
 
-    if (n->op == SL_OP_input_layer) /* collected where they are read */
+    if (v->mean[n->index] >= 0)
+        add_sums(w->sum[v->mean[n->index]], t->data, count, channels_of(&t->shape), w->scratch);
+    if (n->op == SL_OP_input_layer) /* the rest is collected where they are read */
         return;
     if (v->output[n->index] >= 0)
         collect(w, &w->output[v->output[n->index]], w->job->g->nodes[v->output[n->index]], t->data, count);
@@ -174,11 +202,43 @@ static void run_shard(void *data, int shard, int worker)
     int64_t n = j->source->count, from = n * shard / SHARDS, to = n * (shard + 1) / SHARDS;
     sluice_status s = from < to ? start_worker(j, w, &j->error[shard]) : SLUICE_OK;
 
+    w->sum = j->sum[shard];
     for (int64_t i = from; i < to && s == SLUICE_OK; i++) {
         s = run_sample(j, w, i, &j->error[shard]);
         sl_progress_step(j->progress, 1);
     }
     j->status[shard] = s;
+}
+
+static void new_sums(struct job *j, sl_arena *a)
+{
+    for (int k = 0; k < SHARDS; k++) {
+        j->sum[k] = SL_NEW_ARRAY(a, double *, j->g->n_nodes + 1);
+        for (int i = 0; i < j->watched.g->n_nodes; i++)
+            if (j->watched.mean[i] >= 0)
+                j->sum[k][j->watched.mean[i]] = SL_NEW_ARRAY(a, double, channels_of(&j->watched.g->nodes[i]->shape));
+    }
+}
+
+/* ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)), whatever the number of threads. */
+static void finish_means(struct job *j, sl_arena *to, struct sl_calibration *out)
+{
+    out->mean = SL_NEW_ARRAY(to, double *, j->g->n_nodes + 1);
+    for (int i = 0; i < j->g->n_nodes; i++) {
+        const struct sl_shape *s = &j->g->nodes[i]->shape;
+        int64_t channels = channels_of(s);
+        double count;
+        if (!j->sum[0][i])
+            continue;
+        count = (double)(sl_shape_elements(s) / (size_t)channels) * (double)j->source->count;
+        for (int step = 1; step < SHARDS; step *= 2)
+            for (int k = 0; k < SHARDS; k += 2 * step)
+                for (int64_t c = 0; c < channels; c++)
+                    j->sum[k][i][c] += j->sum[k + step][i][c];
+        out->mean[i] = SL_NEW_ARRAY(to, double, channels);
+        for (int64_t c = 0; c < channels; c++)
+            out->mean[i][c] = j->sum[0][i][c] / count;
+    }
 }
 
 static void merge_set(sl_arena *a, int n, struct sl_statistics **to, struct sl_statistics *const *from)
@@ -232,6 +292,7 @@ sluice_status sl_calibrate(const struct sl_graph *g, const struct sl_sample_sour
     }
     n_workers = sl_pool_size(pool);
     j.workers = SL_NEW_ARRAY(a, struct worker, n_workers);
+    new_sums(&j, a);
     j.progress = sl_progress_start("Calibration", (uint64_t)source->count, "samples");
     sl_parallel_for(pool, SHARDS, run_shard, &j);
     sl_progress_end(j.progress);
@@ -244,6 +305,7 @@ sluice_status sl_calibrate(const struct sl_graph *g, const struct sl_sample_sour
         out->n_nodes = g->n_nodes;
         out->output = SL_NEW_ARRAY(to, struct sl_statistics *, g->n_nodes + 1);
         out->pre_activation = SL_NEW_ARRAY(to, struct sl_statistics *, g->n_nodes + 1);
+        finish_means(&j, to, out);
     }
     finish(&j, n_workers, to, s == SLUICE_OK ? out : NULL);
     sl_pool_free(pool);

@@ -18,6 +18,7 @@ struct sl_calibration {
     int n_nodes;
     struct sl_statistics **output;         /* behind the node's activation */
     struct sl_statistics **pre_activation; /* of weighted nodes with a curved activation: before it */
+    double **mean;                         /* of tensors that weighted nodes read: by channel (last axis) */
 };
 
 /* Statistics live in `a`. The result does not depend on `threads`. */

@@ -102,6 +102,8 @@ static sluice_status start(struct sl_encoder *x, const struct sl_calibration *c,
         t->given = n->op == SL_OP_softmax;
         if (c->pre_activation[i])
             x->plan[i].pre_activation = sl_choose_range(c->pre_activation[i], SL_RANGE_MINMAX, 8);
+        if (sl_is_weighted(n->op))
+            x->plan[i].input_mean = c->mean[n->in[0]->index];
         if (n->op == SL_OP_const_input)
             SL_TRY(constant_statistics(x, n, t, e));
         if (n->op == SL_OP_activation)

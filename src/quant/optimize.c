@@ -10,6 +10,7 @@
 #include "ops/ops.h"
 #include "quant/passes.h"
 #include "quant/quantize.h"
+#include "script/script_table.h"
 
 struct stage {
     const struct sl_optimize_options *options;
