@@ -97,26 +97,11 @@ static void integer_line(void *data, const int64_t *offsets)
     c->out += (size_t)c->n * sizeof *y;
 }
 
-/* Strides of `s` seen with the output's axes: 0 where it is broadcast. */
-static void broadcast_strides(const struct sl_shape *s, const struct sl_shape *out, int64_t *stride)
-{
-    int64_t dense[SL_MAX_RANK];
-    sl_dense_strides(s, dense);
-    for (int i = 0; i < out->rank; i++) {
-        int k = i - (out->rank - s->rank);
-        stride[i] = k < 0 || (s->dim[k] == 1 && out->dim[i] != 1) ? 0 : dense[k];
-    }
-}
-
 sluice_status eval_binary(struct sl_eval *ev, const struct sl_node *n, const struct sl_tensor *in, struct sl_tensor *out, sl_err *e)
 {
     (void)ev;
-    struct sl_strided v = {.rank = out->shape.rank, .operands = 2};
-    for (int i = 0; i < v.rank; i++)
-        v.dim[i] = out->shape.dim[i];
-    broadcast_strides(&in[0].shape, &out->shape, v.stride[0]);
-    broadcast_strides(&in[1].shape, &out->shape, v.stride[1]);
-    sl_strided_simplify(&v);
+    struct sl_strided v;
+    sl_broadcast_view((const struct sl_shape *[]){&in[0].shape, &in[1].shape}, 2, &out->shape, &v);
     struct binary c = {.op = n->op, .dtype = out->dtype, .a = in[0].data, .b = in[1].data, .out = out->data,
                        .n = v.dim[v.rank - 1], .step_a = v.stride[0][v.rank - 1], .step_b = v.stride[1][v.rank - 1]};
     bool floats = sl_is_float_class(out->dtype);

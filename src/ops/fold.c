@@ -19,7 +19,8 @@ static bool only_moves(const struct sl_node *n)
 static bool by_element(const struct sl_node *n)
 {
     sl_eval_fn *eval = sl_op_row(n->op)->eval;
-    return eval == eval_binary || eval == eval_activation;
+    return eval == eval_binary || eval == eval_activation || eval == eval_compare || eval == eval_power || eval == eval_predicate ||
+           eval == eval_where || eval == eval_cast;
 }
 
 static bool same_element(const struct sl_const *a, const struct sl_const *b)

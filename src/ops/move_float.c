@@ -203,14 +203,8 @@ sluice_status infer_expand(struct sl_graph *g, struct sl_node *n, sl_err *e)
 sluice_status eval_expand(struct sl_eval *ev, const struct sl_node *n, const struct sl_tensor *in, struct sl_tensor *out, sl_err *e)
 {
     (void)ev, (void)n, (void)e;
-    int64_t dense[SL_MAX_RANK];
-    struct sl_strided v = {.rank = out->shape.rank};
-    sl_dense_strides(&in[0].shape, dense);
-    for (int i = 0; i < v.rank; i++) {
-        int k = i - (v.rank - in[0].shape.rank);
-        v.dim[i] = out->shape.dim[i];
-        v.stride[0][i] = k < 0 || in[0].shape.dim[k] == 1 ? 0 : dense[k];
-    }
+    struct sl_strided v;
+    sl_broadcast_view((const struct sl_shape *[]){&in[0].shape}, 1, &out->shape, &v);
     sl_strided_copy(&v, out->data, in[0].data, sl_class_bytes(out->dtype));
     return SLUICE_OK;
 }

@@ -170,3 +170,50 @@ sluice_status eval_gather(struct sl_eval *ev, const struct sl_node *n, const str
         }
     return SLUICE_OK;
 }
+
+/* ---- gather by indices that are computed ---- */
+sluice_status infer_gather_dynamic(struct sl_graph *g, struct sl_node *n, sl_err *e)
+{
+    (void)g;
+    const struct sl_shape *s = &n->in[0]->shape, *t = &n->in[1]->shape;
+    enum sl_dtype type = n->in[1]->dtype;
+    struct sl_shape out = {0};
+    int axis;
+    SL_TRY(sl_rule_axis(n, "axis", s->rank, 0, &axis, e));
+    if (sl_is_float_class(type) || type == SL_BOOL)
+        return sl_fail(e, SLUICE_E_SHAPE, "the indices have type %s, integers are wanted", sl_dtype_name(type));
+    if (s->rank + t->rank - 1 > SL_MAX_RANK)
+        return sl_fail(e, SLUICE_E_LIMIT, "the output would have rank %d, at most %d is accepted", s->rank + t->rank - 1, SL_MAX_RANK);
+    for (int i = 0; i < axis; i++)
+        out.dim[out.rank++] = s->dim[i];
+    for (int i = 0; i < t->rank; i++)
+        out.dim[out.rank++] = t->dim[i];
+    for (int i = axis + 1; i < s->rank; i++)
+        out.dim[out.rank++] = s->dim[i];
+    return sl_rule_output(n, n->in[0]->dtype, &out, e);
+}
+
+sluice_status eval_gather_dynamic(struct sl_eval *ev, const struct sl_node *n, const struct sl_tensor *in, struct sl_tensor *out,
+                                  sl_err *e)
+{
+    (void)ev;
+    const struct sl_shape *s = &in[0].shape;
+    const int64_t *indices = in[1].data;
+    int axis;
+    size_t outer = 1, inner = sl_class_bytes(out->dtype), count = sl_shape_elements(&in[1].shape);
+    SL_TRY(sl_rule_axis(n, "axis", s->rank, 0, &axis, e));
+    for (int i = 0; i < axis; i++)
+        outer *= (size_t)s->dim[i];
+    for (int i = axis + 1; i < s->rank; i++)
+        inner *= (size_t)s->dim[i];
+    char *y = out->data;
+    for (size_t o = 0; o < outer; o++)
+        for (size_t i = 0; i < count; i++, y += inner) {
+            int64_t at = indices[i];
+            if (at < -s->dim[axis] || at >= s->dim[axis])
+                return sl_fail(e, SLUICE_E_VALUE, "index %lld is outside an axis of %lld", (long long)at, (long long)s->dim[axis]);
+            at += at < 0 ? s->dim[axis] : 0;
+            memcpy(y, (const char *)in[0].data + (o * (size_t)s->dim[axis] + (size_t)at) * inner, inner);
+        }
+    return SLUICE_OK;
+}

@@ -1,4 +1,4 @@
-/* reduce_float.c: mean, sum, largest and smallest over any axes: shape rule and evaluation in one pass over the input. */
+/* reduce_float.c: mean, sum, product, largest and smallest over any axes: shape rule and evaluation in one pass over the input. */
 #include <math.h>
 
 #include "ops/curves.h"
@@ -43,7 +43,7 @@ sluice_status infer_reduce(struct sl_graph *g, struct sl_node *n, sl_err *e)
         if (!reduced[i] || keepdims)
             out.dim[out.rank++] = reduced[i] ? 1 : s->dim[i];
     }
-    if (count == 0 && n->op != SL_OP_reduce_sum)
+    if (count == 0 && n->op != SL_OP_reduce_sum && n->op != SL_OP_reduce_prod)
         return sl_fail(e, SLUICE_E_SHAPE, "the reduced axes of %s hold no values", SL_SHAPE_TEXT(s));
     if (n->in[0]->dtype == SL_BOOL && n->op != SL_OP_reduce_max && n->op != SL_OP_reduce_min)
         return sl_fail(e, SLUICE_E_SHAPE, "input has type bool, numbers are wanted");
@@ -55,7 +55,7 @@ struct reduction {
     enum sl_op op;
     bool is_unsigned;
     const void *x;
-    double *sum;      /* mean and sum of floats */
+    double *sum;      /* mean, sum and product of floats */
     float *extreme;   /* max and min of floats */
     int64_t *integer;
     int64_t n, step_x, step_y;
@@ -75,6 +75,15 @@ static void sum_line(void *data, const int64_t *offsets)
         for (int64_t i = 0; i < r->n; i++)
             y[i * r->step_y] += (double)x[i * r->step_x];
     }
+}
+
+static void product_line(void *data, const int64_t *offsets)
+{
+    struct reduction *r = data;
+    const float *x = (const float *)r->x + offsets[0];
+    double *y = r->sum + offsets[1];
+    for (int64_t i = 0; i < r->n; i++)
+        y[i * r->step_y] *= (double)x[i * r->step_x];
 }
 
 static void extreme_line(void *data, const int64_t *offsets)
@@ -101,6 +110,8 @@ static void integer_line(void *data, const int64_t *offsets)
             *at = less ? *at : v;
         else if (r->op == SL_OP_reduce_min)
             *at = less ? v : *at;
+        else if (r->op == SL_OP_reduce_prod)
+            *at = (int64_t)((uint64_t)*at * (uint64_t)v);
         else
             *at = (int64_t)((uint64_t)*at + (uint64_t)v);
     }
@@ -138,8 +149,8 @@ static sluice_status reduce_floats(struct sl_eval *ev, const struct sl_strided *
     }
     SL_TRY(sl_eval_scratch(ev, count, sizeof *r->sum, &r->sum, e));
     for (size_t i = 0; i < count; i++)
-        r->sum[i] = 0;
-    sl_strided_lines(v, sum_line, r);
+        r->sum[i] = r->op == SL_OP_reduce_prod;
+    sl_strided_lines(v, r->op == SL_OP_reduce_prod ? product_line : sum_line, r);
     double divisor = r->op == SL_OP_reduce_mean ? (double)per_output : 1;
     for (size_t i = 0; i < count; i++)
         y[i] = (float)(r->sum[i] / divisor);
@@ -151,7 +162,8 @@ static void reduce_integers(const struct sl_strided *v, struct reduction *r, int
     size_t count = sl_shape_elements(&out->shape);
     int64_t *y = out->data;
     int64_t start = r->op == SL_OP_reduce_max ? (r->is_unsigned ? 0 : INT64_MIN)
-                  : r->op == SL_OP_reduce_min ? (r->is_unsigned ? -1 : INT64_MAX) : 0;
+                  : r->op == SL_OP_reduce_min ? (r->is_unsigned ? -1 : INT64_MAX)
+                                              : r->op == SL_OP_reduce_prod;
     for (size_t i = 0; i < count; i++)
         y[i] = start;
     r->integer = y;

@@ -1,4 +1,4 @@
-/* softmax_float.c: softmax along one axis: shape rule and evaluation. */
+/* softmax_float.c: softmax and its logarithm along one axis: shape rule and evaluation. */
 #include <math.h>
 
 #include "ops/curves.h"
@@ -15,12 +15,19 @@ sluice_status infer_softmax(struct sl_graph *g, struct sl_node *n, sl_err *e)
 }
 
 /* One line of n contiguous values. A line of -inf alone gives NaN, as elsewhere. */
-static void softmax_line(const float *x, float *y, size_t n)
+static void softmax_line(const float *x, float *y, size_t n, bool logarithm)
 {
     float top = -INFINITY;
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         top = x[i] > top ? x[i] : top;
+    if (logarithm) {
+        for (size_t i = 0; i < n; i++)
+            sum += exp((double)x[i] - (double)top);
+        for (size_t i = 0; i < n; i++)
+            y[i] = (float)((double)x[i] - (double)top - log(sum));
+        return;
+    }
     for (size_t i = 0; i < n; i++)
         y[i] = x[i] - top;
     sl_exp_array(y, y, n);
@@ -42,6 +49,7 @@ sluice_status eval_softmax(struct sl_eval *ev, const struct sl_node *n, const st
     for (int i = axis + 1; i < s->rank; i++)
         inner *= (size_t)s->dim[i];
     length = (size_t)s->dim[axis];
+    const bool logarithm = n->op == SL_OP_log_softmax;
     float *line = NULL;
     if (inner > 1)
         SL_TRY(sl_eval_scratch(ev, length, sizeof *line, &line, e));
@@ -50,12 +58,12 @@ sluice_status eval_softmax(struct sl_eval *ev, const struct sl_node *n, const st
             const float *x = (const float *)in[0].data + o * length * inner + i;
             float *y = (float *)out->data + o * length * inner + i;
             if (inner == 1) {
-                softmax_line(x, y, length);
+                softmax_line(x, y, length, logarithm);
                 continue;
             }
             for (size_t k = 0; k < length; k++)
                 line[k] = x[k * inner];
-            softmax_line(line, line, length);
+            softmax_line(line, line, length, logarithm);
             for (size_t k = 0; k < length; k++)
                 y[k * inner] = line[k];
         }

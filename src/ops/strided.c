@@ -70,6 +70,23 @@ void sl_strided_lines(const struct sl_strided *v, void (*run)(void *data, const 
     }
 }
 
+void sl_broadcast_view(const struct sl_shape *const *shapes, int n, const struct sl_shape *out, struct sl_strided *v)
+{
+    int64_t dense[SL_MAX_RANK];
+    *v = (struct sl_strided){.rank = out->rank, .operands = n};
+    for (int i = 0; i < out->rank; i++)
+        v->dim[i] = out->dim[i];
+    for (int k = 0; k < n; k++) {
+        const struct sl_shape *s = shapes[k];
+        sl_dense_strides(s, dense);
+        for (int i = 0; i < out->rank; i++) {
+            int at = i - (out->rank - s->rank);
+            v->stride[k][i] = at < 0 || (s->dim[at] == 1 && out->dim[i] != 1) ? 0 : dense[at];
+        }
+    }
+    sl_strided_simplify(v);
+}
+
 struct copy {
     char *dst;
     const char *src;

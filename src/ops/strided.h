@@ -21,6 +21,8 @@ void sl_strided_simplify(struct sl_strided *v);
 void sl_strided_lines(const struct sl_strided *v, void (*run)(void *data, const int64_t *offsets), void *data);
 /* dst dense in the view's order from src by operand 0's strides; element bytes 4 or 8. Simplifies v. */
 void sl_strided_copy(struct sl_strided *v, void *dst, const void *src, size_t element_bytes);
+/* The view of `out` with one operand a shape, each broadcast to it (NumPy), simplified. n at most 3. */
+void sl_broadcast_view(const struct sl_shape *const *shapes, int n, const struct sl_shape *out, struct sl_strided *v);
 /* C order strides of a shape, in elements. */
 void sl_dense_strides(const struct sl_shape *s, int64_t *stride);
 
