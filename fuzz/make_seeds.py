@@ -228,6 +228,121 @@ def seeds_har():
     return {'har': har(), 'pax': har(tarfile.PAX_FORMAT), 'gz': gzip.compress(har(), mtime=0), 'no hn': har(**{'net.hn': b'{}'})}
 
 
+# ---- ONNX: a writer of protobuf messages, just enough for small models ----
+
+def pb_varint(v):
+    v &= (1 << 64) - 1
+    out = bytearray()
+    while v >= 128:
+        out.append(v & 127 | 128)
+        v >>= 7
+    return bytes(out + bytes([v]))
+
+
+def pb(number, value):
+    """int: varint; float: fixed 32; str, bytes: length-delimited."""
+    if isinstance(value, int):
+        return pb_varint(number << 3) + pb_varint(value)
+    if isinstance(value, float):
+        return pb_varint(number << 3 | 5) + struct.pack('<f', value)
+    value = value.encode() if isinstance(value, str) else value
+    return pb_varint(number << 3 | 2) + pb_varint(len(value)) + value
+
+
+def pbs(number, values):
+    return b''.join(pb(number, v) for v in values)
+
+
+def onnx_tensor(name, dims, data_type=1, raw=None, typed=b''):
+    return pbs(1, dims) + pb(2, data_type) + pb(8, name) + (pb(9, raw) if raw is not None else b'') + typed
+
+
+def onnx_floats(name, *dims):
+    count = 1
+    for d in dims:
+        count *= d
+    return onnx_tensor(name, dims, 1, struct.pack('<%df' % count, *[(i % 7 - 3) / 4 for i in range(count)]))
+
+
+def onnx_ints(name, *values):
+    return onnx_tensor(name, [len(values)], 7, struct.pack('<%dq' % len(values), *values))
+
+
+def onnx_attr(name, value):
+    if isinstance(value, int):
+        return pb(1, name) + pb(3, value) + pb(20, 2)
+    if isinstance(value, float):
+        return pb(1, name) + pb(2, value) + pb(20, 1)
+    if isinstance(value, str):
+        return pb(1, name) + pb(4, value) + pb(20, 3)
+    if isinstance(value, bytes):  # a graph
+        return pb(1, name) + pb(6, value) + pb(20, 5)
+    return pb(1, name) + pbs(8, value) + pb(20, 7)
+
+
+def onnx_node(op, inputs, outputs, domain='', **attrs):
+    return (pbs(1, inputs) + pbs(2, outputs) + pb(3, op + '_' + outputs[0]) + pb(4, op) +
+            b''.join(pb(5, onnx_attr(k, v)) for k, v in attrs.items()) + (pb(7, domain) if domain else b''))
+
+
+def onnx_value(name, dims, data_type=1):
+    shape = b''.join(pb(1, pb(2, d) if isinstance(d, str) else pb(1, d)) for d in dims)
+    return pb(1, name) + pb(2, pb(1, pb(1, data_type) + pb(2, shape)))
+
+
+def onnx_graph(nodes, inputs, outputs, initializers=(), more=b''):
+    return pbs(1, nodes) + pb(2, 'g') + pbs(5, initializers) + pbs(11, inputs) + pbs(12, outputs) + more
+
+
+def onnx_model(nodes, inputs, outputs, initializers=(), opset=17, more=b'', more_graph=b''):
+    return (pb(1, 8) + pb(2, 'seeds') + pb(7, onnx_graph(nodes, inputs, outputs, initializers, more_graph)) +
+            pb(8, pb(1, '') + pb(2, opset)) + more)
+
+
+def seeds_onnx():
+    n, v, f, i = onnx_node, onnx_value, onnx_floats, onnx_ints
+    picture, flat = [v('x', [1, 3, 8, 8])], [v('x', ['batch', 6])]
+    body = pb(1, 'f') + pb(4, 'a') + pb(5, 'b') + pb(7, n('Relu', ['a'], ['t'])) + pb(7, n('Neg', ['t'], ['b'])) + \
+        pb(9, pb(2, 17)) + pb(10, 'own')
+    branch = onnx_graph([n('Sigmoid', ['x'], ['r'])], [], [v('r', [1, 6])])
+    sparse = pb(15, pb(1, onnx_tensor('w', [2], 1, struct.pack('<2f', 1, 2))) + pb(2, onnx_ints('', 0, 5)) + pbs(3, [6]))
+    packed = onnx_tensor('w', [6], 1, typed=pb(4, struct.pack('<6f', *range(6))))
+    unpacked = onnx_tensor('s', [2], 7, typed=pb(7, 2) + pb(7, 3))
+    return {
+        'conv': onnx_model([n('Conv', ['x', 'w', 'b'], ['c'], pads=[1, 1, 1, 1], strides=[2, 2]), n('Sigmoid', ['c'], ['g']),
+                            n('Mul', ['c', 'g'], ['m']), n('GlobalAveragePool', ['m'], ['p']), n('Flatten', ['p'], ['y'])],
+                           picture, [v('y', [1, 4])], [f('w', 4, 3, 3, 3), f('b', 4)]),
+        'depthwise': onnx_model([n('Conv', ['x', 'w'], ['c'], group=3), n('BatchNormalization', ['c', 's', 's', 's', 'v'], ['n']),
+                                 n('Clip', ['n', 'lo', 'hi'], ['k']), n('MaxPool', ['k'], ['p'], kernel_shape=[2, 2], ceil_mode=1),
+                                 n('Resize', ['p', '', 'r'], ['y'], mode='linear')], picture, [v('y', [1, 3, 6, 6])],
+                                [f('w', 3, 1, 3, 3), f('s', 3), onnx_tensor('v', [3], 1, struct.pack('<3f', 1, 2, 3)),
+                                 onnx_tensor('lo', [], 1, bytes(4)), onnx_tensor('hi', [], 1, struct.pack('<f', 6)),
+                                 onnx_tensor('r', [4], 1, struct.pack('<4f', 1, 1, 2, 2))]),
+        'shapes': onnx_model([n('Shape', ['x'], ['s']), n('Gather', ['s', 'zero'], ['d']), n('Unsqueeze', ['d', 'axis'], ['u']),
+                              n('Concat', ['u', 'rest'], ['t'], axis=0), n('Reshape', ['x', 't'], ['y'])], picture, [v('y', [1, 192])],
+                             [onnx_tensor('zero', [], 7, bytes(8)), i('axis', 0), i('rest', -1)]),
+        'attention': onnx_model([n('MatMul', ['x', 'w'], ['q']), n('Reshape', ['q', 's'], ['h']), n('Transpose', ['h'], ['t'], perm=[0, 2, 1, 3]),
+                                 n('Transpose', ['t'], ['k'], perm=[0, 1, 3, 2]), n('MatMul', ['t', 'k'], ['a']), n('Softmax', ['a'], ['p']),
+                                 n('MatMul', ['p', 't'], ['o']), n('Transpose', ['o'], ['z'], perm=[0, 2, 1, 3]), n('Reshape', ['z', 'e'], ['y'])],
+                                [v('x', [1, 4, 6])], [v('y', [1, 4, 6])], [f('w', 6, 6), i('s', 1, 4, 2, 3), i('e', 1, 4, 6)]),
+        'gemm': onnx_model([n('Gemm', ['x', 'w', 'b'], ['g'], transB=1, alpha=0.5), n('LayerNormalization', ['g', 'b'], ['l']),
+                            n('Split', ['l'], ['a', 'b2'], axis=1), n('Add', ['a', 'b2'], ['y'])], flat, [v('y', ['batch', 2])],
+                           [f('w', 4, 6), f('b', 4)]),
+        'function': onnx_model([n('f', ['x'], ['t'], domain='own'), n('f', ['t'], ['y'], domain='own')], flat, [v('y', [1, 6])],
+                               more=pb(25, body) + pb(8, pb(1, 'own') + pb(2, 1))),
+        'branch': onnx_model([n('If', ['c'], ['y'], then_branch=branch, else_branch=branch)], flat, [v('y', [1, 6])],
+                             [onnx_tensor('c', [1], 9, b'\1')]),
+        'sparse': onnx_model([n('Mul', ['x', 'w'], ['y'])], flat, [v('y', [1, 6])], more_graph=sparse),
+        'typed': onnx_model([n('Add', ['x', 'w'], ['t']), n('Reshape', ['t', 's'], ['y'])], flat, [v('y', [2, 3])], [packed, unpacked]),
+        'external': onnx_model([n('Add', ['x', 'w'], ['y'])], flat, [v('y', [1, 6])],
+                               [onnx_tensor('w', [6], 1) + pb(13, pb(1, 'location') + pb(2, '../w.bin')) + pb(14, 1)]),
+        'unsupported': onnx_model([n('Relu', ['x'], ['t']), n('Mystery', ['t'], ['y'])], flat, [v('y', [1, 6])]),
+        'cycle': onnx_model([n('Add', ['x', 'b'], ['a']), n('Relu', ['a'], ['b']), n('Neg', ['b'], ['y'])], flat, [v('y', [1, 6])]),
+        'old': onnx_model([n('Pad', ['x'], ['p'], pads=[0, 0, 1, 1, 0, 0, 1, 1]), n('Slice', ['p'], ['s'], starts=[1], ends=[9], axes=[2]),
+                           n('Softmax', ['s'], ['y'], axis=2)], picture, [v('y', [1, 3, 8, 10])], opset=9),
+    }
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)

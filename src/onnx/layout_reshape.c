@@ -89,6 +89,18 @@ static bool moves_data(const int64_t *dims, int rank, const int *a, const int *b
     return false;
 }
 
+/* A first axis of one element, wherever its group stands, is stored first: engines take it for the batch. */
+static void batch_first(const struct sl_shape *shape, int *perm, struct sl_shape *stored)
+{
+    if (shape->rank == 0 || shape->dim[0] != 1)
+        return;
+    for (int j = 1; j < shape->rank; j++)
+        perm[j] += perm[j] < perm[0];
+    perm[0] = 0;
+    for (int j = 0; j < shape->rank; j++)
+        stored->dim[perm[j]] = shape->dim[j];
+}
+
 /* [n, a, b, c] stored in another order, flattened to [n, a*b*c] for fc layers: remembered instead of moved. */
 static bool flatten_shuffled(const struct sl_node *n, const struct placed *x, const int64_t *in, const struct group *groups, int n_groups,
                              struct placed *out)
@@ -134,6 +146,7 @@ sluice_status layout_reshape(struct layout *l, const struct sl_node *n, struct p
             s.dim[at_out++] = n->shape.dim[j];
         }
     }
+    batch_first(&n->shape, perm, &s);
     if (!moves_data(dims, x->rank, order, x->perm))
         return finish(l, n, x->node, &s, perm, out);
     if (l->only_fc_reads[n->index] && flatten_shuffled(n, x, dims, groups, n_groups, out))

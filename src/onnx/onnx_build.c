@@ -36,7 +36,14 @@ struct sl_node *onnx_add(struct onnx_import *c, enum sl_op op, int n_in, struct 
 
 /* ---- folding ---- */
 
-enum { MOST_FOLDED = 1 << 26 }; /* elements that a constant computed here may have: small files must not become gigabytes */
+sluice_status onnx_take_folding(struct onnx_import *c, size_t elements)
+{
+    if (elements > c->folding)
+        return sl_fail(c->e, SLUICE_E_LIMIT, "a computed constant of %zu elements, at most %zu more are accepted in this model", elements,
+                       c->folding);
+    c->folding -= elements;
+    return SLUICE_OK;
+}
 
 /* Integers have 64 bits while they are evaluated; sl_fold_node stores them back in their declared width. */
 sluice_status onnx_finish(struct onnx_import *c, struct sl_node **n)
@@ -51,9 +58,8 @@ sluice_status onnx_finish(struct onnx_import *c, struct sl_node **n)
     }
     if (!constant)
         return SLUICE_OK;
-    size_t count = sl_shape_elements(&node->shape);
-    if (count > MOST_FOLDED && !splats)
-        return sl_fail(c->e, SLUICE_E_LIMIT, "a computed constant of %zu elements, at most %d are accepted", count, MOST_FOLDED);
+    if (!splats)
+        SL_TRY(onnx_take_folding(c, sl_shape_elements(&node->shape)));
     SL_TRY(sl_fold_node(c->a, node, &k, c->e));
     *n = onnx_constant(c, k);
     return SLUICE_OK;

@@ -7,8 +7,6 @@
 
 #include "onnx/onnx_import.h"
 
-enum { MOST_FOLDED = 1 << 26 }; /* elements that a folded constant may have */
-
 /* ---- constants ---- */
 
 static sluice_status constant_list(struct onnx_import *c, const struct onnx_attr *at, struct sl_node **out)
@@ -52,9 +50,9 @@ sluice_status translate_constant(struct onnx_import *c, const struct onnx_node *
 static sluice_status check_size(struct onnx_import *c, const struct sl_shape *s, size_t *n)
 {
     char text[160];
-    if (!sl_shape_count(s, n) || *n > MOST_FOLDED)
-        return sl_fail(c->e, SLUICE_E_LIMIT, "a constant of shape %s is more than %d elements", sl_shape_text(s, text, sizeof text), MOST_FOLDED);
-    return SLUICE_OK;
+    if (!sl_shape_count(s, n))
+        return sl_fail(c->e, SLUICE_E_LIMIT, "a constant of shape %s is too large", sl_shape_text(s, text, sizeof text));
+    return onnx_take_folding(c, *n);
 }
 
 sluice_status translate_constant_of_shape(struct onnx_import *c, const struct onnx_node *n)

@@ -151,6 +151,7 @@ sluice_status sl_onnx_import(sl_arena *a, const char *path, struct sl_view bytes
     struct onnx_import c = {.a = a, .scratch = sl_arena_new(), .path = path, .bytes = bytes, .options = o ? o : &none,
                             .report = report ? report : &unseen, .functions = sl_map_new(a), .files = sl_map_new(a),
                             .directory = folder_of(a, path), .scope = &scope, .e = e};
+    c.folding = ((size_t)1 << 25) + 2 * SL_MIN(bytes.size, SIZE_MAX / 16);
     *c.report = (struct sl_onnx_report){.producer = ""};
     *out = NULL;
     sluice_status s = import_model(&c, bytes, network_name(a, path, c.options->net_name), out);

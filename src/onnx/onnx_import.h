@@ -55,8 +55,10 @@ struct onnx_import {
     struct onnx_scope *scope;
     const struct onnx_node *node;          /* being translated */
     const char *origin;
+    bool located;                          /* the error at hand names its node */
     int problem_capacity, note_capacity;
     unsigned char *fates;                  /* enum onnx_fate, by index in the main graph */
+    size_t folding;                        /* elements that computed constants may still have: files must not become gigabytes */
     int n_inlined;                         /* nodes of function bodies and branches translated: bounded */
     sl_err *e;
 };
@@ -113,6 +115,8 @@ sluice_status onnx_finish(struct onnx_import *c, struct sl_node **n);
 struct sl_node *onnx_constant(struct onnx_import *c, const struct sl_const *k);
 struct sl_node *onnx_f32(struct onnx_import *c, double v);              /* a scalar */
 struct sl_node *onnx_s64s(struct onnx_import *c, int n, const int64_t *v);
+/* Takes from what computed constants may still have. */
+sluice_status onnx_take_folding(struct onnx_import *c, size_t elements);
 /* One-call forms; each finishes. `in` may be a constant. */
 sluice_status onnx_unary(struct onnx_import *c, struct sl_node *in, const char *type, struct sl_node **out);
 sluice_status onnx_unary2(struct onnx_import *c, struct sl_node *in, const char *type, const char *k1, double v1, const char *k2, double v2,

@@ -234,8 +234,11 @@ static sluice_status translate_node(struct onnx_import *c, const struct onnx_nod
         *fate = settle_outputs(c, n);
         return SLUICE_OK;
     }
-    if (s != SLUICE_E_UNSUPPORTED)
-        return sl_context(c->e, "node '%s' (%s)", c->origin, n->op_type);
+    if (s != SLUICE_E_UNSUPPORTED) {
+        bool located = c->located; /* the innermost node of nested bodies says it all */
+        c->located = true;
+        return located ? s : sl_context(c->e, "node '%s' (%s)", c->origin, n->op_type);
+    }
     if (c->e->code != SLUICE_OK) { /* an op's shape rule said so: it becomes one of the problems */
         c->node = n;
         onnx_unsupported(c, "%s", c->e->message);
@@ -277,7 +280,7 @@ static sluice_status declare_outputs(struct onnx_import *c, const struct onnx_no
                 if (v->producer)
                     return sl_fail(c->e, SLUICE_E_FORMAT, "value '%s' is made twice, by '%s' and by '%s'", name,
                                    nodes[v->producer - 1].label, nodes[i].label);
-                if (!v->node || c->scope->depth) /* a cut is an input by the user's wish */
+                if (!v->node || c->scope->depth || !c->options->n_start) /* a cut is an input by the user's wish */
                     return sl_fail(c->e, SLUICE_E_FORMAT, "node '%s' makes '%s', which is already an input or initializer",
                                    nodes[i].label, name);
             }

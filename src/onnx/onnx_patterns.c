@@ -65,9 +65,10 @@ static void absorb(struct matcher *m, struct sl_node *root, const struct sl_node
 {
     for (int k = 0; k < n->n_in; k++) {
         struct sl_node *up = n->in[k];
+        int uses = --m->uses[up->index];
         if (up == x || up->op == SL_OP_const_input || up->op == SL_OP_input_layer)
             continue;
-        if (--m->uses[up->index] > 0) /* something else reads it, or another branch of the pattern will come to it */
+        if (uses > 0) /* something else reads it, or another branch of the pattern will come to it */
             continue;
         absorb(m, root, up, x);
         sl_node_take_origins(m->g->arena, root, up);
@@ -83,7 +84,7 @@ static void become(struct matcher *m, struct sl_node *root, enum sl_op op, struc
     root->params = NULL;
     root->n_in = 1;
     root->in = sl_arena_memdup(m->g->arena, &x, sizeof x);
-    m->uses[x->index]++; /* at least one use is left; exact counts are not needed above the pattern */
+    m->uses[x->index]++;
 }
 
 static bool become_curve(struct matcher *m, struct sl_node *root, const char *type, struct sl_node *x)
