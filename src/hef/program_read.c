@@ -411,7 +411,7 @@ sluice_status sl_payload_read(sl_arena *a, struct sl_view bytes, unsigned flags,
                             .pool = {bytes.data + pool_offset, (size_t)pool_bytes},
                             .p = &programs[i]};
         if (read_program(&r) != SLUICE_OK)
-            return sl_context(e, "program %u: ", i);
+            return sl_context(e, "program %u", i);
     }
     *out = programs;
     *n = count;

@@ -1,0 +1,72 @@
+/* verify_attention.c: matmul, softmax, layer_norm, rms_norm (docs/numerics.md sections 8 to 10). */
+#include <inttypes.h>
+#include <math.h>
+
+#include "device/device_check.h"
+
+sluice_status sl_verify_matmul(struct sl_check *c)
+{
+    const struct sl_shape *a = &sl_check_in(c, 0)->shape, *b = &sl_check_in(c, 1)->shape;
+    const int64_t *v = c->i->ints;
+    SL_TRY(sl_check_number(c, SL_RULE_flag, "transpose_b", v[SL_I_matmul_transpose_b], 0, 1));
+    if (a->rank < 2 || b->rank < 2)
+        return sl_broken(c, SL_RULE_input_rank, "inputs of %d and %d axes", a->rank, b->rank);
+    bool transposed = v[SL_I_matmul_transpose_b] == 1;
+    int64_t k = a->dim[a->rank - 1], kb = b->dim[b->rank - (transposed ? 1 : 2)], n = b->dim[b->rank - (transposed ? 2 : 1)];
+    if (k != kb)
+        return sl_broken(c, SL_RULE_output_shape, "inner sides of %" PRId64 " and %" PRId64, k, kb);
+    struct sl_shape out = {.rank = SL_MAX(a->rank, b->rank)};
+    for (int i = 0; i < out.rank - 2; i++) {
+        int ka = i - (out.rank - a->rank), kb_axis = i - (out.rank - b->rank);
+        int64_t da = ka < 0 ? 1 : a->dim[ka], db = kb_axis < 0 ? 1 : b->dim[kb_axis];
+        if (da != db && da != 1 && db != 1)
+            return sl_broken(c, SL_RULE_output_shape, "inputs of %" PRId64 " and %" PRId64 " on axis %d", da, db, i);
+        out.dim[i] = SL_MAX(da, db);
+    }
+    out.dim[out.rank - 2] = a->dim[a->rank - 2];
+    out.dim[out.rank - 1] = n;
+    SL_TRY(sl_check_output(c, out.rank, out.dim));
+    c->work += (double)sl_shape_elements(&out) * (double)k;
+    SL_TRY(sl_check_limits(c, v[SL_I_matmul_lo], v[SL_I_matmul_hi]));
+    return sl_check_multiplier(c, "multiplier", c->i->floats[SL_F_matmul_multiplier], false);
+}
+
+static sluice_status check_above_zero(struct sl_check *c, const char *what, double v)
+{
+    if (!(v > 0) || !isfinite(v))
+        return sl_broken(c, SL_RULE_epsilon, "%s %.17g", what, v);
+    return SLUICE_OK;
+}
+
+sluice_status sl_verify_softmax(struct sl_check *c)
+{
+    const struct sl_program_tensor *in = sl_check_in(c, 0);
+    const struct sl_program_const *table;
+    int64_t entries = in->dtype == SL_U8 ? 256 : 4096, shift = c->i->ints[SL_I_softmax_index_shift];
+    SL_TRY(sl_check_output(c, in->shape.rank, in->shape.dim));
+    SL_TRY(sl_check_number(c, SL_RULE_axis, "axis", c->i->ints[SL_I_softmax_axis], 0, in->shape.rank - 1));
+    SL_TRY(sl_check_const(c, SL_K_softmax_table, true, SL_U16, 1, &entries, &table));
+    if (sl_const_int(table, 0) == 0 || shift < 0 || shift > (in->dtype == SL_U8 ? 0 : 15))
+        return sl_broken(c, SL_RULE_softmax_table, "a table of %s that begins with %" PRId64 ", shift %" PRId64, sl_dtype_name(in->dtype),
+                         sl_const_int(table, 0), shift);
+    return check_above_zero(c, "inverse_scale", c->i->floats[SL_F_softmax_inverse_scale]);
+}
+
+sluice_status sl_verify_norm(struct sl_check *c)
+{
+    const struct sl_program_tensor *in = sl_check_in(c, 0);
+    const struct sl_program_const *gamma, *beta;
+    if (in->shape.rank < 1)
+        return sl_broken(c, SL_RULE_input_rank, "an input without axes");
+    int64_t n = in->shape.dim[in->shape.rank - 1];
+    SL_TRY(sl_check_output(c, in->shape.rank, in->shape.dim));
+    SL_TRY(sl_check_number(c, SL_RULE_norm_length, "length", n, 1, in->dtype == SL_U8 ? 32768 : 46340));
+    SL_TRY(sl_check_const(c, SL_K_norm_gamma, true, SL_F32, 1, &n, &gamma));
+    SL_TRY(sl_check_const(c, SL_K_norm_beta, true, SL_F32, 1, &n, &beta));
+    for (int64_t i = 0; i < n; i++) {
+        SL_TRY(sl_check_multiplier(c, "gamma", sl_const_real(gamma, (size_t)i), true));
+        SL_TRY(sl_check_multiplier(c, "beta", sl_const_real(beta, (size_t)i), true));
+    }
+    SL_TRY(sl_check_limits(c, c->i->ints[SL_I_norm_lo], c->i->ints[SL_I_norm_hi]));
+    return check_above_zero(c, "epsilon", c->i->floats[SL_F_norm_epsilon]);
+}
