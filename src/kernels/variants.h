@@ -27,6 +27,8 @@ void sl_weighted_finish(const struct sl_weighted_args *a, const int32_t *acc, in
                         int64_t at);
 void sl_weighted_finish_wide(const struct sl_weighted_args *a, const int64_t *acc, int64_t o0, int64_t o1, const void *r, void *out,
                              int64_t at);
+/* Kernel elements first..first+n-1, within one row of output features, s4 expanded by its group scale. */
+void sl_weighted_kernel_row(const struct sl_weighted_args *a, int64_t first, int64_t n, int16_t *out);
 /* [in_c] of x's type: what a padded position holds. */
 void sl_weighted_padding_row(const struct sl_weighted_args *a, void *row);
 

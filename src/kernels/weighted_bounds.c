@@ -1,62 +1,105 @@
-/* weighted_bounds.c: what the constants of a weighted layer say before it runs: one kernel value in plain integers, and whether the
- * sum needs 64 bits. */
+/* weighted_bounds.c: what the constants of a weighted layer say before it runs: kernel values in plain integers, and whether the sum needs
+ * 64 bits. */
 #include "kernels/kernels.h"
 
 #include <assert.h>
 
 #include "base/compiler.h"
 #include "kernels/rounding.h"
+#include "kernels/variants.h"
 
-static int32_t nibble(const uint8_t *p, int64_t i)
+static int16_t nibble(const uint8_t *p, int64_t i)
 {
-    int32_t v = (p[i >> 1] >> ((i & 1) * 4)) & 15;
-    return v >= 8 ? v - 16 : v;
+    const int v = (p[i >> 1] >> ((i & 1) * 4)) & 15;
+    return (int16_t)(v >= 8 ? v - 16 : v);
+}
+
+/* Elements of one kernel row (all output features of a tap and an input feature). */
+static int64_t row_length(const struct sl_weighted_args *a) { return a->deconv ? a->out_c / a->groups : a->out_c; }
+
+void sl_weighted_kernel_row(const struct sl_weighted_args *a, int64_t first, int64_t n, int16_t *out)
+{
+    if (a->kernel_type == SL_S8) {
+        const int8_t *p = (const int8_t *)a->kernel + first;
+        for (int64_t i = 0; i < n; i++)
+            out[i] = p[i];
+        return;
+    }
+    if (a->kernel_type == SL_S16) {
+        const int16_t *p = (const int16_t *)a->kernel + first;
+        for (int64_t i = 0; i < n; i++)
+            out[i] = p[i];
+        return;
+    }
+    assert(a->kernel_type == SL_S4);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = nibble(a->kernel, first + i);
+    if (a->group_scale == NULL)
+        return;
+    const int64_t row = row_length(a), features = a->deconv ? a->in_c : a->in_c / a->groups, c = first / row % features;
+    const int64_t o = first % row + (a->deconv ? c / (a->in_c / a->groups) * row : 0);
+    const int8_t *scale = a->group_scale + c / a->group_size * a->out_c + o;
+    assert(first % row + n <= row);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (int16_t)(out[i] * scale[i]);
 }
 
 int32_t sl_weighted_kernel_at(const struct sl_weighted_args *a, int64_t i)
 {
-    if (a->kernel_type == SL_S8)
-        return ((const int8_t *)a->kernel)[i];
-    if (a->kernel_type == SL_S16)
-        return ((const int16_t *)a->kernel)[i];
-    assert(a->kernel_type == SL_S4);
-    int32_t w = nibble(a->kernel, i);
-    if (a->group_scale == NULL)
-        return w;
-    int64_t per_row = a->deconv ? a->out_c / a->groups : a->out_c;
-    int64_t features = a->deconv ? a->in_c : a->in_c / a->groups;
-    int64_t c = i / per_row % features;
-    int64_t o = i % per_row + (a->deconv ? c / (a->in_c / a->groups) * per_row : 0);
-    return w * a->group_scale[c / a->group_size * a->out_c + o];
+    int16_t v;
+    sl_weighted_kernel_row(a, i, 1, &v);
+    return v;
 }
 
-/* One output channel: the weights are kernel[first + k * step] for the taps and features that reach it. */
-static bool channel_is_wide(const struct sl_weighted_args *a, int64_t o)
+/* Sums of the positive and of the negative weights of n output channels that lie side by side in the kernel's rows. `first` is the first
+ * row's element, `rows` rows follow each other in each tap. */
+static void sum_weights(const struct sl_weighted_args *a, int64_t first, int64_t rows, int64_t n, int64_t *positive, int64_t *negative)
 {
-    const int64_t most = INT32_MAX, least = INT32_MIN;
-    int64_t oc_group = a->out_c / a->groups, ic_group = a->in_c / a->groups, group = o / oc_group;
-    int64_t per_row = a->deconv ? oc_group : a->out_c;
-    int64_t features = a->deconv ? a->in_c : ic_group;
-    int64_t column = a->deconv ? o % oc_group : o;
-    int64_t first = a->deconv ? group * ic_group : 0;
-    int64_t bias = a->x_type == SL_U8 ? ((const int32_t *)a->bias)[o] : ((const int64_t *)a->bias)[o];
-    int64_t high = SL_MAX(bias, 0), low = SL_MIN(bias, 0);
-    int64_t below = -(int64_t)a->zp_x, above = sl_qmax(a->x_type) - (int64_t)a->zp_x;
+    const int64_t row = row_length(a), features = a->deconv ? a->in_c : a->in_c / a->groups;
+    int16_t w[SL_BLOCK];
+    for (int64_t o = 0; o < n; o++)
+        positive[o] = negative[o] = 0;
     for (int64_t tap = 0; tap < a->kh * a->kw; tap++)
-        for (int64_t c = 0; c < ic_group; c++) {
-            if (high > most || low < least) /* also keeps the sums themselves from overflowing */
-                return true;
-            int64_t w = sl_weighted_kernel_at(a, (tap * features + first + c) * per_row + column);
-            high += SL_MAX(w * below, w * above);
-            low += SL_MIN(w * below, w * above);
+        for (int64_t c = 0; c < rows; c++) {
+            sl_weighted_kernel_row(a, first + (tap * features + c) * row, n, w);
+            for (int64_t o = 0; o < n; o++) {
+                positive[o] += SL_MAX(w[o], 0);
+                negative[o] += SL_MIN(w[o], 0);
+            }
         }
-    return high > most || low < least;
+}
+
+/* Channels o0..o0+n-1 of one group, or any where groups have all their rows in common. */
+static bool channels_are_wide(const struct sl_weighted_args *a, int64_t first, int64_t o0, int64_t n)
+{
+    const int64_t below = -(int64_t)a->zp_x, above = sl_qmax(a->x_type) - (int64_t)a->zp_x, much = (int64_t)1 << 40;
+    int64_t positive[SL_BLOCK], negative[SL_BLOCK];
+    sum_weights(a, first, a->in_c / a->groups, n, positive, negative);
+    for (int64_t o = 0; o < n; o++) {
+        const int64_t bias = a->x_type == SL_U8 ? ((const int32_t *)a->bias)[o0 + o] : ((const int64_t *)a->bias)[o0 + o];
+        const int64_t p = positive[o], q = negative[o];
+        /* so large is wide whatever the rest: one side of x reaches 128 at least. It also keeps the lines below within 64 bits */
+        if (p > much || q < -much || bias > much || bias < -much)
+            return true;
+        const int64_t high = SL_MAX(bias, 0) + p * above + q * below, low = SL_MIN(bias, 0) + p * below + q * above;
+        if (high > INT32_MAX || low < INT32_MIN)
+            return true;
+    }
+    return false;
 }
 
 bool sl_weighted_is_wide(const struct sl_weighted_args *a)
 {
-    for (int64_t o = 0; o < a->out_c; o++)
-        if (channel_is_wide(a, o))
-            return true;
+    const int64_t ic_group = a->in_c / a->groups, oc_group = a->out_c / a->groups;
+    if (!a->deconv) { /* a row holds all groups' channels, each with its own features */
+        for (int64_t o = 0; o < a->out_c; o += SL_BLOCK)
+            if (channels_are_wide(a, o, o, SL_MIN(SL_BLOCK, a->out_c - o)))
+                return true;
+        return false;
+    }
+    for (int64_t g = 0; g < a->groups; g++)
+        for (int64_t o = 0; o < oc_group; o += SL_BLOCK)
+            if (channels_are_wide(a, g * ic_group * oc_group + o, g * oc_group + o, SL_MIN(SL_BLOCK, oc_group - o)))
+                return true;
     return false;
 }
