@@ -133,3 +133,26 @@ sluice_status sl_known_keys(const json_t *o, const char *const *known, sl_err *e
     }
     return SLUICE_OK;
 }
+
+/* The stage whose graph a model of a state must have; -1: none. A slim compiled model may hold nothing but its HEF. */
+static int stage_of_state(enum sl_model_state s)
+{
+    switch (s) {
+    case SL_MODEL_HAILO_MODEL: return SL_STAGE_NATIVE;
+    case SL_MODEL_FP_OPTIMIZED_MODEL: return SL_STAGE_FP_OPTIMIZED;
+    case SL_MODEL_QUANTIZED_MODEL:
+    case SL_MODEL_QUANTIZED_BASE_MODEL:
+    case SL_MODEL_QUANTIZED_SLIM_MODEL:
+    case SL_MODEL_COMPILED_MODEL: return SL_STAGE_QUANTIZED;
+    default: return -1;
+    }
+}
+
+sluice_status sl_har_check_state(const struct sl_model *m, sl_err *e)
+{
+    int stage = stage_of_state(m->state);
+    if (stage >= 0 && !*sl_har_stage_graph((struct sl_model *)m, stage))
+        return sl_fail(e, SLUICE_E_FORMAT, "the state is %s, but there is no stage '%s'", sl_model_state_name(m->state),
+                       sl_har_stages[stage].name);
+    return SLUICE_OK;
+}

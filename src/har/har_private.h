@@ -14,6 +14,7 @@ struct sl_har_stage { enum sl_stage stage; const char *name, *hn_suffix, *npz_su
 enum { SL_HAR_STAGES = 3 };
 extern const struct sl_har_stage sl_har_stages[SL_HAR_STAGES]; /* in order of stage */
 struct sl_graph **sl_har_stage_graph(struct sl_model *m, int stage);
+sluice_status sl_har_check_state(const struct sl_model *m, sl_err *e); /* the graph that the state promises is there */
 
 /* ---- har_json.c ---- */
 

@@ -214,6 +214,7 @@ sluice_status sl_har_read(sl_arena *a, struct sl_view bytes, struct sl_model **o
     if (read_metadata(&ar, metadata, e) != SLUICE_OK)
         return sl_context(e, "%s%s", name, metadata_suffix);
     SL_TRY(read_stages(&ar, metadata, e));
+    SL_TRY(sl_har_check_state(ar.m, e));
     SL_TRY(read_others(&ar, e));
     *out = ar.m;
     return SLUICE_OK;

@@ -126,6 +126,7 @@ static sluice_status fill(struct archive *ar, sl_err *e)
     const struct sl_model *m = ar->m;
     if (!sl_har_name_ok(m->name) || m->name[0] == '.')
         return sl_fail(e, SLUICE_E_VALUE, "the network's name '%s' must have 1 to 255 characters without '/', ':' and '@'", m->name);
+    SL_TRY(sl_har_check_state(m, e));
     for (int i = 0; i < SL_HAR_STAGES; i++)
         if (stage_graph(m, i) && add_stage(ar, i, e) != SLUICE_OK)
             return sl_context(e, "stage '%s'", sl_har_stages[i].name);

@@ -4,7 +4,7 @@
  * 1. Nodes are grouped into layers: batch normalization, bias, activation (a sigmoid with its product too) and constant scale belong
  *    to the layer before them when nothing else reads it. Slices of one origin node are one layer. Only what leads to an output counts.
  * 2. First pass: topological order by a first-in first-out queue; when a layer is taken out, its consumers enter in the text order of
- *    their origin names. Each kind is numbered from 1.
+ *    their origin names (numbered ones, Conv_99 and Conv_100, by number: the order of the file). Each kind is numbered from 1.
  * 3. Second pass: topological order that always takes the ready layer with the least key: conv before dw before the rest, then kind
  *    and first-pass number compared as text (conv100 before conv99). Each kind is numbered from 1 again: these are the names.
  *
@@ -201,10 +201,36 @@ static void find_groups(struct naming *m)
 
 /* ---- the layer graph ---- */
 
+/* Length of "Conv_" in "Conv_17", a name that an exporter numbered in the order of its file; else of the whole name, *number -1. */
+static size_t stem_of(const char *name, int64_t *number)
+{
+    enum { MOST_DIGITS = 18 };
+    size_t letters = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    size_t digits = letters > 0 && name[letters] == '_' ? strspn(name + letters + 1, "0123456789") : 0;
+    *number = -1;
+    if (digits == 0 || digits > MOST_DIGITS || name[letters + 1 + digits])
+        return strlen(name);
+    *number = strtoll(name + letters + 1, NULL, 10);
+    return letters + 1;
+}
+
+/* Text order, but Conv_99 before Conv_100. */
+static int compare_origins(const char *a, const char *b)
+{
+    int64_t number_a, number_b;
+    size_t stem_a = stem_of(a, &number_a), stem_b = stem_of(b, &number_b);
+    int order = memcmp(a, b, SL_MIN(stem_a, stem_b));
+    if (order == 0 && stem_a != stem_b)
+        order = stem_a < stem_b ? -1 : 1;
+    if (order == 0 && number_a != number_b)
+        order = number_a < number_b ? -1 : 1;
+    return order;
+}
+
 static int by_text(const void *pa, const void *pb)
 {
     const struct edge *a = pa, *b = pb;
-    int order = strcmp(a->text, b->text);
+    int order = compare_origins(a->text, b->text);
     return order ? order : a->reader - b->reader;
 }
 

@@ -161,6 +161,8 @@ static void refuses_what_it_cannot_say(void **state)
     FAILS(sl_har_write_buffer(m, &out, &e), SLUICE_E_VALUE, "the extra file 'net.npz' has the name of a part");
     sl_model_remove_file(m, "net.npz");
     sl_model_remove_file(m, "net.npz");
+    m->quantized = NULL;
+    FAILS(sl_har_write_buffer(m, &out, &e), SLUICE_E_FORMAT, "the state is QUANTIZED_MODEL, but there is no stage 'quantized'");
     m->name = "..";
     FAILS(sl_har_write_buffer(m, &out, &e), SLUICE_E_VALUE, "the network's name");
     sl_buffer_free(&out);
@@ -318,6 +320,7 @@ static void large_models(void **state)
     sl_arena *a = sl_arena_new();
     struct sl_buffer text = {0}, out;
     struct sl_model *m = sl_model_new(a, "net"), *back;
+    m->state = SL_MODEL_HAILO_MODEL;
     sl_put_printf(&text, "graph net native %%x0 = input_layer() : f32 [1, 4]\n");
     for (int i = 1; i <= 20000; i++)
         sl_put_printf(&text, "%%x%d = bias_add(%%x%d) params {bias: f32 [4] = seed %d} : f32 [1, 4] origins [\"n%d\"]\n", i, i - 1, i, i);

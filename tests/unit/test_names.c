@@ -77,6 +77,16 @@ static void two_passes(void **state)
           "input_layer1 conv1 conv3 conv4 conv5 conv6 conv7 conv8 conv9 conv10 conv2 concat1 output_layer1");
 }
 
+/* Numbered origins go by number, others by text. */
+static void order_of_consumers(void **state)
+{
+    (void)state;
+    check("graph net native %0 = input_layer()" T4 "%1 = conv(%0)" T4 "origins [\"Conv_100\"] %2 = conv(%0)" T4 "origins [\"Conv_99\"]"
+          "%3 = conv(%0)" T4 "origins [\"Conv_10x\"] %4 = conv(%0)" T4 "origins [\"/m.114/Conv\"]"
+          "%5 = conv(%0)" T4 "origins [\"/m.88/Conv\"] %6 = concat(%1, %2, %3, %4, %5)" T4 "%7 = output_layer(%6)" T4,
+          "input_layer1 conv4 conv3 conv5 conv1 conv2 concat1 output_layer1");
+}
+
 /* Slices of one split are one layer in the order; what leads nowhere is named last; ports follow the model's order. */
 static void splits_ports_and_dead_ends(void **state)
 {
@@ -129,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(followers),   cmocka_unit_test(stand_alone), cmocka_unit_test(two_passes),
+        cmocka_unit_test(order_of_consumers),
         cmocka_unit_test(splits_ports_and_dead_ends), cmocka_unit_test(near_linear), cmocka_unit_test(cycles_fail),
     };
     return cmocka_run_group_tests_name("names", tests, NULL, NULL);
