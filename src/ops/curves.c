@@ -77,17 +77,17 @@ EXACT(affine, c->alpha * x + c->beta)
 
 /* ---- float loops ---- */
 
-/* 2^round(x / ln 2) * e^r with |r| <= ln2 / 2, r in two pieces (Cody and Waite), e^r by its Taylor polynomial of degree 7
- * (remainder below 2^-28). 1.5 * 2^23 added to a float of small magnitude rounds it and leaves the integer in the low bits. */
+/* e^x for -87.3 <= x <= 88.7: 2^k * e^r with k = round(x / ln 2), |r| <= ln2 / 2, r in two pieces (Cody and Waite), e^r by its Taylor
+ * polynomial of degree 7 (remainder below 2^-28). 1.5 * 2^23 added to a float of small magnitude rounds it and leaves the integer in
+ * the low bits. No condition in it: loops over it vectorize. */
 static inline float exp_one(float x)
 {
     const float shift = 12582912.0f;
-    float t = x < -87.33654f ? -87.33654f : x > 88.72283f ? 88.72283f : x;
-    float shifted = t * 1.44269504f + shift;
+    float shifted = x * 1.44269504f + shift;
     uint32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     float k = shifted - shift;
-    float r = t - k * 0.693359375f;
+    float r = x - k * 0.693359375f;
     r = r - k * -2.12194440e-4f;
     float p = 1.98412698e-4f;
     p = p * r + 1.38888889e-3f;
@@ -97,22 +97,75 @@ static inline float exp_one(float x)
     p = p * r + 0.5f;
     p = p * r * r + r;
     p = p + 1.0f;
-    /* 2^k in two factors, so that k = 128 needs no special case */
+    /* 2^k in two factors, so that k = 128 needs no special case; unsigned, as NaN makes any k */
     int32_t whole = (int32_t)(bits - 0x4b400000u), half = whole >> 1;
-    uint32_t first = (uint32_t)(half + 127) << 23, second = (uint32_t)(whole - half + 127) << 23;
+    uint32_t first = ((uint32_t)half + 127u) << 23, second = ((uint32_t)whole - (uint32_t)half + 127u) << 23;
     float f, s;
     memcpy(&f, &first, sizeof f);
     memcpy(&s, &second, sizeof s);
-    p = p * f * s;
-    p = x > 88.72283f ? INFINITY : p;
-    return x < -103.97208f ? 0.0f : p;
+    return p * f * s;
+}
+
+enum { BLOCK = 256 };
+
+/* In place; e^x stops at about 3e38 and 1e-38. The clamp is a loop of its own: inside the other it becomes a branch. */
+static void exp_block(float *t, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        t[i] = t[i] < -87.33654f ? -87.33654f : t[i] > 88.72283f ? 88.72283f : t[i];
+    for (size_t i = 0; i < n; i++)
+        t[i] = exp_one(t[i]);
 }
 
 void sl_exp_array(const float *x, float *y, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        y[i] = exp_one(x[i]);
+    float v[BLOCK], t[BLOCK];
+    for (size_t at = 0; at < n; at += BLOCK) {
+        const size_t m = SL_MIN(n - at, (size_t)BLOCK);
+        memcpy(v, x + at, m * sizeof *v);
+        memcpy(t, v, m * sizeof *t);
+        exp_block(t, m);
+        for (size_t i = 0; i < m; i++)
+            t[i] = v[i] < -103.97208f ? 0.0f : v[i] > 88.72283f ? INFINITY : t[i];
+        memcpy(y + at, t, m * sizeof *t);
+    }
 }
+
+static void run_exp(const struct sl_curve *c, const float *x, float *y, size_t n)
+{
+    (void)c;
+    sl_exp_array(x, y, n);
+}
+
+/* Curves built on e = e^argument(v); `low`: below it the result is 0 (and no infinity comes near). Blocks are local, so that x may be
+ * y and loops vectorize all the same. */
+#define RUN_EXP(name, low, argument, expression)                                                                               \
+    static void run_##name(const struct sl_curve *c, const float *x, float *y, size_t n)                                       \
+    {                                                                                                                          \
+        float values[BLOCK], t[BLOCK];                                                                                         \
+        (void)c;                                                                                                               \
+        for (size_t at = 0; at < n; at += BLOCK) {                                                                             \
+            const size_t m = SL_MIN(n - at, (size_t)BLOCK);                                                                    \
+            memcpy(values, x + at, m * sizeof *values);                                                                        \
+            for (size_t i = 0; i < m; i++) {                                                                                   \
+                const float v = values[i];                                                                                     \
+                t[i] = argument;                                                                                               \
+            }                                                                                                                  \
+            exp_block(t, m);                                                                                                   \
+            for (size_t i = 0; i < m; i++) {                                                                                   \
+                const float v = values[i], e = t[i];                                                                           \
+                (void)v;                                                                                                       \
+                t[i] = expression;                                                                                             \
+            }                                                                                                                  \
+            for (size_t i = 0; i < m; i++)                                                                                     \
+                t[i] = values[i] < low ? 0.0f : t[i];                                                                          \
+            memcpy(y + at, t, m * sizeof *t);                                                                                  \
+        }                                                                                                                      \
+    }
+
+RUN_EXP(sigmoid, -104.0f, -v, 1.0f / (1.0f + e))
+RUN_EXP(silu, -104.0f, -v, v / (1.0f + e))
+RUN_EXP(gelu_tanh, -100.0f, -1.5957691f * (v + 0.044715f * v * v * v), v / (1.0f + e))
 
 #define RUN(name, expression)                                                                                                  \
     static void run_##name(const struct sl_curve *c, const float *x, float *y, size_t n)                                       \
@@ -134,14 +187,10 @@ RUN(relu, v < 0 ? 0 : v)
 RUN(relu6, v < 0 ? 0 : v > 6 ? 6 : v)
 RUN(clip, v < lo ? lo : v > hi ? hi : v)
 RUN(leaky_relu, v < 0 ? alpha * v : v)
-RUN(sigmoid, 1.0f / (1.0f + exp_one(-v)))
-RUN(silu, v < -100.0f ? 0.0f : v / (1.0f + exp_one(-v)))
 RUN(tanh, tanhf(v))
 RUN(gelu, v < -100.0f ? 0.0f : 0.5f * v * erfcf(-0.70710678f * v)) /* erfc keeps the digits of the left tail */
-RUN(gelu_tanh, v < -100.0f ? 0.0f : v / (1.0f + exp_one(-1.5957691f * (v + 0.044715f * v * v * v))))
 RUN(hard_sigmoid, unit(alpha * v + beta))
 RUN(hard_swish, v < -3.0f ? 0.0f : v * unit(v * 0.16666667f + 0.5f))
-RUN(exp, exp_one(v))
 RUN(sqrt, sqrtf(v))
 RUN(reciprocal, 1.0f / v)
 RUN(erf, erff(v))
