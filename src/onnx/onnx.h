@@ -12,6 +12,8 @@
 
 struct sl_onnx_shape { const char *name; struct sl_shape shape; }; /* of a graph input, by name */
 
+struct sl_onnx_value { const char *name; const struct sl_const *value; };  /* of a graph input that is to be a constant */
+
 struct sl_onnx_options {
     const char *net_name;            /* NULL: from the path */
     const char *const *start_nodes;  /* ONNX node names (or graph inputs); none: the graph's inputs */
@@ -20,6 +22,8 @@ struct sl_onnx_options {
     int n_end;
     const struct sl_onnx_shape *tensor_shapes;
     int n_tensor_shapes;
+    const struct sl_onnx_value *tensor_values; /* shapes, axes, weights ... that arrive as inputs but never change */
+    int n_tensor_values;
 };
 
 struct sl_onnx_problem { const char *node, *op, *reason; };

@@ -105,7 +105,7 @@ static sluice_status align_axis(struct onnx_import *c, const struct sl_node *x, 
     return onnx_reshape(c, y, rank, dims, out);
 }
 
-static sluice_status two_inputs(struct onnx_import *c, struct sl_node **x, struct sl_node **y)
+sluice_status onnx_two_inputs(struct onnx_import *c, struct sl_node **x, struct sl_node **y)
 {
     SL_TRY(onnx_in(c, 0, x));
     SL_TRY(onnx_in(c, 1, y));
@@ -127,7 +127,7 @@ static bool is_neutral(const struct sl_node *x, const struct sl_node *y, double 
 static sluice_status arithmetic(struct onnx_import *c, enum sl_op op, double neutral, bool commutes)
 {
     struct sl_node *x, *y, *out;
-    SL_TRY(two_inputs(c, &x, &y));
+    SL_TRY(onnx_two_inputs(c, &x, &y));
     if (is_neutral(x, y, neutral))
         return onnx_out(c, 0, x);
     if (commutes && is_neutral(y, x, neutral))
@@ -155,7 +155,7 @@ sluice_status translate_div(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *y, *out;
     double v;
-    SL_TRY(two_inputs(c, &x, &y));
+    SL_TRY(onnx_two_inputs(c, &x, &y));
     if (y->op != SL_OP_const_input && x->shape.rank == 0 && onnx_node_scalar(x, &v) && v == 1 && sl_dtype_is_float(y->dtype)) {
         SL_TRY(onnx_unary(c, y, "reciprocal", &out));
         return onnx_out(c, 0, out);
@@ -232,10 +232,10 @@ sluice_status translate_pow(struct onnx_import *c, const struct onnx_node *n)
         {2, "square"}, {0.5, "sqrt"}, {-0.5, "rsqrt"}, {-1, "reciprocal"}};
     struct sl_node *x, *y, *out;
     double p;
-    SL_TRY(two_inputs(c, &x, &y));
+    SL_TRY(onnx_two_inputs(c, &x, &y));
     if (!onnx_node_scalar(y, &p) || y->shape.rank > x->shape.rank || !sl_dtype_is_float(x->dtype)) {
-        struct sl_node *in[2] = {x, y};
-        return onnx_fold_pow(c, in);
+        SL_TRY(onnx_binary(c, SL_OP_ew_pow, x, y, &out));
+        return onnx_out(c, 0, out);
     }
     if (p == 1)
         return onnx_out(c, 0, x);

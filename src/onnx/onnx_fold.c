@@ -1,6 +1,6 @@
 /*
- * onnx_fold.c: operators that make or combine constants: Constant, ConstantOfShape, Cast, Range, comparisons, logic, Where ... Shape
- * arithmetic of exporters ends here. Applied to values computed at run time, most of them are not supported.
+ * onnx_fold.c: what shape arithmetic is made of besides moving and adding: Constant, ConstantOfShape, Cast, Range, comparisons,
+ * logic, Where, If. On constants they fold; comparisons and the like also run in the network.
  */
 #include <math.h>
 #include <string.h>
@@ -104,39 +104,24 @@ static sluice_status new_result(struct onnx_import *c, enum sl_dtype t, const st
 
 /* ---- types ---- */
 
-static sluice_status convert_const(struct onnx_import *c, const struct sl_const *k, enum sl_dtype to, const struct sl_const **out)
+sluice_status onnx_cast(struct onnx_import *c, struct sl_node *x, enum sl_dtype to, struct sl_node **out)
 {
-    size_t n;
-    void *data;
-    *out = k;
-    if (k->dtype == to)
+    *out = x;
+    if (x->dtype == to) /* float16, bfloat16 and double are all float here */
         return SLUICE_OK;
-    struct sl_shape one = {0};
-    SL_TRY(new_result(c, to, k->splat ? &one : &k->shape, out, &data, &n));
-    for (size_t i = 0; i < n; i++) {
-        double f = onnx_const_at_f64(k, i);
-        int64_t v = onnx_const_at_s64(k, i);
-        put_number(*out, data, i, f, to == SL_BOOL ? f != 0 : v);
-    }
-    if (k->splat)
-        *out = sl_const_splat(c->a, to, &k->shape, data);
-    return SLUICE_OK;
+    *out = onnx_add(c, SL_OP_cast, 1, &x);
+    sl_set_string(c->g, *out, "to", sl_dtype_name(to));
+    return onnx_finish(c, out);
 }
 
-static sluice_status cast_to(struct onnx_import *c, int32_t data_type)
+static sluice_status cast_to(struct onnx_import *c, enum sl_dtype to, int32_t data_type)
 {
     struct sl_node *x;
-    enum sl_dtype to = onnx_stored_dtype(data_type);
-    const struct sl_const *k;
     SL_TRY(onnx_in(c, 0, &x));
     if (to == SL_NONE)
         return onnx_unsupported(c, "a cast to %s", onnx_dtype_name(data_type));
-    if (x->dtype == to) /* float16, bfloat16 and double are all float here */
-        return onnx_out(c, 0, x);
-    if (!onnx_node_const(x))
-        return onnx_unsupported(c, "a cast of %s to %s at run time", sl_dtype_name(x->dtype), onnx_dtype_name(data_type));
-    SL_TRY(convert_const(c, onnx_node_const(x), to, &k));
-    return onnx_out(c, 0, onnx_constant(c, k));
+    SL_TRY(onnx_cast(c, x, to, &x));
+    return onnx_out(c, 0, x);
 }
 
 /* Before opset 6 the type was a word. */
@@ -148,230 +133,114 @@ sluice_status translate_cast(struct onnx_import *c, const struct onnx_node *n)
         for (size_t i = 0; i + 1 < sizeof upper && onnx_dtype_name(t)[i]; i++)
             upper[i] = (char)(onnx_dtype_name(t)[i] >= 'a' ? onnx_dtype_name(t)[i] - 32 : onnx_dtype_name(t)[i]);
         if (strcmp(upper, word) == 0)
-            return cast_to(c, t);
+            return cast_to(c, onnx_stored_dtype(t), t);
     }
     int64_t to = onnx_attr_int(c, "to", 0);
-    return cast_to(c, to > 0 && to < 64 ? (int32_t)to : 0);
+    int32_t data_type = to > 0 && to < 64 ? (int32_t)to : 0;
+    return cast_to(c, onnx_stored_dtype(data_type), data_type);
 }
 
 sluice_status translate_cast_like(struct onnx_import *c, const struct onnx_node *n)
 {
-    static const int32_t code[SL_DTYPE_COUNT] = {[SL_F32] = 1, [SL_U8] = 2, [SL_S8] = 3, [SL_U16] = 4, [SL_S16] = 5, [SL_S32] = 6,
-                                                 [SL_S64] = 7, [SL_BOOL] = 9, [SL_U32] = 12, [SL_U64] = 13};
     struct sl_node *like;
     SL_TRY(onnx_in(c, 1, &like));
-    return cast_to(c, code[like->dtype]);
+    return cast_to(c, like->dtype, 0);
 }
 
-/* ---- two constants, element by element ---- */
+/* ---- comparisons and logic: masks ---- */
 
-struct pair { bool is_float; double fa, fb; int64_t a, b; };
-typedef void pair_fn(const struct pair *p, double *f, int64_t *v);
-
-static void pair_equal(const struct pair *p, double *f, int64_t *v) { *v = p->is_float ? p->fa == p->fb : p->a == p->b; }
-static void pair_less(const struct pair *p, double *f, int64_t *v) { *v = p->is_float ? p->fa < p->fb : p->a < p->b; }
-static void pair_less_equal(const struct pair *p, double *f, int64_t *v) { *v = p->is_float ? p->fa <= p->fb : p->a <= p->b; }
-static void pair_greater(const struct pair *p, double *f, int64_t *v) { *v = p->is_float ? p->fa > p->fb : p->a > p->b; }
-static void pair_greater_equal(const struct pair *p, double *f, int64_t *v) { *v = p->is_float ? p->fa >= p->fb : p->a >= p->b; }
-static void pair_and(const struct pair *p, double *f, int64_t *v) { *v = p->a && p->b; }
-static void pair_or(const struct pair *p, double *f, int64_t *v) { *v = p->a || p->b; }
-static void pair_xor(const struct pair *p, double *f, int64_t *v) { *v = !p->a != !p->b; }
-
-static void pair_pow(const struct pair *p, double *f, int64_t *v)
-{
-    *f = pow(p->fa, p->fb);
-    *v = *f >= -9.2e18 && *f <= 9.2e18 ? (int64_t)*f : 0;
-}
-
-/* fmod 0: the sign of the divisor; 1: of the dividend. */
-static void pair_mod(const struct pair *p, double *f, int64_t *v)
-{
-    *f = fmod(p->fa, p->fb);
-    *v = p->b == 0 || p->b == -1 ? 0 : p->a % p->b;
-    if (*v && (*v < 0) != (p->b < 0))
-        *v += p->b;
-}
-
-static void pair_fmod(const struct pair *p, double *f, int64_t *v)
-{
-    *f = fmod(p->fa, p->fb);
-    *v = p->b == 0 || p->b == -1 ? 0 : p->a % p->b;
-}
-
-static const struct { const char *op; pair_fn *fn; bool is_bool; } pairs[] = {
-    {"And", pair_and, true}, {"Equal", pair_equal, true}, {"Greater", pair_greater, true}, {"GreaterOrEqual", pair_greater_equal, true},
-    {"Less", pair_less, true}, {"LessOrEqual", pair_less_equal, true}, {"Or", pair_or, true}, {"Xor", pair_xor, true},
+static const struct { const char *name; enum sl_op op; } compares[] = {
+    {"And", SL_OP_ew_and}, {"BitwiseAnd", SL_OP_ew_and}, {"BitwiseOr", SL_OP_ew_or}, {"BitwiseXor", SL_OP_ew_xor},
+    {"Equal", SL_OP_ew_equal}, {"Greater", SL_OP_ew_greater}, {"GreaterOrEqual", SL_OP_ew_greater_equal}, {"Less", SL_OP_ew_less},
+    {"LessOrEqual", SL_OP_ew_less_equal}, {"Or", SL_OP_ew_or}, {"Xor", SL_OP_ew_xor},
 };
-
-static sluice_status broadcast(struct onnx_import *c, int n, const struct sl_const *const *k, struct sl_shape *out)
-{
-    *out = (struct sl_shape){0};
-    for (int i = 0; i < n; i++)
-        out->rank = SL_MAX(out->rank, k[i]->shape.rank);
-    for (int axis = 1; axis <= out->rank; axis++) {
-        int64_t dim = 1;
-        for (int i = 0; i < n; i++) {
-            int64_t d = axis <= k[i]->shape.rank ? k[i]->shape.dim[k[i]->shape.rank - axis] : 1;
-            if (d != 1 && dim != 1 && d != dim)
-                return sl_fail(c->e, SLUICE_E_SHAPE, "dimensions %lld and %lld do not broadcast", (long long)dim, (long long)d);
-            dim = d != 1 ? d : dim;
-        }
-        out->dim[out->rank - axis] = dim;
-    }
-    return SLUICE_OK;
-}
-
-/* The element of k that stands at linear position i of the broadcast shape. */
-static size_t source_index(const struct sl_const *k, const struct sl_shape *s, size_t i)
-{
-    size_t at = 0, stride = 1;
-    for (int axis = 1; axis <= k->shape.rank; axis++) {
-        size_t dim = (size_t)s->dim[s->rank - axis], own = (size_t)k->shape.dim[k->shape.rank - axis];
-        at += (own == 1 ? 0 : i % dim) * stride;
-        stride *= own;
-        i /= dim;
-    }
-    return at;
-}
-
-static sluice_status fold_pair(struct onnx_import *c, struct sl_node *const *in, pair_fn *fn, bool is_bool)
-{
-    const struct sl_const *k[2] = {onnx_node_const(in[0]), onnx_node_const(in[1])}, *result;
-    struct sl_shape s;
-    size_t n;
-    void *data;
-    if (!k[0] || !k[1])
-        return onnx_unsupported(c, "%s of values computed at run time", c->node->op_type);
-    SL_TRY(broadcast(c, 2, k, &s));
-    SL_TRY(new_result(c, is_bool ? SL_BOOL : k[0]->dtype, &s, &result, &data, &n));
-    for (size_t i = 0; i < n; i++) {
-        size_t ia = source_index(k[0], &s, i), ib = source_index(k[1], &s, i);
-        struct pair p = {sl_dtype_is_float(k[0]->dtype) || sl_dtype_is_float(k[1]->dtype), onnx_const_at_f64(k[0], ia),
-                         onnx_const_at_f64(k[1], ib), onnx_const_at_s64(k[0], ia), onnx_const_at_s64(k[1], ib)};
-        double f = 0;
-        int64_t v = 0;
-        fn(&p, &f, &v);
-        put_number(result, data, i, f, v);
-    }
-    return onnx_out(c, 0, onnx_constant(c, result));
-}
 
 sluice_status translate_compare(struct onnx_import *c, const struct onnx_node *n)
 {
-    struct sl_node *in[2];
-    SL_TRY(onnx_in(c, 0, &in[0]));
-    SL_TRY(onnx_in(c, 1, &in[1]));
-    for (size_t i = 0; i < SL_COUNT(pairs); i++)
-        if (strcmp(pairs[i].op, n->op_type) == 0)
-            return fold_pair(c, in, pairs[i].fn, pairs[i].is_bool);
+    struct sl_node *x, *y, *out;
+    SL_TRY(onnx_two_inputs(c, &x, &y));
+    for (size_t i = 0; i < SL_COUNT(compares); i++) {
+        if (strcmp(compares[i].name, n->op_type) != 0)
+            continue;
+        SL_TRY(onnx_binary(c, compares[i].op, x, y, &out));
+        return onnx_out(c, 0, out);
+    }
     return sl_fail(c->e, SLUICE_E_INTERNAL, "'%s' has no comparison", n->op_type);
 }
 
-sluice_status onnx_fold_pow(struct onnx_import *c, struct sl_node *const *in)
+sluice_status translate_bit_shift(struct onnx_import *c, const struct onnx_node *n)
 {
-    return fold_pair(c, in, pair_pow, false);
+    struct sl_node *x, *y, *out;
+    const char *direction = onnx_attr_string(c, "direction", "");
+    SL_TRY(onnx_in(c, 0, &x));
+    SL_TRY(onnx_in(c, 1, &y));
+    if (strcmp(direction, "LEFT") != 0 && strcmp(direction, "RIGHT") != 0)
+        return sl_fail(c->e, SLUICE_E_VALUE, "direction '%s' is not LEFT or RIGHT", direction);
+    SL_TRY(onnx_binary(c, direction[0] == 'L' ? SL_OP_ew_shift_left : SL_OP_ew_shift_right, x, y, &out));
+    return onnx_out(c, 0, out);
 }
 
-sluice_status translate_mod(struct onnx_import *c, const struct onnx_node *n)
+static sluice_status predicate(struct onnx_import *c, const char *type, bool negative, bool positive)
 {
-    struct sl_node *in[2];
-    SL_TRY(onnx_in(c, 0, &in[0]));
-    SL_TRY(onnx_in(c, 1, &in[1]));
-    return fold_pair(c, in, onnx_attr_int(c, "fmod", 0) ? pair_fmod : pair_mod, false);
+    struct sl_node *x, *y;
+    SL_TRY(onnx_in(c, 0, &x));
+    y = onnx_add(c, SL_OP_predicate, 1, &x);
+    sl_set_string(c->g, y, "type", type);
+    if (!negative)
+        sl_set_int(c->g, y, "detect_negative", 0);
+    if (!positive)
+        sl_set_int(c->g, y, "detect_positive", 0);
+    SL_TRY(onnx_finish(c, &y));
+    return onnx_out(c, 0, y);
 }
 
 sluice_status translate_not(struct onnx_import *c, const struct onnx_node *n)
 {
-    const struct sl_const *k, *result;
-    void *data;
-    size_t count;
-    SL_TRY(onnx_need_const(c, 0, "condition", &k));
-    SL_TRY(new_result(c, SL_BOOL, &k->shape, &result, &data, &count));
-    for (size_t i = 0; i < count; i++)
-        ((uint8_t *)data)[i] = !onnx_const_at_s64(k, i);
-    return onnx_out(c, 0, onnx_constant(c, result));
+    return predicate(c, "not", true, true);
+}
+
+sluice_status translate_is_nan(struct onnx_import *c, const struct onnx_node *n)
+{
+    return predicate(c, "is_nan", true, true);
+}
+
+sluice_status translate_is_inf(struct onnx_import *c, const struct onnx_node *n)
+{
+    return predicate(c, "is_inf", onnx_attr_int(c, "detect_negative", 1) != 0, onnx_attr_int(c, "detect_positive", 1) != 0);
+}
+
+sluice_status translate_mod(struct onnx_import *c, const struct onnx_node *n)
+{
+    struct sl_node *in[2], *out;
+    SL_TRY(onnx_in(c, 0, &in[0]));
+    SL_TRY(onnx_in(c, 1, &in[1]));
+    out = onnx_add(c, SL_OP_ew_mod, 2, in);
+    sl_set_int(c->g, out, "fmod", onnx_attr_int(c, "fmod", 0) != 0);
+    SL_TRY(onnx_finish(c, &out));
+    return onnx_out(c, 0, out);
 }
 
 /* ---- Where, Range, NonZero ---- */
 
+/* A condition that is the same everywhere leaves one side, broadcast. */
 sluice_status translate_where(struct onnx_import *c, const struct onnx_node *n)
 {
-    const struct sl_const *k[3], *result;
-    struct sl_node *in[3];
-    struct sl_shape s;
-    double all;
-    size_t count;
-    void *data;
-    SL_TRY(onnx_need_const(c, 0, "condition", &k[0]));
-    for (int i = 1; i < 3; i++) {
+    struct sl_node *in[3], *out;
+    for (int i = 0; i < 3; i++)
         SL_TRY(onnx_in(c, i, &in[i]));
-        k[i] = onnx_node_const(in[i]);
+    out = onnx_add(c, SL_OP_where, 3, in);
+    const struct sl_const *k = onnx_node_const(in[0]);
+    size_t count = k ? sl_shape_elements(&k->shape) : 0;
+    bool same = count > 0 && in[1]->dtype == in[2]->dtype;
+    for (size_t i = 1; same && !k->splat && i < count; i++)
+        same = !onnx_const_at_s64(k, i) == !onnx_const_at_s64(k, 0);
+    if (same) {
+        SL_TRY(sl_infer(c->g, out, c->e)); /* for the shape; the node itself is read by nothing */
+        SL_TRY(onnx_expand(c, in[onnx_const_at_s64(k, 0) ? 1 : 2], &out->shape, &out));
+    } else {
+        SL_TRY(onnx_finish(c, &out));
     }
-    if (onnx_const_scalar(k[0], &all) || !k[1] || !k[2]) { /* one side, broadcast to the shape of all */
-        const struct sl_const shapes[3] = {*k[0], {.shape = in[1]->shape}, {.shape = in[2]->shape}};
-        const struct sl_const *const list[3] = {&shapes[0], &shapes[1], &shapes[2]};
-        bool same = true;
-        for (size_t i = 1; i < sl_shape_elements(&k[0]->shape) && same; i++)
-            same = !onnx_const_at_s64(k[0], i) == !onnx_const_at_s64(k[0], 0);
-        if (!same || sl_shape_elements(&k[0]->shape) == 0)
-            return onnx_where_mixed(c, k[0], in[1], in[2]);
-        struct sl_node *chosen = in[onnx_const_at_s64(k[0], 0) ? 1 : 2];
-        SL_TRY(broadcast(c, 3, list, &s));
-        SL_TRY(onnx_expand(c, chosen, &s, &chosen));
-        return onnx_out(c, 0, chosen);
-    }
-    SL_TRY(broadcast(c, 3, k, &s));
-    SL_TRY(new_result(c, k[1]->dtype, &s, &result, &data, &count));
-    for (size_t i = 0; i < count; i++) {
-        const struct sl_const *from = onnx_const_at_s64(k[0], source_index(k[0], &s, i)) ? k[1] : k[2];
-        size_t at = source_index(from, &s, i);
-        put_number(result, data, i, onnx_const_at_f64(from, at), onnx_const_at_s64(from, at));
-    }
-    return onnx_out(c, 0, onnx_constant(c, result));
-}
-
-/* A constant mask choosing between activations: x * m + y * (1 - m). Infinite fillers (attention masks) would make NaN that way, so
- * they are limited to the largest finite float first. */
-static sluice_status mask_of(struct onnx_import *c, const struct sl_const *condition, bool inverted, struct sl_node **out)
-{
-    const struct sl_const *result;
-    void *data;
-    size_t n;
-    SL_TRY(new_result(c, SL_F32, &condition->shape, &result, &data, &n));
-    for (size_t i = 0; i < n; i++)
-        ((float *)data)[i] = (onnx_const_at_s64(condition, i) != 0) != inverted;
-    *out = onnx_constant(c, result);
-    return SLUICE_OK;
-}
-
-static sluice_status make_finite(struct onnx_import *c, struct sl_node **n)
-{
-    const struct sl_const *k = onnx_node_const(*n), *result;
-    void *data;
-    size_t count;
-    if (!k || k->dtype != SL_F32)
-        return SLUICE_OK;
-    struct sl_shape one = {0};
-    SL_TRY(new_result(c, SL_F32, k->splat ? &one : &k->shape, &result, &data, &count));
-    for (size_t i = 0; i < count; i++)
-        ((float *)data)[i] = (float)fmax(fmin(onnx_const_at_f64(k, i), 3.4028234663852886e38), -3.4028234663852886e38);
-    *n = onnx_constant(c, k->splat ? sl_const_splat(c->a, SL_F32, &k->shape, data) : result);
-    return SLUICE_OK;
-}
-
-sluice_status onnx_where_mixed(struct onnx_import *c, const struct sl_const *condition, struct sl_node *x, struct sl_node *y)
-{
-    struct sl_node *keep, *other;
-    if (x->dtype != SL_F32 || y->dtype != SL_F32)
-        return onnx_unsupported(c, "Where of %s at run time", sl_dtype_name(x->dtype));
-    SL_TRY(mask_of(c, condition, false, &keep));
-    SL_TRY(mask_of(c, condition, true, &other));
-    SL_TRY(make_finite(c, &x));
-    SL_TRY(make_finite(c, &y));
-    SL_TRY(onnx_binary(c, SL_OP_ew_mult, x, keep, &x));
-    SL_TRY(onnx_binary(c, SL_OP_ew_mult, y, other, &y));
-    SL_TRY(onnx_binary(c, SL_OP_ew_add, x, y, &x));
-    return onnx_out(c, 0, x);
+    return onnx_out(c, 0, out);
 }
 
 sluice_status translate_range(struct onnx_import *c, const struct onnx_node *n)

@@ -159,9 +159,11 @@ int64_t onnx_const_at_s64(const struct sl_const *k, size_t i);
 /* Axes as attribute or, since `opset_of_input`, as input; sorted, checked. given: whether there were any. */
 sluice_status onnx_axes(struct onnx_import *c, int input, int opset_of_input, int rank, int *n, int64_t *axes, bool *given);
 sluice_status onnx_matmul(struct onnx_import *c, struct sl_node *x, struct sl_node *y, struct sl_node **out);
-sluice_status onnx_fold_pow(struct onnx_import *c, struct sl_node *const *in);
+/* Inputs 0 and 1 of arithmetic; before opset 7, `axis` says where the second one stands. */
+sluice_status onnx_two_inputs(struct onnx_import *c, struct sl_node **x, struct sl_node **y);
+sluice_status onnx_gather(struct onnx_import *c, struct sl_node *x, const struct sl_const *indices, int axis, struct sl_node **out);
+sluice_status onnx_cast(struct onnx_import *c, struct sl_node *x, enum sl_dtype to, struct sl_node **out);
 sluice_status onnx_pad_wrap(struct onnx_import *c, struct sl_node *x, int64_t *pads);
-sluice_status onnx_where_mixed(struct onnx_import *c, const struct sl_const *condition, struct sl_node *x, struct sl_node *y);
 
 /* ---- later stages ---- */
 /* Translate a list of nodes (the main graph's, a function's or a branch's) that lead to the wanted names. */

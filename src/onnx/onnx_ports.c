@@ -153,9 +153,28 @@ static sluice_status find_ends(struct onnx_import *c, struct onnx_ports *p)
     return SLUICE_OK;
 }
 
+/* Inputs that the user gives a value for: constants like initializers. */
+static sluice_status bind_values(struct onnx_import *c)
+{
+    const struct onnx_graph *g = c->model->graph;
+    for (int i = 0; i < c->options->n_tensor_values; i++) {
+        const struct sl_onnx_value *given = &c->options->tensor_values[i];
+        const struct onnx_value_info *info = find_info(g->inputs, g->n_inputs, given->name);
+        struct onnx_value *v = info ? sl_map_get(c->scope->values, info->name) : NULL;
+        if (!info)
+            return sl_fail(c->e, SLUICE_E_NOT_FOUND, "input '%s', which a value is given for, is not in the model", given->name);
+        v = v ? v : onnx_declare(c, info->name);
+        v->init = NULL;
+        v->sparse = NULL;
+        v->node = onnx_constant(c, given->value);
+    }
+    return SLUICE_OK;
+}
+
 sluice_status onnx_find_ports(struct onnx_import *c, struct onnx_ports *p)
 {
     const struct onnx_graph *g = c->model->graph;
+    SL_TRY(bind_values(c));
     if (c->options->n_start) {
         SL_TRY(find_starts(c, p));
     } else {
@@ -275,8 +294,12 @@ static struct sl_port *add_port(struct onnx_import *c, struct sl_port **ports, i
 /* A value in the middle of the model that the file says nothing of: import what leads to it, to learn its type and shape. */
 static sluice_status learn_cut(struct onnx_import *c, const char *name, struct sl_shape *s, enum sl_dtype *stored, enum sl_dtype *origin)
 {
-    struct sl_onnx_options o = {.end_nodes = &name, .n_end = 1, .tensor_shapes = c->options->tensor_shapes,
-                                .n_tensor_shapes = c->options->n_tensor_shapes, .net_name = "start"};
+    struct sl_onnx_options o = *c->options;
+    o.end_nodes = &name;
+    o.n_end = 1;
+    o.start_nodes = NULL;
+    o.n_start = 0;
+    o.net_name = "start";
     sl_arena *a = sl_arena_new();
     struct sl_graph *g;
     sluice_status status = sl_onnx_import(a, c->path, c->bytes, &o, &g, NULL, c->e);

@@ -3,8 +3,6 @@
 
 #include "onnx/onnx_import.h"
 
-enum { MOST_PRODUCT = 256 }; /* longest axis that ReduceProd multiplies out */
-
 /* Axes to reduce: none named means all, or none with noop_with_empty_axes. */
 static sluice_status reduced_axes(struct onnx_import *c, const struct sl_node *x, int opset_of_input, int *n, int64_t *axes)
 {
@@ -37,6 +35,7 @@ sluice_status translate_reduce(struct onnx_import *c, const struct onnx_node *n)
         {"ReduceL1", SL_OP_reduce_sum, "abs", NULL, 18},         {"ReduceL2", SL_OP_reduce_sum, "square", "sqrt", 18},
         {"ReduceLogSum", SL_OP_reduce_sum, NULL, "log", 18},     {"ReduceMax", SL_OP_reduce_max, NULL, NULL, 18},
         {"ReduceMean", SL_OP_reduce_mean, NULL, NULL, 18},       {"ReduceMin", SL_OP_reduce_min, NULL, NULL, 18},
+        {"ReduceProd", SL_OP_reduce_prod, NULL, NULL, 18},
         {"ReduceSum", SL_OP_reduce_sum, NULL, NULL, 13},         {"ReduceSumSquare", SL_OP_reduce_sum, "square", NULL, 18}};
     for (size_t i = 0; i < SL_COUNT(rows); i++)
         if (strcmp(rows[i].name, n->op_type) == 0)
@@ -77,53 +76,4 @@ sluice_status translate_reduce_log_sum_exp(struct onnx_import *c, const struct o
         SL_TRY(onnx_reshape(c, y, rank, dims, &y));
     }
     return onnx_out(c, 0, y);
-}
-
-/* Halves of an axis are multiplied until one element is left. */
-static sluice_status product_along(struct onnx_import *c, struct sl_node *x, int axis, struct sl_node **out)
-{
-    while (x->shape.dim[axis] > 1) {
-        int64_t dim = x->shape.dim[axis], half = dim / 2;
-        struct sl_node *a, *b, *rest;
-        SL_TRY(onnx_slice_axis(c, x, axis, 0, half, &a));
-        SL_TRY(onnx_slice_axis(c, x, axis, half, 2 * half, &b));
-        SL_TRY(onnx_binary(c, SL_OP_ew_mult, a, b, &a));
-        if (dim % 2) {
-            struct sl_node *both[2] = {a, NULL};
-            SL_TRY(onnx_slice_axis(c, x, axis, dim - 1, dim, &rest));
-            both[1] = rest;
-            SL_TRY(onnx_concat(c, axis, 2, both, &a));
-        }
-        x = a;
-    }
-    *out = x;
-    return SLUICE_OK;
-}
-
-sluice_status translate_reduce_prod(struct onnx_import *c, const struct onnx_node *node)
-{
-    struct sl_node *x;
-    int n, rank = 0;
-    int64_t axes[SL_MAX_RANK], dims[SL_MAX_RANK];
-    SL_TRY(onnx_in(c, 0, &x));
-    SL_TRY(reduced_axes(c, x, 18, &n, axes));
-    for (int i = 0; i < n; i++) {
-        if (x->shape.dim[axes[i]] > MOST_PRODUCT && x->op != SL_OP_const_input)
-            return onnx_unsupported(c, "a product of %lld elements, at most %d are supported", (long long)x->shape.dim[axes[i]], MOST_PRODUCT);
-        if (x->shape.dim[axes[i]] == 0) { /* an empty product is 1 */
-            struct sl_shape to = x->shape;
-            to.dim[axes[i]] = 1;
-            SL_TRY(onnx_expand(c, onnx_f32(c, 1), &to, &x));
-        }
-        SL_TRY(product_along(c, x, (int)axes[i], &x));
-    }
-    bool keepdims = onnx_attr_int(c, "keepdims", 1) != 0;
-    for (int i = 0, k = 0; i < x->shape.rank; i++) {
-        bool reduced = k < n && axes[k] == i;
-        k += reduced;
-        if (!reduced || keepdims)
-            dims[rank++] = x->shape.dim[i];
-    }
-    SL_TRY(onnx_reshape(c, x, rank, dims, &x));
-    return onnx_out(c, 0, x);
 }

@@ -1,5 +1,5 @@
 /*
- * onnx_shape.c: operators that move data or speak of shapes: Reshape, Transpose, Slice, Split, Concat, Pad, Gather, Expand ... Shapes
+ * onnx_shape.c: operators that move data or speak of shapes: Reshape, Transpose, Slice, Split, Concat, Pad, Expand ... Shapes
  * are static here, so whatever computes one from constants or from Shape has already been folded.
  */
 #include <string.h>
@@ -527,35 +527,4 @@ sluice_status onnx_pad_wrap(struct onnx_import *c, struct sl_node *x, int64_t *p
         SL_TRY(onnx_concat(c, i, n_parts, parts, &x));
     }
     return onnx_out(c, 0, x);
-}
-
-/* ---- gather ---- */
-
-sluice_status translate_gather(struct onnx_import *c, const struct onnx_node *n)
-{
-    struct sl_node *x, *y;
-    const struct sl_const *k;
-    int axis;
-    void *data;
-    SL_TRY(onnx_in(c, 0, &x));
-    SL_TRY(onnx_need_const(c, 1, "indices", &k));
-    SL_TRY(onnx_axis(c, onnx_attr_int(c, "axis", 0), x->shape.rank, &axis));
-    size_t count = sl_shape_elements(&k->shape);
-    const struct sl_const *indices = sl_const_new(c->a, SL_S64, &k->shape, &data);
-    if (!indices)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for %zu indices", count);
-    int64_t *at = data, dim = x->shape.dim[axis];
-    for (size_t i = 0; i < count; i++) {
-        int64_t v = onnx_const_at_s64(k, i);
-        if (v < -dim || v >= dim)
-            return sl_fail(c->e, SLUICE_E_VALUE, "index %lld is outside an axis of %lld", (long long)v, (long long)dim);
-        at[i] = v < 0 ? v + dim : v;
-    }
-    if (x->shape.rank - 1 + k->shape.rank > SL_MAX_RANK)
-        return onnx_unsupported(c, "a result of %d dimensions, at most %d are supported", x->shape.rank - 1 + k->shape.rank, SL_MAX_RANK);
-    y = onnx_add(c, SL_OP_gather, 1, &x);
-    sl_set_int(c->g, y, "axis", axis);
-    sl_set_param(c->g, y, "indices", indices);
-    SL_TRY(onnx_finish(c, &y));
-    return onnx_out(c, 0, y);
 }

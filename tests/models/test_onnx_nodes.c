@@ -21,7 +21,7 @@ struct vector {
     struct sl_view model, in[MOST_FILES], out[MOST_FILES];
 };
 
-struct tally { int passed, total; bool verbose; const char *part; };
+struct tally { int passed, total, bound, folded; bool verbose; const char *part; };
 
 static sluice_status tensor(struct onnx_import *c, struct sl_view bytes, const struct sl_const **out)
 {
@@ -93,9 +93,19 @@ static int graph_position(const struct onnx_value_info *list, int n, const char 
     return -1;
 }
 
-static sluice_status run(struct vector *v, struct onnx_import *c, struct sl_float_run **r)
+/* Vectors feed shapes, axes and weights as inputs. What the importer cannot take as an input is given as a constant, in rounds: no
+ * input, then integers and empty ones behind the first input, then all behind it, then all. */
+static bool is_bound(int round, int i, const struct sl_const *k)
+{
+    bool parameter = !sl_dtype_is_float(k->dtype) || sl_shape_elements(&k->shape) == 0;
+    return round == 3 || (round == 2 && i > 0) || (round == 1 && (i > 0 || sl_shape_elements(&k->shape) == 0) && parameter);
+}
+
+static sluice_status run(struct vector *v, struct onnx_import *c, int round, struct sl_float_run **r)
 {
     struct sl_onnx_shape shapes[MOST_FILES];
+    struct sl_onnx_value bound[MOST_FILES];
+    int n_bound = 0;
     const struct sl_const *in[MOST_FILES], *wanted;
     const void *values[MOST_FILES];
     struct onnx_model *m;
@@ -105,8 +115,10 @@ static sluice_status run(struct vector *v, struct onnx_import *c, struct sl_floa
     for (; n < MOST_FILES && v->in[n].data && n < m->graph->n_inputs; n++) {
         SL_TRY(tensor(c, v->in[n], &in[n]));
         shapes[n] = (struct sl_onnx_shape){m->graph->inputs[n].name, in[n]->shape};
+        if (is_bound(round, n, in[n]))
+            bound[n_bound++] = (struct sl_onnx_value){m->graph->inputs[n].name, in[n]};
     }
-    struct sl_onnx_options o = {.tensor_shapes = shapes, .n_tensor_shapes = n};
+    struct sl_onnx_options o = {.tensor_shapes = shapes, .n_tensor_shapes = n, .tensor_values = bound, .n_tensor_values = n_bound};
     SL_TRY(sl_onnx_import(v->a, v->name, v->model, &o, &g, NULL, c->e));
     SL_TRY(sl_float_run_new(g, 1, false, r, c->e));
     for (int i = 0; i < g->n_inputs; i++) {
@@ -132,13 +144,23 @@ static void check(struct vector *v, struct tally *t)
     if (!v->model.data || (t->part && !strstr(v->name, t->part)))
         return;
     t->total++;
-    bool good = run(v, &c, &r) == SLUICE_OK;
-    sl_float_run_free(r);
+    int round = 0;
+    bool good = false;
+    for (; round < 4 && !good; round++) {
+        e = (sl_err){0};
+        good = run(v, &c, round, &r) == SLUICE_OK;
+        sl_float_run_free(r);
+        r = NULL;
+        if (!good && e.code == SLUICE_E_VALUE && strncmp(e.message, "output '", 8) == 0)
+            break; /* it ran, and is wrong */
+    }
     t->passed += good;
+    t->bound += good && round > 1;
+    t->folded += good && round == 4;
     if (!good)
-        printf("FAIL %s\n", e.message[0] ? e.message : v->name);
+        printf("FAIL %s%s%s\n", sl_starts_with(e.message, v->name) ? "" : v->name, sl_starts_with(e.message, v->name) ? "" : ": ", e.message);
     else if (t->verbose)
-        printf("ok   %s\n", v->name);
+        printf("ok   %s (round %d)\n", v->name, round - 1);
 }
 
 /* "<test>/model.onnx", "<test>/test_data_set_0/input_0.pb" */
@@ -193,8 +215,8 @@ static int run_all(const char *path, struct tally *t)
     check(&v, t);
     sl_arena_free(v.a);
     archive_read_free(archive);
-    printf("%d of %d vectors pass (%.1f %%), the bar is %d %%\n", t->passed, t->total, 100.0 * t->passed / (t->total ? t->total : 1),
-           BAR_PERCENT);
+    printf("%d of %d vectors pass (%.1f %%, the bar is %d %%), %d of them with some inputs as constants, %d with all\n", t->passed, t->total,
+           100.0 * t->passed / (t->total ? t->total : 1), BAR_PERCENT, t->bound, t->folded);
     return t->part || t->passed * 100 >= t->total * BAR_PERCENT ? 0 : 1;
 }
 
