@@ -5,8 +5,9 @@
  *    to the layer before them when nothing else reads it. Slices of one origin node are one layer. Only what leads to an output counts.
  * 2. First pass: topological order by a first-in first-out queue; when a layer is taken out, its consumers enter in the text order of
  *    their origin names (numbered ones, Conv_99 and Conv_100, by number: the order of the file). Each kind is numbered from 1.
- * 3. Second pass: topological order that always takes the ready layer with the least key: conv before dw before the rest, then kind
- *    and first-pass number compared as text (conv100 before conv99). Each kind is numbered from 1 again: these are the names.
+ * 3. Second pass: topological order that always takes the ready layer with the least key, kind and first-pass number compared as
+ *    text (conv100 before conv99), where conv is "base_conv" and dw "base_dw": so they come before most kinds, though not before
+ *    avgpool. Each kind is numbered from 1 again: these are the names.
  *
  * Constants do not take part: they are numbered when their first reader is. Everything is linear but for sorting.
  */
@@ -23,7 +24,6 @@
 /* A layer: a head and its followers (or the slices of one split). Groups are known by the index of their head. */
 struct group {
     const char *kind;      /* of the head: stem and counter of its name */
-    int rank;              /* conv 0, dw 1, rest 2 */
     int waiting;           /* edges from layers not yet taken */
     int first_edge, n_edges;
     int position;          /* among all keys of the second pass */
@@ -306,8 +306,8 @@ static void first_pass(struct naming *m)
         int h = queue[head++];
         struct group *gr = &m->groups[h];
         gr->kind = kind_of(g->nodes[h]);
-        gr->rank = strcmp(gr->kind, "conv") == 0 ? 0 : strcmp(gr->kind, "dw") == 0 ? 1 : 2;
-        snprintf(gr->key, sizeof gr->key, "%s%d", gr->kind, count_next(m, g->nodes[h]->scope, gr->kind));
+        bool base = strcmp(gr->kind, "conv") == 0 || strcmp(gr->kind, "dw") == 0;
+        snprintf(gr->key, sizeof gr->key, "%s%s%d", base ? "base_" : "", gr->kind, count_next(m, g->nodes[h]->scope, gr->kind));
         for (int k = 0; k < gr->n_edges; k++)
             if (--m->groups[m->edges[gr->first_edge + k].to].waiting == 0)
                 queue[end++] = m->edges[gr->first_edge + k].to;
@@ -319,8 +319,6 @@ struct keyed { const struct group *group; int head; };
 static int by_key(const void *pa, const void *pb)
 {
     const struct keyed *a = pa, *b = pb;
-    if (a->group->rank != b->group->rank)
-        return a->group->rank - b->group->rank;
     int order = strcmp(a->group->key, b->group->key);
     return order ? order : a->head - b->head;
 }

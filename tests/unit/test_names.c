@@ -77,6 +77,16 @@ static void two_passes(void **state)
           "input_layer1 conv1 conv3 conv4 conv5 conv6 conv7 conv8 conv9 conv10 conv2 concat1 output_layer1");
 }
 
+/* Of ready layers avgpool is the least, "avgpool1" < "base_conv..": the pooled conv is numbered before the depthwise branch's. */
+static void pooling_before_depthwise(void **state)
+{
+    (void)state;
+    check("graph net native %0 = input_layer()" T4 "%1 = conv(%0)" T4 "%2 = dw(%1)" T4 "origins [\"a\"] %3 = conv(%2)" T4
+          "%4 = avgpool(%1) : f32 [1, 1, 1, 4] origins [\"b\"] %5 = conv(%4) : f32 [1, 1, 1, 4]"
+          "%6 = ew_mult(%3, %5)" T4 "%7 = output_layer(%6)" T4,
+          "input_layer1 conv1 dw1 conv3 avgpool1 conv2 ew_mult1 output_layer1");
+}
+
 /* Numbered origins go by number, others by text. */
 static void order_of_consumers(void **state)
 {
@@ -139,7 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(followers),   cmocka_unit_test(stand_alone), cmocka_unit_test(two_passes),
-        cmocka_unit_test(order_of_consumers),
+        cmocka_unit_test(pooling_before_depthwise), cmocka_unit_test(order_of_consumers),
         cmocka_unit_test(splits_ports_and_dead_ends), cmocka_unit_test(near_linear), cmocka_unit_test(cycles_fail),
     };
     return cmocka_run_group_tests_name("names", tests, NULL, NULL);
