@@ -1,4 +1,5 @@
-/* fuzz_har.c: any bytes as a HAR. A model that is read can be written, and what is written reads back and is written the same. */
+/* fuzz_har.c: any bytes as a HAR. A model that is read can be written, and what is written reads back and is written the same.
+ */
 #include <string.h>
 
 #include "fuzz.h"

@@ -1,7 +1,7 @@
 /*
- * har.h: the model archive on disk: a tar of HN JSON, npz parameters, metadata, script and extra files. docs/formats.md has it byte
- * by byte. A reader checks everything it can without knowing what ops mean (sl_graph_verify included); callers then run ops'
- * sl_verify_types on each graph.
+ * har.h: the model archive on disk: a tar of HN JSON, npz parameters, metadata, script and extra files. docs/formats.md has it
+ * byte by byte. A reader checks everything it can without knowing what ops mean (sl_graph_verify included); callers then run
+ * ops' sl_verify_types on each graph.
  */
 #ifndef SL_HAR_HAR_H
 #define SL_HAR_HAR_H

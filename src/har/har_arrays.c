@@ -1,7 +1,7 @@
 /*
- * har_arrays.c: parameter values as npz members "<scope>/<layer>/<param>:0" (of an alternative "<param>@<alternative>:0") and back.
- * What an npz cannot say stands in the stage's table: a splat is one element of the right rank, s4 is packed bytes, bf16 is u2, and a
- * larger array that the archive holds already is named instead of stored again.
+ * har_arrays.c: parameter values as npz members "<scope>/<layer>/<param>:0" (of an alternative "<param>@<alternative>:0") and
+ * back. What an npz cannot say stands in the stage's table: a splat is one element of the right rank, s4 is packed bytes, bf16
+ * is u2, and a larger array that the archive holds already is named instead of stored again.
  */
 #include <string.h>
 
@@ -23,8 +23,9 @@ static sluice_status for_each_param(sl_arena *a, const struct sl_graph *g, visit
     for (int i = 0; i < g->n_alternatives; i++) {
         const struct sl_alternative *alt = &g->alternatives[i];
         for (int k = 0; k < alt->n_params; k++)
-            SL_TRY(visit(data, sl_arena_printf(a, "%s/%s/%s@%s:0", alt->layer->scope, alt->layer->name, alt->params[k].name, alt->name),
-                         &alt->params[k], e));
+            SL_TRY(visit(
+                data, sl_arena_printf(a, "%s/%s/%s@%s:0", alt->layer->scope, alt->layer->name, alt->params[k].name, alt->name),
+                &alt->params[k], e));
     }
     return SLUICE_OK;
 }
@@ -45,7 +46,12 @@ static struct sl_shape ones(int rank)
 
 /* ---- writing ---- */
 
-struct written_array { const struct sl_const *value; int stage; const char *name; struct written_array *next; };
+struct written_array {
+    const struct sl_const *value;
+    int stage;
+    const char *name;
+    struct written_array *next;
+};
 
 struct stage_writer {
     struct sl_array_writer *w;
@@ -125,8 +131,11 @@ sluice_status sl_arrays_write(struct sl_array_writer *w, const struct sl_graph *
         most += (size_t)g->nodes[i]->n_params;
     for (int i = 0; i < g->n_alternatives; i++)
         most += (size_t)g->alternatives[i].n_params;
-    struct stage_writer s = {.w = w, .members = SL_NEW_ARRAY(w->a, struct sl_npz_member, most), .table = json_object(),
-                             .stage = (int)g->stage, .refer = refer};
+    struct stage_writer s = {.w = w,
+                             .members = SL_NEW_ARRAY(w->a, struct sl_npz_member, most),
+                             .table = json_object(),
+                             .stage = (int)g->stage,
+                             .refer = refer};
     *table = s.table; /* the caller's also after a failure */
     SL_TRY(for_each_param(w->a, g, write_param, &s, e));
     *members = s.members;
@@ -154,7 +163,8 @@ static sluice_status find_target(struct stage_reader *s, const json_t *same_as, 
     for (int i = 0; i <= s->stage; i++)
         if (strcmp(sl_har_stages[i].name, stage) == 0 && s->r->members[i])
             *out = sl_map_get(s->r->members[i], array);
-    return *out ? SLUICE_OK : sl_fail(e, SLUICE_E_FORMAT, "'same_as' names '%s' of stage '%s', which is not stored", array, stage);
+    return *out ? SLUICE_OK
+                : sl_fail(e, SLUICE_E_FORMAT, "'same_as' names '%s' of stage '%s', which is not stored", array, stage);
 }
 
 /* A constant by its table entry: type and shape from there, bytes from the member. */
@@ -216,8 +226,8 @@ static sluice_status ignore_value(void *data, const char *name, struct sl_param 
 }
 
 /* An array that no layer names is a defect of the file: say which. */
-static sluice_status check_all_used(struct stage_reader *s, const struct sl_graph *g, const struct sl_npz_member *members, size_t n,
-                                    sl_err *e)
+static sluice_status check_all_used(struct stage_reader *s, const struct sl_graph *g, const struct sl_npz_member *members,
+                                    size_t n, sl_err *e)
 {
     if (s->used_members == n && s->used_entries == json_object_size(s->table))
         return SLUICE_OK;
@@ -228,9 +238,8 @@ static sluice_status check_all_used(struct stage_reader *s, const struct sl_grap
     for (size_t i = 0; i < n; i++)
         if (!sl_map_has(wanted, members[i].name))
             return sl_fail(e, SLUICE_E_FORMAT, "array '%s' belongs to no layer", members[i].name);
-    json_object_foreach((json_t *)s->table, key, value)
-        if (!sl_map_has(wanted, key))
-            return sl_fail(e, SLUICE_E_FORMAT, "'arrays' names '%s', which belongs to no layer", key);
+    json_object_foreach((json_t *)s->table, key, value) if (!sl_map_has(wanted, key)) return sl_fail(
+        e, SLUICE_E_FORMAT, "'arrays' names '%s', which belongs to no layer", key);
     return sl_fail(e, SLUICE_E_FORMAT, "an array belongs to two layers");
 }
 

@@ -1,9 +1,9 @@
-/* har_extras.c: what a stage has besides its layers: ports, state tensors, scalars and alternatives, as part of metadata.json. */
+/* har_extras.c: what a stage has besides its layers: ports, state tensors, scalars and alternatives, as part of metadata.json.
+ */
 #include <string.h>
 
 #include "har/har_private.h"
 #include "ir/grow.h"
-
 
 static json_t *scoped(struct sl_builder *b, const struct sl_node *n)
 {
@@ -85,7 +85,10 @@ void sl_extras_write(struct sl_builder *b, const struct sl_graph *g, json_t *sta
 
 /* ---- reading ---- */
 
-struct reader { struct sl_graph *g; struct sl_map *layers; };
+struct reader {
+    struct sl_graph *g;
+    struct sl_map *layers;
+};
 
 static sluice_status get_text(struct reader *r, const json_t *o, const char *key, const char **out, sl_err *e)
 {
@@ -169,7 +172,8 @@ static sluice_status read_alternative(struct reader *r, const json_t *o, void *o
         return sl_fail(e, SLUICE_E_LIMIT, "%zu arrays are more than %d", json_array_size(list), SL_HAR_MOST_ARRAYS);
     alt->n_params = (int)json_array_size(list);
     alt->params = SL_NEW_ARRAY(r->g->arena, struct sl_param, alt->n_params);
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         const char *name = json_string_value(item);
         if (!name || !sl_har_name_ok(name))
             return sl_fail(e, SLUICE_E_FORMAT, "entry %zu of 'arrays' is not a name", i);
@@ -207,7 +211,8 @@ sluice_status sl_extras_read(struct sl_graph *g, const json_t *stage, sl_err *e)
     SL_TRY(read_list(&r, stage, "outputs", read_port, sizeof(struct sl_port), &outputs, &g->n_outputs, e));
     SL_TRY(read_list(&r, stage, "states", read_state, sizeof(struct sl_state), &states, &g->n_states, e));
     SL_TRY(read_list(&r, stage, "scalars", read_scalar, sizeof(struct sl_scalar), &scalars, &g->n_scalars, e));
-    SL_TRY(read_list(&r, stage, "alternatives", read_alternative, sizeof(struct sl_alternative), &alternatives, &g->n_alternatives, e));
+    SL_TRY(read_list(&r, stage, "alternatives", read_alternative, sizeof(struct sl_alternative), &alternatives,
+                     &g->n_alternatives, e));
     g->inputs = inputs;
     g->outputs = outputs;
     g->states = states;

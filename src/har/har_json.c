@@ -82,7 +82,8 @@ sluice_status sl_dims_from_json(const json_t *array, bool open_batch, struct sl_
     if (json_array_size(array) > SL_MAX_RANK)
         return sl_fail(e, SLUICE_E_LIMIT, "a shape has %zu dimensions, more than %d", json_array_size(array), SL_MAX_RANK);
     *out = (struct sl_shape){.rank = (int)json_array_size(array)};
-    json_array_foreach(array, i, item) {
+    json_array_foreach(array, i, item)
+    {
         json_int_t v = json_integer_value(item);
         if (!json_is_integer(item))
             return sl_fail(e, SLUICE_E_FORMAT, "dimension %zu of a shape is not an integer", i);
@@ -121,7 +122,8 @@ sluice_status sl_known_keys(const json_t *o, const char *const *known, sl_err *e
     size_t n = 0;
     while (known[n])
         n++;
-    json_object_foreach((json_t *)o, key, value) {
+    json_object_foreach((json_t *)o, key, value)
+    {
         size_t i = 0;
         while (i < n && strcmp(known[i], key) != 0)
             i++;
@@ -138,13 +140,17 @@ sluice_status sl_known_keys(const json_t *o, const char *const *known, sl_err *e
 static int stage_of_state(enum sl_model_state s)
 {
     switch (s) {
-    case SL_MODEL_HAILO_MODEL: return SL_STAGE_NATIVE;
-    case SL_MODEL_FP_OPTIMIZED_MODEL: return SL_STAGE_FP_OPTIMIZED;
+    case SL_MODEL_HAILO_MODEL:
+        return SL_STAGE_NATIVE;
+    case SL_MODEL_FP_OPTIMIZED_MODEL:
+        return SL_STAGE_FP_OPTIMIZED;
     case SL_MODEL_QUANTIZED_MODEL:
     case SL_MODEL_QUANTIZED_BASE_MODEL:
     case SL_MODEL_QUANTIZED_SLIM_MODEL:
-    case SL_MODEL_COMPILED_MODEL: return SL_STAGE_QUANTIZED;
-    default: return -1;
+    case SL_MODEL_COMPILED_MODEL:
+        return SL_STAGE_QUANTIZED;
+    default:
+        return -1;
     }
 }
 

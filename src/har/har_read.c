@@ -1,5 +1,5 @@
-/* har_read.c: an archive -> model. Members are taken by name, whatever their order; those that are not parts of the format are kept as
- * extra files. Everything from outside is checked here or in the readers called; then the graphs are verified. */
+/* har_read.c: an archive -> model. Members are taken by name, whatever their order; those that are not parts of the format are
+ * kept as extra files. Everything from outside is checked here or in the readers called; then the graphs are verified. */
 #include <string.h>
 
 #include "har/har_private.h"
@@ -81,13 +81,14 @@ static sluice_status check_version(const json_t *metadata, sl_err *e)
     SL_TRY(sl_json_get_int(metadata, "format_version", 1, INT32_MAX, &version, e));
     if (version <= SL_HAR_VERSION)
         return SLUICE_OK;
-    sl_fail(e, SLUICE_E_UNSUPPORTED, "'format_version' is %lld, this program reads up to %d", (long long)version, SL_HAR_VERSION);
+    sl_fail(e, SLUICE_E_UNSUPPORTED, "'format_version' is %lld, this program reads up to %d", (long long)version,
+            SL_HAR_VERSION);
     return sl_hint(e, "the file was written by a newer sluice: update this one");
 }
 
 static sluice_status read_metadata(struct archive *ar, const json_t *metadata, sl_err *e)
 {
-    static const char *const known[] = {"format",   "format_version", "name",          "state", "hw_arch",
+    static const char *const known[] = {"format",   "format_version", "name",          "state",  "hw_arch",
                                         "versions", "applied",        "modifications", "stages", NULL};
     struct sl_model *m = ar->m;
     const char *name, *state, *hw_arch;
@@ -120,12 +121,13 @@ static sluice_status read_hn(struct archive *ar, int stage, bool newest, struct 
     SL_TRY(parse_json(ar, suffix, &hn, e));
     sluice_status s = sl_hn_read(ar->a, hn, g, e);
     if (s == SLUICE_OK && (*g)->stage != sl_har_stages[stage].stage)
-        s = sl_fail(e, SLUICE_E_FORMAT, "its stage is '%s', not '%s'", sl_har_stages[(*g)->stage].name, sl_har_stages[stage].name);
+        s = sl_fail(e, SLUICE_E_FORMAT, "its stage is '%s', not '%s'", sl_har_stages[(*g)->stage].name,
+                    sl_har_stages[stage].name);
     return s == SLUICE_OK ? s : sl_context(e, "%s%s", ar->m->name, suffix);
 }
 
-static sluice_status read_arrays(struct archive *ar, struct sl_array_reader *r, int stage, struct sl_graph *g, const json_t *table,
-                                 sl_err *e)
+static sluice_status read_arrays(struct archive *ar, struct sl_array_reader *r, int stage, struct sl_graph *g,
+                                 const json_t *table, sl_err *e)
 {
     const char *suffix = sl_har_stages[stage].npz_suffix;
     struct sl_view npz;
@@ -135,8 +137,8 @@ static sluice_status read_arrays(struct archive *ar, struct sl_array_reader *r, 
     return SLUICE_OK;
 }
 
-static sluice_status read_stage(struct archive *ar, struct sl_array_reader *r, int stage, const json_t *description, bool newest,
-                                sl_err *e)
+static sluice_status read_stage(struct archive *ar, struct sl_array_reader *r, int stage, const json_t *description,
+                                bool newest, sl_err *e)
 {
     static const char *const known[] = {"inputs", "outputs", "states", "scalars", "alternatives", "arrays", NULL};
     struct sl_graph *g;

@@ -63,7 +63,8 @@ static sluice_status add_arrays(struct archive *ar, int stage, json_t *descripti
     size_t n = 0;
     json_t *table;
     struct sl_buffer *npz = new_buffer(ar);
-    sluice_status s = sl_arrays_write(&ar->arrays, stage_graph(ar->m, stage), stage != SL_STAGE_QUANTIZED, &members, &n, &table, e);
+    sluice_status s =
+        sl_arrays_write(&ar->arrays, stage_graph(ar->m, stage), stage != SL_STAGE_QUANTIZED, &members, &n, &table, e);
     sl_put_json(&ar->b, description, "arrays", table);
     SL_TRY(s);
     SL_TRY(sl_npz_write(npz, members, n, e));
@@ -125,7 +126,8 @@ static sluice_status fill(struct archive *ar, sl_err *e)
 {
     const struct sl_model *m = ar->m;
     if (!sl_har_name_ok(m->name) || m->name[0] == '.')
-        return sl_fail(e, SLUICE_E_VALUE, "the network's name '%s' must have 1 to 255 characters without '/', ':' and '@'", m->name);
+        return sl_fail(e, SLUICE_E_VALUE, "the network's name '%s' must have 1 to 255 characters without '/', ':' and '@'",
+                       m->name);
     SL_TRY(sl_har_check_state(m, e));
     for (int i = 0; i < SL_HAR_STAGES; i++)
         if (stage_graph(m, i) && add_stage(ar, i, e) != SLUICE_OK)

@@ -1,12 +1,16 @@
-/* hn_read.c: HN JSON -> graph. Everything is checked on the way; layers may stand in any order and are sorted. Values of parameters
- * come later (har_arrays.c). */
+/* hn_read.c: HN JSON -> graph. Everything is checked on the way; layers may stand in any order and are sorted. Values of
+ * parameters come later (har_arrays.c). */
 #include <math.h>
 #include <string.h>
 
 #include "har/har_private.h"
 #include "ir/grow.h"
 
-struct reader { sl_arena *a; struct sl_graph *g; struct sl_map *by_name; };
+struct reader {
+    sl_arena *a;
+    struct sl_graph *g;
+    struct sl_map *by_name;
+};
 
 /* ---- attributes ---- */
 
@@ -23,7 +27,8 @@ static bool special_float(const json_t *j, double *v)
     return true;
 }
 
-static sluice_status read_list(struct reader *r, struct sl_node *n, const char *name, const json_t *array, bool floats, sl_err *e)
+static sluice_status read_list(struct reader *r, struct sl_node *n, const char *name, const json_t *array, bool floats,
+                               sl_err *e)
 {
     size_t count = json_array_size(array);
     int64_t *ints = SL_NEW_ARRAY(r->a, int64_t, count);
@@ -73,10 +78,12 @@ static sluice_status read_attrs(struct reader *r, struct sl_node *n, const json_
     bool weighted = false;
     SL_TRY(sl_json_get_object(layer, "params", &params, e));
     if (json_object_size(params) > SL_HAR_MOST_ATTRS)
-        return sl_fail(e, SLUICE_E_LIMIT, "%zu entries in 'params' are more than %d", json_object_size(params), SL_HAR_MOST_ATTRS);
+        return sl_fail(e, SLUICE_E_LIMIT, "%zu entries in 'params' are more than %d", json_object_size(params),
+                       SL_HAR_MOST_ATTRS);
     for (int i = 0; i < n->n_params; i++)
         weighted = weighted || strcmp(n->params[i].name, "kernel") == 0;
-    json_object_foreach(params, name, value) {
+    json_object_foreach(params, name, value)
+    {
         if (weighted && strcmp(name, "kernel_shape") == 0)
             continue;
         if (!name[0])
@@ -96,7 +103,8 @@ static sluice_status read_param_names(struct reader *r, struct sl_node *n, const
     if (!json_is_array(arrays) || count > SL_HAR_MOST_ARRAYS)
         return sl_fail(e, SLUICE_E_FORMAT, "'arrays' is not a list of at most %d names", SL_HAR_MOST_ARRAYS);
     struct sl_param *params = SL_NEW_ARRAY(r->a, struct sl_param, count);
-    json_array_foreach(arrays, i, item) {
+    json_array_foreach(arrays, i, item)
+    {
         const char *name = json_string_value(item);
         if (!name || !sl_har_name_ok(name))
             return sl_fail(e, SLUICE_E_FORMAT, "entry %zu of 'arrays' is not a name", i);
@@ -130,8 +138,7 @@ static sluice_status read_scales(struct reader *r, struct sl_node *n, const json
     if (count == 0 || n->shape.rank == 0 || (int64_t)count != n->shape.dim[n->shape.rank - 1])
         return sl_fail(e, SLUICE_E_SHAPE, "%zu scales do not match the last dimension", count);
     float *scales = SL_NEW_ARRAY(r->a, float, count);
-    json_array_foreach(list, i, item)
-        SL_TRY(get_scale(item, &scales[i], e));
+    json_array_foreach(list, i, item) SL_TRY(get_scale(item, &scales[i], e));
     n->quant.scales = scales;
     n->quant.n_scales = (int)count;
     return SLUICE_OK;
@@ -177,7 +184,8 @@ static sluice_status read_origins(struct reader *r, struct sl_node *n, const jso
     SL_TRY(sl_json_get_array(layer, "original_names", &list, e));
     n->n_origins = (int)json_array_size(list);
     const char **origins = SL_NEW_ARRAY(r->a, const char *, n->n_origins);
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         if (!json_is_string(item) || json_string_length(item) == 0)
             return sl_fail(e, SLUICE_E_FORMAT, "entry %zu of 'original_names' is not a name", i);
         origins[i] = sl_arena_strdup(r->a, json_string_value(item));
@@ -188,8 +196,9 @@ static sluice_status read_origins(struct reader *r, struct sl_node *n, const jso
 
 static sluice_status read_layer(struct reader *r, struct sl_node *n, const json_t *layer, sl_err *e)
 {
-    static const char *const known[] = {"type",   "input",          "output", "input_shapes", "output_shapes", "dtype",
-                                        "original_names", "params", "arrays", "quantization", NULL};
+    static const char *const known[] = {"type",  "input",          "output", "input_shapes", "output_shapes",
+                                        "dtype", "original_names", "params", "arrays",       "quantization",
+                                        NULL};
     SL_TRY(sl_known_keys(layer, known, e));
     SL_TRY(read_shape(n, layer, e));
     SL_TRY(read_origins(r, n, layer, e));
@@ -237,7 +246,8 @@ static sluice_status link_inputs(struct reader *r, struct sl_node *n, const json
     SL_TRY(sl_json_get_array(layer, "input", &list, e));
     n->n_in = (int)json_array_size(list);
     n->in = SL_NEW_ARRAY(r->a, struct sl_node *, n->n_in);
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         const char *name = json_string_value(item);
         n->in[i] = name ? sl_map_get(r->by_name, name) : NULL;
         if (!n->in[i])
@@ -251,12 +261,10 @@ static sluice_status read_layers(struct reader *r, json_t *layers, sl_err *e)
     const char *name;
     json_t *layer;
     int at = 0;
-    json_object_foreach(layers, name, layer)
-        if (add_layer(r, name, layer, e) != SLUICE_OK)
-            return sl_context(e, "layer '%s'", name);
-    json_object_foreach(layers, name, layer)
-        if (link_inputs(r, r->g->nodes[at++], layer, e) != SLUICE_OK)
-            return sl_context(e, "layer '%s'", name);
+    json_object_foreach(layers, name, layer) if (add_layer(r, name, layer, e) != SLUICE_OK) return sl_context(e, "layer '%s'",
+                                                                                                              name);
+    json_object_foreach(layers, name, layer) if (link_inputs(r, r->g->nodes[at++], layer, e) !=
+                                                 SLUICE_OK) return sl_context(e, "layer '%s'", name);
     return sl_graph_sort(r->g, e);
 }
 
@@ -266,10 +274,12 @@ static sluice_status read_scopes(struct sl_graph *g, const json_t *net, sl_err *
     size_t i;
     SL_TRY(sl_json_get_array(net, "net_scopes", &list, e));
     if (json_array_size(list) == 0 || json_array_size(list) > SL_HAR_MOST_EXTRAS)
-        return sl_fail(e, SLUICE_E_FORMAT, "'net_scopes' has %zu networks, not 1 to %d", json_array_size(list), SL_HAR_MOST_EXTRAS);
+        return sl_fail(e, SLUICE_E_FORMAT, "'net_scopes' has %zu networks, not 1 to %d", json_array_size(list),
+                       SL_HAR_MOST_EXTRAS);
     g->scopes = SL_NEW_ARRAY(g->arena, const char *, json_array_size(list));
     g->n_scopes = 0;
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         const char *name = json_string_value(item);
         if (!name || !sl_har_name_ok(name) || scope_of(g, name, strlen(name)))
             return sl_fail(e, SLUICE_E_FORMAT, "entry %zu of 'net_scopes' is not a name of its own", i);

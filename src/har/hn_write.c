@@ -1,12 +1,13 @@
-/* hn_write.c: a graph as HN: {"name", "net_params", "layers": {scoped name: {...}}}, layers in topological order. Parameter values
- * are har_arrays.c's, ports har_extras.c's. */
+/* hn_write.c: a graph as HN: {"name", "net_params", "layers": {scoped name: {...}}}, layers in topological order. Parameter
+ * values are har_arrays.c's, ports har_extras.c's. */
 #include <math.h>
 #include <string.h>
 
 #include "har/har_private.h"
 #include "ir/uses.h"
 
-/* JSON has no infinity: such numbers are written {"float": "inf"}, lists {"floats": [1.0, "-inf"]}; so are empty lists of floats. */
+/* JSON has no infinity: such numbers are written {"float": "inf"}, lists {"floats": [1.0, "-inf"]}; so are empty lists of
+ * floats. */
 static json_t *float_json(double v)
 {
     return isfinite(v) ? json_real(v) : json_string(v > 0 ? "inf" : "-inf");
@@ -82,12 +83,18 @@ static json_t *scoped(struct sl_builder *b, sl_arena *scratch, const struct sl_n
     return sl_text_json(b, sl_arena_printf(scratch, "%s/%s", n->scope, n->name));
 }
 
-struct writer { const struct sl_graph *g; struct sl_builder b; struct sl_uses uses; sl_arena *scratch; };
+struct writer {
+    const struct sl_graph *g;
+    struct sl_builder b;
+    struct sl_uses uses;
+    sl_arena *scratch;
+};
 
 static sluice_status fill_layer(struct writer *w, const struct sl_node *n, json_t *layer, sl_err *e)
 {
     struct sl_builder *b = &w->b;
-    json_t *inputs = json_array(), *outputs = json_array(), *input_shapes = json_array(), *shapes = json_array(), *arrays, *params;
+    json_t *inputs = json_array(), *outputs = json_array(), *input_shapes = json_array(), *shapes = json_array(), *arrays,
+           *params;
     for (int i = 0; i < n->n_in; i++) {
         sl_push_json(b, inputs, scoped(b, w->scratch, n->in[i]));
         sl_push_json(b, input_shapes, sl_dims_json(&n->in[i]->shape, true));

@@ -1,6 +1,6 @@
 /*
- * model.h: a model on its way from the front end to the HEF, with everything its archive (HAR) keeps. A model lives in one arena:
- * freeing the arena frees it, its JSON trees included.
+ * model.h: a model on its way from the front end to the HEF, with everything its archive (HAR) keeps. A model lives in one
+ * arena: freeing the arena frees it, its JSON trees included.
  */
 #ifndef SL_HAR_MODEL_H
 #define SL_HAR_MODEL_H
@@ -24,30 +24,33 @@ enum sl_model_state {
 };
 
 /* An extra member of the archive: "<net>.preprocess.onnx", "<net>.postprocess.onnx", "<net>.nms.json", "<net>.hef" ... */
-struct sl_model_file { const char *name; struct sl_view data; };
+struct sl_model_file {
+    const char *name;
+    struct sl_view data;
+};
 
 struct sl_model {
     sl_arena *arena;
-    const char *name;             /* of the network: [A-Za-z0-9_.-]+, used in member names */
+    const char *name; /* of the network: [A-Za-z0-9_.-]+, used in member names */
     enum sl_model_state state;
-    const char *hw_arch;          /* "hailo10h" */
-    struct sl_graph *native;      /* each may be NULL; a later stage keeps the earlier ones, so that every emulator mode works */
+    const char *hw_arch;     /* "hailo10h" */
+    struct sl_graph *native; /* each may be NULL; a later stage keeps the earlier ones, so that every emulator mode works */
     struct sl_graph *fp_optimized;
     struct sl_graph *quantized;
-    const char *script;           /* model script as given, "" when none */
-    json_t *versions;             /* object: {"sluice": "0.1.0", ...} */
-    json_t *applied;              /* array: script commands and passes that were applied, in order */
-    json_t *modifications;        /* object: {"inputs": {layer: [...]}, "outputs": ...} */
-    json_t *statistics;           /* calibration statistics by layer, opaque here; NULL when none */
+    const char *script;    /* model script as given, "" when none */
+    json_t *versions;      /* object: {"sluice": "0.1.0", ...} */
+    json_t *applied;       /* array: script commands and passes that were applied, in order */
+    json_t *modifications; /* object: {"inputs": {layer: [...]}, "outputs": ...} */
+    json_t *statistics;    /* calibration statistics by layer, opaque here; NULL when none */
     int n_files;
-    struct sl_model_file *files;  /* in order of name */
+    struct sl_model_file *files; /* in order of name */
 };
 
 /* An empty model: state UNINITIALIZED, hw_arch "hailo10h", empty JSON trees (owned by the arena). */
 struct sl_model *sl_model_new(sl_arena *a, const char *name);
 
-/* Replace a JSON tree of the model: takes over the caller's reference; the old tree is released. `field` is one of the pointers above:
- * sl_model_set_json(m, &m->statistics, tree). */
+/* Replace a JSON tree of the model: takes over the caller's reference; the old tree is released. `field` is one of the pointers
+ * above: sl_model_set_json(m, &m->statistics, tree). */
 void sl_model_set_json(struct sl_model *m, json_t **field, json_t *value);
 
 const char *sl_model_state_name(enum sl_model_state s);

@@ -1,4 +1,5 @@
-/* graph.c: building and changing a graph: adding, inserting, finding, replacing and removing nodes. Order and copies: graph_order.c. */
+/* graph.c: building and changing a graph: adding, inserting, finding, replacing and removing nodes. Order and copies:
+ * graph_order.c. */
 #include "ir/ir.h"
 
 #include <assert.h>
@@ -70,7 +71,8 @@ static int position(const struct sl_graph *g, const struct sl_node *n)
     return g->n_nodes - 1;
 }
 
-struct sl_node *sl_graph_insert_before(struct sl_graph *g, struct sl_node *at, enum sl_op op, int n_in, struct sl_node *const *in)
+struct sl_node *sl_graph_insert_before(struct sl_graph *g, struct sl_node *at, enum sl_op op, int n_in,
+                                       struct sl_node *const *in)
 {
     struct sl_node *n = new_node(g, op, n_in, in);
     n->scope = at->scope;
@@ -78,7 +80,8 @@ struct sl_node *sl_graph_insert_before(struct sl_graph *g, struct sl_node *at, e
     return n;
 }
 
-struct sl_node *sl_graph_insert_after(struct sl_graph *g, struct sl_node *at, enum sl_op op, int n_in, struct sl_node *const *in)
+struct sl_node *sl_graph_insert_after(struct sl_graph *g, struct sl_node *at, enum sl_op op, int n_in,
+                                      struct sl_node *const *in)
 {
     struct sl_node *n = new_node(g, op, n_in, in);
     n->scope = at->scope;
@@ -172,8 +175,8 @@ static bool has_origin(const struct sl_node *n, const char *name)
     return false;
 }
 
-/* A layer name wins over an origin's. Of several nodes that stand for one origin the last is its result; input and output layers
- * carry names of tensors and come after nodes. */
+/* A layer name wins over an origin's. Of several nodes that stand for one origin the last is its result; input and output
+ * layers carry names of tensors and come after nodes. */
 struct sl_node *sl_graph_find(const struct sl_graph *g, const char *name)
 {
     struct sl_node *by_name = NULL, *by_origin = NULL, *by_port = NULL;

@@ -72,7 +72,8 @@ static sluice_status sort(struct sl_graph *g, sl_arena *scratch, sl_err *e)
                 sl_heap_push(&ready, u.to[k]);
     }
     if (done < g->n_nodes)
-        return sl_fail(e, SLUICE_E_FORMAT, "node '%s' depends on itself through a cycle", sl_node_text(node_of_cycle(g, waiting)));
+        return sl_fail(e, SLUICE_E_FORMAT, "node '%s' depends on itself through a cycle",
+                       sl_node_text(node_of_cycle(g, waiting)));
     if (done > 0)
         memcpy(g->nodes, order, (size_t)done * sizeof *order);
     sl_graph_renumber(g);
@@ -97,7 +98,10 @@ sluice_status sl_graph_sort(struct sl_graph *g, sl_err *e)
 /* ---- copy ---- */
 
 /* Where strings and values go: shared inside one arena (they are immutable), copied into another. */
-struct copier { sl_arena *a; bool share; };
+struct copier {
+    sl_arena *a;
+    bool share;
+};
 
 static const char *copy_text(const struct copier *c, const char *s)
 {
@@ -187,7 +191,8 @@ struct sl_graph *sl_graph_copy(const struct sl_graph *g, sl_arena *a)
     to->capacity = g->n_nodes + g->n_nodes / 4 + 16;
     to->nodes = SL_NEW_ARRAY(a, struct sl_node *, to->capacity);
     for (int i = 0; i < g->n_nodes; i++) {
-        if (g->nodes[i]->index != i) /* insertions leave stale indices; written only then, so that readers may copy side by side */
+        if (g->nodes[i]->index !=
+            i) /* insertions leave stale indices; written only then, so that readers may copy side by side */
             g->nodes[i]->index = i;
         to->nodes[i] = copy_node(&c, g->nodes[i]);
         to->nodes[i]->index = i;

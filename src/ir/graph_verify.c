@@ -1,4 +1,5 @@
-/* graph_verify.c: the structure of a graph, checked after every pass and after every reader. Meaning is ops' sl_verify_types. */
+/* graph_verify.c: the structure of a graph, checked after every pass and after every reader. Meaning is ops' sl_verify_types.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -185,7 +186,8 @@ static sluice_status check_ports(const struct check *c, sl_err *e)
     for (int i = 0; i < g->n_nodes; i++) {
         enum sl_op op = g->nodes[i]->op;
         if ((op == SL_OP_input_layer || op == SL_OP_output_layer) && c->ports[i] == 0)
-            return sl_fail(e, SLUICE_E_FORMAT, "node '%s' is not among the graph's inputs and outputs", sl_node_text(g->nodes[i]));
+            return sl_fail(e, SLUICE_E_FORMAT, "node '%s' is not among the graph's inputs and outputs",
+                           sl_node_text(g->nodes[i]));
     }
     return SLUICE_OK;
 }
@@ -200,7 +202,8 @@ static sluice_status check_states(const struct sl_graph *g, sl_err *e)
                            (long long)s->length);
         for (int k = 0; k < i; k++)
             if (g->states[k].id == s->id)
-                return sl_fail(e, SLUICE_E_FORMAT, "states '%s' and '%s' have the same id %u", g->states[k].name, s->name, s->id);
+                return sl_fail(e, SLUICE_E_FORMAT, "states '%s' and '%s' have the same id %u", g->states[k].name, s->name,
+                               s->id);
     }
     return SLUICE_OK;
 }
@@ -214,7 +217,8 @@ static sluice_status check_extras(const struct sl_graph *g, sl_err *e)
             return sl_fail(e, SLUICE_E_VALUE, "scalar '%s': maximum %lld is not positive", s->name, (long long)s->maximum);
         for (int k = 0; k < i; k++)
             if (g->scalars[k].id == s->id)
-                return sl_fail(e, SLUICE_E_FORMAT, "scalars '%s' and '%s' have the same id %u", g->scalars[k].name, s->name, s->id);
+                return sl_fail(e, SLUICE_E_FORMAT, "scalars '%s' and '%s' have the same id %u", g->scalars[k].name, s->name,
+                               s->id);
     }
     for (int i = 0; i < g->n_alternatives; i++) {
         const struct sl_alternative *alt = &g->alternatives[i];

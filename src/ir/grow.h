@@ -1,5 +1,5 @@
-/* grow.h: arrays of a node that grow in the arena without a capacity field: room is 4, then the next power of two, so that a full
- * array is told by its count. Only arrays that begin as NULL, or come from sl_grow_copy, may grow this way. */
+/* grow.h: arrays of a node that grow in the arena without a capacity field: room is 4, then the next power of two, so that a
+ * full array is told by its count. Only arrays that begin as NULL, or come from sl_grow_copy, may grow this way. */
 #ifndef SL_IR_GROW_H
 #define SL_IR_GROW_H
 

@@ -2,7 +2,9 @@
 #ifndef SL_IR_INT_HEAP_H
 #define SL_IR_INT_HEAP_H
 
-struct sl_int_heap { int *item, n; };
+struct sl_int_heap {
+    int *item, n;
+};
 
 static inline void sl_heap_push(struct sl_int_heap *h, int v)
 {

@@ -1,8 +1,8 @@
 /*
  * ir.h: the graph every stage works on. A node has exactly one output tensor, so a node, its tensor and its layer share one
  * name, shape and encoding. Nodes are kept in topological order; everything lives in the graph's arena.
- * Front ends build it, ops give it meaning (ops/ops.h), har stores it as HN JSON + npz, ir/text.h as text. A node's attrs, params and
- * origins grow only through the functions below: they have no capacity field (ir/grow.h).
+ * Front ends build it, ops give it meaning (ops/ops.h), har stores it as HN JSON + npz, ir/text.h as text. A node's attrs,
+ * params and origins grow only through the functions below: they have no capacity field (ir/grow.h).
  */
 #ifndef SL_IR_IR_H
 #define SL_IR_IR_H
@@ -18,13 +18,14 @@ enum sl_op {
     SL_OP_COUNT
 };
 
-/* An immutable constant: a view of its payload, or a splat (one element stands for all). Payload is C order, 64-byte aligned where sluice allocated it, little-endian. */
+/* An immutable constant: a view of its payload, or a splat (one element stands for all). Payload is C order, 64-byte aligned
+ * where sluice allocated it, little-endian. */
 struct sl_const {
     enum sl_dtype dtype;
     bool splat;
     struct sl_shape shape;
-    const void *data;  /* splat: one element */
-    size_t bytes;      /* of data */
+    const void *data; /* splat: one element */
+    size_t bytes;     /* of data */
 };
 
 /* Encoding of a tensor. dtype SL_NONE: not quantized. */
@@ -32,7 +33,7 @@ struct sl_quant {
     enum sl_dtype dtype; /* SL_U8 or SL_U16 */
     float scale;         /* > 0 */
     int32_t zero_point;
-    int n_scales;        /* 0, or one scale a channel (network outputs) */
+    int n_scales; /* 0, or one scale a channel (network outputs) */
     const float *scales;
 };
 
@@ -41,55 +42,73 @@ enum sl_attr_kind { SL_ATTR_INTS, SL_ATTR_FLOATS, SL_ATTR_STRING };
 struct sl_attr {
     const char *name;
     enum sl_attr_kind kind;
-    bool list;      /* printed and stored as a list; a single value when false (n == 1) */
+    bool list; /* printed and stored as a list; a single value when false (n == 1) */
     int n;
     const int64_t *i;
     const double *f;
     const char *s;
 };
 
-struct sl_param { const char *name; const struct sl_const *value; };
+struct sl_param {
+    const char *name;
+    const struct sl_const *value;
+};
 
 struct sl_node {
     enum sl_op op;
-    int index;               /* position in graph->nodes, kept by sl_graph_* */
-    const char *name;        /* layer name without scope: "conv1"; "" until names are given */
-    const char *scope;       /* network name: "yolox_nano" */
+    int index;         /* position in graph->nodes, kept by sl_graph_* */
+    const char *name;  /* layer name without scope: "conv1"; "" until names are given */
+    const char *scope; /* network name: "yolox_nano" */
     int n_in;
     struct sl_node **in;
     int n_attrs;
     struct sl_attr *attrs;
     int n_params;
     struct sl_param *params;
-    enum sl_dtype dtype;     /* of the output: the float side's type; quant.dtype says how it is stored when quantized */
-    struct sl_shape shape;   /* of the output, static, batch first */
+    enum sl_dtype dtype;   /* of the output: the float side's type; quant.dtype says how it is stored when quantized */
+    struct sl_shape shape; /* of the output, static, batch first */
     struct sl_quant quant;
     int n_origins;
-    const char **origins;    /* names of the nodes of the original model this one stands for, kept through every pass */
+    const char **origins; /* names of the nodes of the original model this one stands for, kept through every pass */
 };
 
 /* What the original model calls an input or output, and how its layout maps to ours: origin axis i = stored axis perm[i] is
  * found by transposing the stored tensor with `perm` and reshaping to `origin_shape`. */
 struct sl_port {
     const char *origin_name;
-    struct sl_node *node;        /* an input_layer or output_layer */
+    struct sl_node *node; /* an input_layer or output_layer */
     enum sl_dtype origin_dtype;
     struct sl_shape origin_shape;
-    int perm[SL_MAX_RANK];       /* stored -> origin; identity when layouts agree */
+    int perm[SL_MAX_RANK]; /* stored -> origin; identity when layouts agree */
 };
 
 /* A state tensor (KV cache): carried by every format from version 1. */
-struct sl_state { const char *name; uint32_t id; enum sl_dtype dtype; struct sl_shape entry; int64_t length; };
+struct sl_state {
+    const char *name;
+    uint32_t id;
+    enum sl_dtype dtype;
+    struct sl_shape entry;
+    int64_t length;
+};
 /* A scalar given at run time with a declared maximum that an instruction may use as an extent. */
-struct sl_scalar { const char *name; uint32_t id; int64_t maximum; };
+struct sl_scalar {
+    const char *name;
+    uint32_t id;
+    int64_t maximum;
+};
 /* A named alternative of a layer (LoRA adapter), chosen at load. */
-struct sl_alternative { const char *name; struct sl_node *layer; int n_params; struct sl_param *params; };
+struct sl_alternative {
+    const char *name;
+    struct sl_node *layer;
+    int n_params;
+    struct sl_param *params;
+};
 
 enum sl_stage { SL_STAGE_NATIVE, SL_STAGE_FP_OPTIMIZED, SL_STAGE_QUANTIZED };
 
 struct sl_graph {
-    sl_arena *arena;         /* not owned by the graph: a model's graphs share one */
-    const char *name;        /* of the network (first scope) */
+    sl_arena *arena;  /* not owned by the graph: a model's graphs share one */
+    const char *name; /* of the network (first scope) */
     enum sl_stage stage;
     int n_nodes, capacity;
     struct sl_node **nodes;  /* topological order */
@@ -97,9 +116,12 @@ struct sl_graph {
     struct sl_port *inputs, *outputs;
     int n_scopes;
     const char **scopes;
-    int n_states; struct sl_state *states;
-    int n_scalars; struct sl_scalar *scalars;
-    int n_alternatives; struct sl_alternative *alternatives;
+    int n_states;
+    struct sl_state *states;
+    int n_scalars;
+    struct sl_scalar *scalars;
+    int n_alternatives;
+    struct sl_alternative *alternatives;
 };
 
 /* ---- building ---- */
@@ -107,8 +129,10 @@ struct sl_graph *sl_graph_new(sl_arena *a, const char *name);
 /* Append a node; inputs must already be in the graph. Type and shape are not set: ops' sl_infer (ops/ops.h) does that. */
 struct sl_node *sl_graph_add(struct sl_graph *g, enum sl_op op, int n_in, struct sl_node *const *in);
 /* The same, placed just before/after `at` in the order. Indices are renumbered by sl_graph_renumber. */
-struct sl_node *sl_graph_insert_before(struct sl_graph *g, struct sl_node *at, enum sl_op op, int n_in, struct sl_node *const *in);
-struct sl_node *sl_graph_insert_after(struct sl_graph *g, struct sl_node *at, enum sl_op op, int n_in, struct sl_node *const *in);
+struct sl_node *sl_graph_insert_before(struct sl_graph *g, struct sl_node *at, enum sl_op op, int n_in,
+                                       struct sl_node *const *in);
+struct sl_node *sl_graph_insert_after(struct sl_graph *g, struct sl_node *at, enum sl_op op, int n_in,
+                                      struct sl_node *const *in);
 /* Node inputs, not ports; inputs of `to` itself stay, so that a node put behind `from` may read it. */
 void sl_graph_replace_uses(struct sl_graph *g, const struct sl_node *from, struct sl_node *to);
 int sl_graph_count_uses(const struct sl_graph *g, const struct sl_node *n);
@@ -122,7 +146,8 @@ struct sl_graph *sl_graph_copy(const struct sl_graph *g, sl_arena *a);
 struct sl_node *sl_graph_find(const struct sl_graph *g, const char *name);
 void sl_node_add_origin(sl_arena *a, struct sl_node *n, const char *origin);
 void sl_node_take_origins(sl_arena *a, struct sl_node *to, const struct sl_node *from);
-const char *sl_node_text(const struct sl_node *n); /* for messages: "net/conv1", or its origin while unnamed; static per-thread buffer */
+const char *
+sl_node_text(const struct sl_node *n); /* for messages: "net/conv1", or its origin while unnamed; static per-thread buffer */
 
 /* ---- attributes ---- (set replaces; values are copied) */
 void sl_set_int(struct sl_graph *g, struct sl_node *n, const char *name, int64_t v);
@@ -153,9 +178,9 @@ uint64_t sl_const_hash(const struct sl_const *c); /* of dtype, splat or not, and
 
 /* ---- op table, what the IR itself needs of it ---- */
 struct sl_op_info {
-    const char *name;      /* "conv": HN's type, IR text, docs */
-    const char *counter;   /* the counter and stem of its layer names: "conv", "ew_add" */
-    int min_in, max_in;    /* max -1: any number */
+    const char *name;    /* "conv": HN's type, IR text, docs */
+    const char *counter; /* the counter and stem of its layer names: "conv", "ew_add" */
+    int min_in, max_in;  /* max -1: any number */
 };
 const struct sl_op_info *sl_op_info(enum sl_op op);
 bool sl_op_from_name(const char *name, enum sl_op *out);

@@ -1,13 +1,15 @@
 /*
- * name.c: layer names. Programs and model scripts refer to layers as "conv42", so numbers must come out as they expect. The rule:
+ * name.c: layer names. Programs and model scripts refer to layers as "conv42", so numbers must come out as they expect.
  *
- * 1. Nodes are grouped into layers: batch normalization, bias, activation (a sigmoid with its product too) and constant scale belong
- *    to the layer before them when nothing else reads it. Slices of one origin node are one layer. Only what leads to an output counts.
- * 2. First pass: topological order by a first-in first-out queue; when a layer is taken out, its consumers enter in the text order of
- *    their origin names (numbered ones, Conv_99 and Conv_100, by number: the order of the file). Each kind is numbered from 1.
- * 3. Second pass: topological order that always takes the ready layer with the least key, kind and first-pass number compared as
- *    text (conv100 before conv99), where conv is "base_conv" and dw "base_dw": so they come before most kinds, though not before
- *    avgpool. Each kind is numbered from 1 again: these are the names.
+ * 1. Nodes are grouped into layers: batch normalization, bias, activation (a sigmoid with its product too) and constant scale
+ *    belong to the layer before them when nothing else reads it. Slices of one origin node are one layer. Only what leads to
+ *    an output counts.
+ * 2. First pass: topological order by a first-in first-out queue; when a layer is taken out, its consumers enter in the text
+ *    order of their origin names (numbered ones, Conv_99 and Conv_100, by number: the order of the file). Each kind is
+ *    numbered from 1.
+ * 3. Second pass: topological order that always takes the ready layer with the least key, kind and first-pass number compared
+ *    as text (conv100 before conv99), where conv is "base_conv" and dw "base_dw": so they come before most kinds, though not
+ *    before avgpool. Each kind is numbered from 1 again: these are the names.
  *
  * Constants do not take part: they are numbered when their first reader is. Everything is linear but for sorting.
  */
@@ -23,38 +25,43 @@
 
 /* A layer: a head and its followers (or the slices of one split). Groups are known by the index of their head. */
 struct group {
-    const char *kind;      /* of the head: stem and counter of its name */
-    int waiting;           /* edges from layers not yet taken */
+    const char *kind; /* of the head: stem and counter of its name */
+    int waiting;      /* edges from layers not yet taken */
     int first_edge, n_edges;
-    int position;          /* among all keys of the second pass */
+    int position; /* among all keys of the second pass */
     char key[48];
 };
 
-struct edge { int to; const char *text; int reader; };
+struct edge {
+    int to;
+    const char *text;
+    int reader;
+};
 
 struct naming {
     struct sl_graph *g;
     sl_arena *scratch;
     struct sl_uses uses;
     bool *live;
-    int *live_uses;        /* consumers that are live */
-    int *head;             /* of node i: index of the head of its group */
-    int *tail;             /* of group h: its last node */
-    bool *sibling;         /* a further slice of its group */
+    int *live_uses;             /* consumers that are live */
+    int *head;                  /* of node i: index of the head of its group */
+    int *tail;                  /* of group h: its last node */
+    bool *sibling;              /* a further slice of its group */
     int *first_member, *member; /* members of group h, rising, as in sl_uses */
-    struct group *groups;  /* by index of the head */
+    struct group *groups;       /* by index of the head */
     struct edge *edges;
     struct sl_map *counters; /* "scope/kind" -> int */
-    struct sl_map *names;  /* "scope/name" taken, -> how often its base was asked for */
+    struct sl_map *names;    /* "scope/name" taken, -> how often its base was asked for */
 };
 
 /* Ops whose value may be followed by batch norm, bias, activation or scale of the same layer. */
 static const bool takes_followers[SL_OP_COUNT] = {
-    [SL_OP_conv] = true,        [SL_OP_dw] = true,         [SL_OP_fc] = true,         [SL_OP_deconv] = true,
-    [SL_OP_batch_norm] = true,  [SL_OP_normalization] = true, [SL_OP_ew_add] = true,  [SL_OP_ew_sub] = true,
-    [SL_OP_ew_max] = true,      [SL_OP_ew_min] = true,     [SL_OP_ew_mult] = true,    [SL_OP_ew_div] = true,
-    [SL_OP_matmul] = true,      [SL_OP_avgpool] = true,    [SL_OP_reduce_mean] = true, [SL_OP_reduce_sum] = true,
-    [SL_OP_layer_norm] = true,  [SL_OP_rms_norm] = true,
+    [SL_OP_conv] = true,       [SL_OP_dw] = true,         [SL_OP_fc] = true,
+    [SL_OP_deconv] = true,     [SL_OP_batch_norm] = true, [SL_OP_normalization] = true,
+    [SL_OP_ew_add] = true,     [SL_OP_ew_sub] = true,     [SL_OP_ew_max] = true,
+    [SL_OP_ew_min] = true,     [SL_OP_ew_mult] = true,    [SL_OP_ew_div] = true,
+    [SL_OP_matmul] = true,     [SL_OP_avgpool] = true,    [SL_OP_reduce_mean] = true,
+    [SL_OP_reduce_sum] = true, [SL_OP_layer_norm] = true, [SL_OP_rms_norm] = true,
 };
 
 static bool takes_part(const struct sl_node *n)
@@ -73,7 +80,8 @@ static const char *kind_of(const struct sl_node *n)
     int64_t axes[2];
     if (n->op == SL_OP_fc && n->n_in > 0 && n->in[0]->shape.rank > 2)
         return sl_op_info(SL_OP_conv)->counter;
-    if (n->op == SL_OP_reduce_mean && n->in[0]->shape.rank == 4 && sl_get_ints(n, "axes", 2, axes) && axes[0] == 1 && axes[1] == 2)
+    if (n->op == SL_OP_reduce_mean && n->in[0]->shape.rank == 4 && sl_get_ints(n, "axes", 2, axes) && axes[0] == 1 &&
+        axes[1] == 2)
         return sl_op_info(SL_OP_avgpool)->counter;
     return sl_op_info(n->op)->counter;
 }
@@ -201,7 +209,8 @@ static void find_groups(struct naming *m)
 
 /* ---- the layer graph ---- */
 
-/* Length of "Conv_" in "Conv_17", a name that an exporter numbered in the order of its file; else of the whole name, *number -1. */
+/* Length of "Conv_" in "Conv_17", a name that an exporter numbered in the order of its file; else of the whole name, *number
+ * -1. */
 static size_t stem_of(const char *name, int64_t *number)
 {
     enum { MOST_DIGITS = 18 };
@@ -314,7 +323,10 @@ static void first_pass(struct naming *m)
     }
 }
 
-struct keyed { const struct group *group; int head; };
+struct keyed {
+    const struct group *group;
+    int head;
+};
 
 static int by_key(const void *pa, const void *pb)
 {

@@ -166,7 +166,8 @@ bool sl_number_from_text(const char *text, bool *is_decimal, int64_t *i, double 
     bool hex = text[0] == '0' && text[1] == 'x';
     *i = 0;
     *d = 0;
-    *is_decimal = !hex && (strpbrk(text, ".eE") || strcmp(text, "inf") == 0 || strcmp(text, "-inf") == 0 || strcmp(text, "nan") == 0);
+    *is_decimal =
+        !hex && (strpbrk(text, ".eE") || strcmp(text, "inf") == 0 || strcmp(text, "-inf") == 0 || strcmp(text, "nan") == 0);
     if (*is_decimal) {
         if (strpbrk(text, "xX"))
             return false;

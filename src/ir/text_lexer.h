@@ -8,7 +8,11 @@
 enum sl_token_kind { SL_TOKEN_END, SL_TOKEN_WORD, SL_TOKEN_STRING, SL_TOKEN_NUMBER, SL_TOKEN_MARK };
 
 /* text: the word, the number as written, or the string without its quotes and escapes; of a mark its one character. */
-struct sl_token { enum sl_token_kind kind; const char *text; int line, column; };
+struct sl_token {
+    enum sl_token_kind kind;
+    const char *text;
+    int line, column;
+};
 
 struct sl_lexer {
     sl_arena *a;

@@ -1,4 +1,5 @@
-/* text_parse.c: IR text -> graph (ir/text.h has the grammar). A recursive-descent parser without recursion: the language does not nest. */
+/* text_parse.c: IR text -> graph (ir/text.h has the grammar). A recursive-descent parser without recursion: the language does
+ * not nest. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +62,10 @@ static const char *find_scope(const struct sl_graph *g, const char *name)
 }
 
 /* A reference: scope, and name or label. */
-struct ref { const char *scope, *name; bool is_label; };
+struct ref {
+    const char *scope, *name;
+    bool is_label;
+};
 
 static sluice_status parse_ref_part(struct parser *p, const char **text, bool *is_label)
 {
@@ -443,9 +447,12 @@ static sluice_status parse_output(struct parser *p)
     return parse_port(p, &p->g->outputs, &p->g->n_outputs);
 }
 
-static const struct { const char *word; sluice_status (*parse)(struct parser *p); } statements[] = {
-    {"scope", parse_scope},  {"state", parse_state}, {"scalar", parse_scalar}, {"alternative", parse_alternative},
-    {"input", parse_input},  {"output", parse_output},
+static const struct {
+    const char *word;
+    sluice_status (*parse)(struct parser *p);
+} statements[] = {
+    {"scope", parse_scope}, {"state", parse_state},   {"scalar", parse_scalar}, {"alternative", parse_alternative},
+    {"input", parse_input}, {"output", parse_output},
 };
 
 static sluice_status parse_statement(struct parser *p)
@@ -483,7 +490,8 @@ static bool all_typed(const struct sl_graph *g)
     return true;
 }
 
-sluice_status sl_text_parse(sl_arena *a, struct sl_view text, const struct sl_text_consts *consts, struct sl_graph **out, sl_err *e)
+sluice_status sl_text_parse(sl_arena *a, struct sl_view text, const struct sl_text_consts *consts, struct sl_graph **out,
+                            sl_err *e)
 {
     struct parser p = {.names = sl_map_new(a), .labels = sl_map_new(a), .consts = consts, .budget = {SL_TEXT_SEED_BYTES}};
     SL_TRY(sl_lexer_start(&p.l, a, text, e));

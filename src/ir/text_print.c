@@ -5,7 +5,11 @@
 
 const char *const sl_stage_names[3] = {"native", "fp_optimized", "quantized"};
 
-struct printer { const struct sl_graph *g; struct sl_text_consts *consts; struct sl_buffer *out; };
+struct printer {
+    const struct sl_graph *g;
+    struct sl_text_consts *consts;
+    struct sl_buffer *out;
+};
 
 static bool is_word(const char *s)
 {

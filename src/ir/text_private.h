@@ -15,10 +15,13 @@ void sl_put_element(struct sl_buffer *out, enum sl_dtype t, const void *data, si
 void sl_put_const_value(struct sl_buffer *out, const struct sl_const *c, struct sl_text_consts *consts);
 
 /* How much memory the text may still ask for beyond its own size. */
-struct sl_value_budget { size_t seed_bytes; };
+struct sl_value_budget {
+    size_t seed_bytes;
+};
 enum { SL_TEXT_SEED_BYTES = 64 << 20 };
 /* The value behind '=' of a parameter. */
-sluice_status sl_parse_const_value(struct sl_lexer *l, enum sl_dtype t, const struct sl_shape *s, const struct sl_text_consts *consts,
-                                   struct sl_value_budget *budget, const struct sl_const **out);
+sluice_status sl_parse_const_value(struct sl_lexer *l, enum sl_dtype t, const struct sl_shape *s,
+                                   const struct sl_text_consts *consts, struct sl_value_budget *budget,
+                                   const struct sl_const **out);
 
 #endif

@@ -9,7 +9,10 @@
 
 enum { MOST_INLINE = 16, HASH_DIGITS = 16 };
 
-struct sl_text_consts { sl_arena *a; struct sl_map *by_hash; };
+struct sl_text_consts {
+    sl_arena *a;
+    struct sl_map *by_hash;
+};
 
 struct sl_text_consts *sl_text_consts_new(sl_arena *a)
 {
@@ -209,14 +212,22 @@ static uint64_t random_bits(enum sl_dtype t, uint64_t r)
     double d = (double)f;
     uint32_t low;
     switch (t) {
-    case SL_F32: memcpy(&low, &f, sizeof low); return low;
-    case SL_F64: memcpy(&r, &d, sizeof r); return r;
+    case SL_F32:
+        memcpy(&low, &f, sizeof low);
+        return low;
+    case SL_F64:
+        memcpy(&r, &d, sizeof r);
+        return r;
     case SL_S32:
-    case SL_S64: return (uint64_t)((int64_t)(r >> 47) - 65536);
+    case SL_S64:
+        return (uint64_t)((int64_t)(r >> 47) - 65536);
     case SL_U32:
-    case SL_U64: return r >> 48;
-    case SL_BOOL: return r >> 63;
-    default: return r >> 32;
+    case SL_U64:
+        return r >> 48;
+    case SL_BOOL:
+        return r >> 63;
+    default:
+        return r >> 32;
     }
 }
 
@@ -230,7 +241,8 @@ static sluice_status parse_seed(struct sl_lexer *l, enum sl_dtype t, const struc
         return sl_token_fail(l, "a seed cannot fill type %s", sl_dtype_name(t));
     SL_TRY(sl_expect_int(l, "a seed", 0, INT64_MAX, &seed));
     if (!sl_bytes_of(t, s, &bytes) || bytes > budget->seed_bytes)
-        return sl_fail(l->e, SLUICE_E_LIMIT, "line %d: constants filled by seeds pass %d MiB", l->token.line, SL_TEXT_SEED_BYTES >> 20);
+        return sl_fail(l->e, SLUICE_E_LIMIT, "line %d: constants filled by seeds pass %d MiB", l->token.line,
+                       SL_TEXT_SEED_BYTES >> 20);
     budget->seed_bytes -= bytes;
     *out = sl_const_new(l->a, t, s, &data);
     if (!*out)
@@ -241,8 +253,8 @@ static sluice_status parse_seed(struct sl_lexer *l, enum sl_dtype t, const struc
     return SLUICE_OK;
 }
 
-static sluice_status parse_hash(struct sl_lexer *l, enum sl_dtype t, const struct sl_shape *s, const struct sl_text_consts *consts,
-                                const struct sl_const **out)
+static sluice_status parse_hash(struct sl_lexer *l, enum sl_dtype t, const struct sl_shape *s,
+                                const struct sl_text_consts *consts, const struct sl_const **out)
 {
     const char *text = l->token.text;
     size_t bytes;
@@ -260,8 +272,9 @@ static sluice_status parse_hash(struct sl_lexer *l, enum sl_dtype t, const struc
     return sl_next_token(l);
 }
 
-sluice_status sl_parse_const_value(struct sl_lexer *l, enum sl_dtype t, const struct sl_shape *s, const struct sl_text_consts *consts,
-                                   struct sl_value_budget *budget, const struct sl_const **out)
+sluice_status sl_parse_const_value(struct sl_lexer *l, enum sl_dtype t, const struct sl_shape *s,
+                                   const struct sl_text_consts *consts, struct sl_value_budget *budget,
+                                   const struct sl_const **out)
 {
     bool found;
     uint8_t element[8] = {0};

@@ -1,4 +1,5 @@
-/* test_har.c: models survive writing and reading, equal models give equal bytes, and every cut or changed archive ends in a message. */
+/* test_har.c: models survive writing and reading, equal models give equal bytes, and every cut or changed archive ends in a
+ * message. */
 #include <stdlib.h>
 
 #include "base/tar.h"
@@ -207,32 +208,41 @@ static void broken_archives(void **state)
 {
     (void)state;
     static const char hn[] = "net.hn", native[] = "net.native.hn", meta[] = "net.metadata.json";
-    static const struct { const char *member, *from, *to; sluice_status status; const char *part; } cases[] = {
+    static const struct {
+        const char *member, *from, *to;
+        sluice_status status;
+        const char *part;
+    } cases[] = {
         {meta, "\"format_version\": 1", "\"format_version\": 2", SLUICE_E_UNSUPPORTED, "'format_version' is 2"},
         {meta, "sluice-har", "other", SLUICE_E_FORMAT, "net.metadata.json: 'format' is 'other'"},
         {meta, "QUANTIZED_MODEL", "BOILED_MODEL", SLUICE_E_VALUE, "'state' is 'BOILED_MODEL'"},
         {meta, "\"hw_arch\"", "\"hw_arc\"", SLUICE_E_FORMAT, "key 'hw_arc' is not known"},
         {meta, "\"native\": {", "\"naive\": {", SLUICE_E_FORMAT, "key 'naive' is not known"},
         {meta, "\"name\": \"net\"", "\"name\": \"nett\"", SLUICE_E_FORMAT, "'name' is 'nett'"},
-        {meta, "\"layer\": \"net/input_layer1\"", "\"layer\": \"net/conv1\"", SLUICE_E_FORMAT, "its layer is not an input_layer"},
+        {meta, "\"layer\": \"net/input_layer1\"", "\"layer\": \"net/conv1\"", SLUICE_E_FORMAT,
+         "its layer is not an input_layer"},
         {meta, "\"layer\": \"net/input_layer1\"", "\"layer\": \"net/nothing\"", SLUICE_E_FORMAT, "which is not a layer"},
         {meta, "[0, 3, 1, 2]", "[0, 3, 1, 4]", SLUICE_E_VALUE, "axis 3 of 'perm' is not in 0..3"},
         {meta, "[0, 3, 1, 2]", "[0, 3, 1, 1]", SLUICE_E_FORMAT, "not a permutation"},
         {meta, "[1000000, 1000000]", "[100000000, 1000000]", SLUICE_E_LIMIT, "more than 2^46 elements"},
         {meta, "\"same_as\"", "\"same\"", SLUICE_E_FORMAT, "key 'same' is not known"},
-        {meta, "\"array\": \"net/conv1/kernel:0\"", "\"array\": \"net/conv9/kernel:0\"", SLUICE_E_FORMAT, "which is not stored"},
+        {meta, "\"array\": \"net/conv1/kernel:0\"", "\"array\": \"net/conv9/kernel:0\"", SLUICE_E_FORMAT,
+         "which is not stored"},
         {meta, "\"length\": 1024", "\"length\": 0", SLUICE_E_VALUE, "'states' entry 0: 'length' is 0"},
         {meta, "{", "[", SLUICE_E_FORMAT, "net.metadata.json: JSON line"},
-        {hn, "\"type\": \"conv\"", "\"type\": \"cnov\"", SLUICE_E_FORMAT, "net.hn: layer 'net/conv1': type 'cnov' is not known"},
+        {hn, "\"type\": \"conv\"", "\"type\": \"cnov\"", SLUICE_E_FORMAT,
+         "net.hn: layer 'net/conv1': type 'cnov' is not known"},
         {hn, "\"net/conv1\": {", "\"net/conv7\": {", SLUICE_E_FORMAT, "input 'net/conv1' is not a layer"},
         {hn, "\"net/conv1\": {", "\"netconv1\": {", SLUICE_E_FORMAT, "'network/layer'"},
         {hn, "\"net/conv1\": {", "\"other/conv1\": {", SLUICE_E_FORMAT, "not in 'net_scopes'"},
-        {hn, "\"zero_point\": 128", "\"zero_point\": 256", SLUICE_E_VALUE, "'quantization': 'zero_point' is 256, not in 0..255"},
+        {hn, "\"zero_point\": 128", "\"zero_point\": 256", SLUICE_E_VALUE,
+         "'quantization': 'zero_point' is 256, not in 0..255"},
         {hn, "\"scale\": 1e-05", "\"scale\": -1", SLUICE_E_VALUE, "a scale is not"},
         {hn, "\"dtype\": \"u16\"", "\"dtype\": \"s16\"", SLUICE_E_VALUE, "'dtype' is s16"},
         {hn, "\"stage\": \"quantized\"", "\"stage\": \"native\"", SLUICE_E_FORMAT, "its stage is 'native'"},
         {hn, "\"kernel\"", "\"kernal\"", SLUICE_E_FORMAT, "net.q.npz: array 'net/conv1/kernal:0': the npz does not hold it"},
-        {hn, "\"arrays\": [\n    \"kernel\"\n   ]", "\"arrays\": []", SLUICE_E_FORMAT, "array 'net/conv1/kernel:0' belongs to no layer"},
+        {hn, "\"arrays\": [\n    \"kernel\"\n   ]", "\"arrays\": []", SLUICE_E_FORMAT,
+         "array 'net/conv1/kernel:0' belongs to no layer"},
         {hn, "[-1, 8, 8, 3]", "[-1, -1, 8, 3]", SLUICE_E_VALUE, "dimension 1 of a shape is -1"},
         {hn, "\"net/input_layer1\"\n", "\"net/output_layer1\"\n", SLUICE_E_FORMAT, "cycle"},
         {native, "\"big\": 9223372036854775807", "\"big\": true", SLUICE_E_FORMAT, "attribute 'big': the value is not"},
@@ -323,7 +333,8 @@ static void large_models(void **state)
     m->state = SL_MODEL_HAILO_MODEL;
     sl_put_printf(&text, "graph net native %%x0 = input_layer() : f32 [1, 4]\n");
     for (int i = 1; i <= 20000; i++)
-        sl_put_printf(&text, "%%x%d = bias_add(%%x%d) params {bias: f32 [4] = seed %d} : f32 [1, 4] origins [\"n%d\"]\n", i, i - 1, i, i);
+        sl_put_printf(&text, "%%x%d = bias_add(%%x%d) params {bias: f32 [4] = seed %d} : f32 [1, 4] origins [\"n%d\"]\n", i,
+                      i - 1, i, i);
     m->native = parse(a, sl_buffer_text(&text));
     write_model(m, &out);
     OK(sl_har_read(a, (struct sl_view){out.data, out.size}, &back, &e));
@@ -336,8 +347,9 @@ static void large_models(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),      cmocka_unit_test(shares_memory),    cmocka_unit_test(files_on_disk),
-        cmocka_unit_test(refuses_what_it_cannot_say), cmocka_unit_test(broken_archives), cmocka_unit_test(hostile_archives),
+        cmocka_unit_test(round_trip),      cmocka_unit_test(shares_memory),
+        cmocka_unit_test(files_on_disk),   cmocka_unit_test(refuses_what_it_cannot_say),
+        cmocka_unit_test(broken_archives), cmocka_unit_test(hostile_archives),
         cmocka_unit_test(hostile_json),    cmocka_unit_test(large_models),
     };
     return cmocka_run_group_tests_name("har", tests, NULL, NULL);

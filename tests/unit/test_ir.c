@@ -270,10 +270,14 @@ static void large_graphs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(build_and_change),       cmocka_unit_test(finds_by_every_name),
-        cmocka_unit_test(attributes),             cmocka_unit_test(constants),
-        cmocka_unit_test(sorts_and_finds_cycles), cmocka_unit_test(copies_into_another_arena),
-        cmocka_unit_test(verify_names_the_defect), cmocka_unit_test(large_graphs),
+        cmocka_unit_test(build_and_change),
+        cmocka_unit_test(finds_by_every_name),
+        cmocka_unit_test(attributes),
+        cmocka_unit_test(constants),
+        cmocka_unit_test(sorts_and_finds_cycles),
+        cmocka_unit_test(copies_into_another_arena),
+        cmocka_unit_test(verify_names_the_defect),
+        cmocka_unit_test(large_graphs),
     };
     return cmocka_run_group_tests_name("ir", tests, NULL, NULL);
 }

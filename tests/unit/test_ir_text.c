@@ -11,7 +11,8 @@ static const char everything[] =
     "state \"k cache\" id 0 f32 [8, 64] length 1024\n"
     "scalar tokens id 7 maximum 9223372036854775807\n"
     "%input_layer1 = input_layer() : f32 [1, 8, 8, 3] quant u8 scale 1.0 zero 0 origins [\"images\"]\n"
-    "%conv1 = conv(%input_layer1) {strides = [1, 2, 2, 1], activation = \"a\\\"\\\\\\n\", alpha = 0.1, limit = inf, low = -inf,\n"
+    "%conv1 = conv(%input_layer1) {strides = [1, 2, 2, 1], activation = \"a\\\"\\\\\\n\", alpha = 0.1, limit = inf, low = "
+    "-inf,\n"
     "    none = [], nothing = floats [], reals = [1.5, -0.0, 1e+300], groups = -9223372036854775808}\n"
     "  params {kernel: s4 [3, 3, 3, 5] = seed 1, \"odd name\": s4 [3] = [-8, 7, 0], bias: f32 [5] = splat 0.1,\n"
     "    table: u8 [300] = seed 3, nan: f32 [2] = [0x7fc00001, -0.0], half: f16 [2] = [0x3c00, 0xfc00], b: bf16 [0] = [],\n"
@@ -61,7 +62,8 @@ static void round_trip(void **state)
 static void short_texts(void **state)
 {
     (void)state;
-    static const char text[] = "graph net native %x = input_layer() %y = activation(%x) {type = \"relu\"} %o = output_layer(%y)";
+    static const char text[] =
+        "graph net native %x = input_layer() %y = activation(%x) {type = \"relu\"} %o = output_layer(%y)";
     sl_arena *a = sl_arena_new();
     struct sl_graph *g = NULL;
     OK(sl_text_parse(a, VIEW(text), NULL, &g, &e));
@@ -81,7 +83,8 @@ static void short_texts(void **state)
 static void seeds_are_fixed(void **state)
 {
     (void)state;
-    static const char text[] = "graph net native %x = const_input() params {data: f32 [3] = seed 1, i: s8 [4] = seed 2} : f32 [3]";
+    static const char text[] =
+        "graph net native %x = const_input() params {data: f32 [3] = seed 1, i: s8 [4] = seed 2} : f32 [3]";
     sl_arena *a = sl_arena_new();
     struct sl_graph *g = NULL;
     struct sl_buffer out = {0};
@@ -97,7 +100,11 @@ static void seeds_are_fixed(void **state)
 static void broken_texts(void **state)
 {
     (void)state;
-    static const struct { const char *text; sluice_status status; const char *part; } cases[] = {
+    static const struct {
+        const char *text;
+        sluice_status status;
+        const char *part;
+    } cases[] = {
         {"", SLUICE_E_FORMAT, "line 1, column 1: 'graph' is expected, not 'end of text'"},
         {"graph net fast", SLUICE_E_FORMAT, "native, fp_optimized or quantized is expected, not 'fast'"},
         {"graph net native\n  bogus", SLUICE_E_FORMAT, "line 2, column 3: a node or one of"},

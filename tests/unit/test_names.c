@@ -34,9 +34,11 @@ static void followers(void **state)
           "input_layer1 conv1 conv1_batch_norm conv1_relu6 const_input1 conv1_ew_mult conv1_bias_add output_layer1");
     /* SiLU and hard swish as two nodes; the second product's other input is of another layer */
     check("graph net native %0 = input_layer()" T4 "%1 = conv(%0)" T4 "%2 = activation(%1) {type = \"sigmoid\"}" T4
-          "%3 = ew_mult(%1, %2)" T4 "%4 = dw(%3)" T4 "%5 = activation(%4) {type = \"hard_sigmoid\"}" T4 "%6 = ew_mult(%5, %4)" T4
-          "%7 = conv(%6)" T4 "%8 = activation(%7) {type = \"sigmoid\"}" T4 "%9 = ew_mult(%6, %8)" T4 "%10 = output_layer(%9)" T4,
-          "input_layer1 conv1 conv1_sigmoid conv1_ew_mult dw1 dw1_hard_sigmoid dw1_ew_mult conv2 conv2_sigmoid ew_mult1 output_layer1");
+          "%3 = ew_mult(%1, %2)" T4 "%4 = dw(%3)" T4 "%5 = activation(%4) {type = \"hard_sigmoid\"}" T4
+          "%6 = ew_mult(%5, %4)" T4 "%7 = conv(%6)" T4 "%8 = activation(%7) {type = \"sigmoid\"}" T4 "%9 = ew_mult(%6, %8)" T4
+          "%10 = output_layer(%9)" T4,
+          "input_layer1 conv1 conv1_sigmoid conv1_ew_mult dw1 dw1_hard_sigmoid dw1_ew_mult conv2 conv2_sigmoid ew_mult1 "
+          "output_layer1");
     /* twice the same follower */
     check("graph net native %0 = input_layer()" T4 "%1 = ew_add(%0, %0)" T4 "%2 = activation(%1) {type = \"relu\"}" T4
           "%3 = activation(%2) {type = \"relu\"}" T4 "%4 = output_layer(%3)" T4,
@@ -53,7 +55,8 @@ static void stand_alone(void **state)
           "input_layer1 activation1 conv1 activation2 ew_add1 concat1 batch_norm1 output_layer1");
     /* a constant that widens its input is no scale; kinds that are counted as others */
     check("graph net native %0 = input_layer() : f32 [1, 5, 4] %1 = fc(%0) : f32 [1, 5, 4] %2 = const_input() : f32 [5, 4]"
-          "%3 = ew_add(%1, %2) : f32 [1, 5, 4] %4 = reshape(%3) : f32 [1, 4, 5, 1] %5 = reduce_mean(%4) {axes = [1, 2]} : f32 [1, 1]"
+          "%3 = ew_add(%1, %2) : f32 [1, 5, 4] %4 = reshape(%3) : f32 [1, 4, 5, 1] %5 = reduce_mean(%4) {axes = [1, 2]} : f32 "
+          "[1, 1]"
           "%6 = fc(%5) : f32 [1, 1] %7 = output_layer(%6) : f32 [1, 1]",
           "input_layer1 conv1 const_input1 ew_add1 reshape1 avgpool1 fc1 output_layer1");
 }
@@ -69,15 +72,17 @@ static void two_passes(void **state)
           /* first pass: stem 1; a/0 2, a/pool, b/0 3; then x, b/1 4. Second pass: conv2, conv3, conv4 before the pool */
           "input_layer1 conv1 conv3 conv4 conv2 maxpool1 dw1 concat1 output_layer1");
     /* keys are text: of ten parallel convs the tenth (conv10, as first numbered) comes before the second */
-    check("graph net native %0 = input_layer()" T4
-          "%1 = conv(%0)" T4 "origins [\"a\"] %2 = conv(%0)" T4 "origins [\"b\"] %3 = conv(%0)" T4 "origins [\"c\"]"
+    check("graph net native %0 = input_layer()" T4 "%1 = conv(%0)" T4 "origins [\"a\"] %2 = conv(%0)" T4
+          "origins [\"b\"] %3 = conv(%0)" T4 "origins [\"c\"]"
           "%4 = conv(%0)" T4 "origins [\"d\"] %5 = conv(%0)" T4 "origins [\"e\"] %6 = conv(%0)" T4 "origins [\"f\"]"
           "%7 = conv(%0)" T4 "origins [\"g\"] %8 = conv(%0)" T4 "origins [\"h\"] %9 = conv(%0)" T4 "origins [\"i\"]"
-          "%10 = conv(%0)" T4 "origins [\"j\"] %11 = concat(%1, %2, %3, %4, %5, %6, %7, %8, %9, %10)" T4 "%12 = output_layer(%11)" T4,
+          "%10 = conv(%0)" T4 "origins [\"j\"] %11 = concat(%1, %2, %3, %4, %5, %6, %7, %8, %9, %10)" T4
+          "%12 = output_layer(%11)" T4,
           "input_layer1 conv1 conv3 conv4 conv5 conv6 conv7 conv8 conv9 conv10 conv2 concat1 output_layer1");
 }
 
-/* Of ready layers avgpool is the least, "avgpool1" < "base_conv..": the pooled conv is numbered before the depthwise branch's. */
+/* Of ready layers avgpool is the least, "avgpool1" < "base_conv..": the pooled conv is numbered before the depthwise branch's.
+ */
 static void pooling_before_depthwise(void **state)
 {
     (void)state;
@@ -91,7 +96,8 @@ static void pooling_before_depthwise(void **state)
 static void order_of_consumers(void **state)
 {
     (void)state;
-    check("graph net native %0 = input_layer()" T4 "%1 = conv(%0)" T4 "origins [\"Conv_100\"] %2 = conv(%0)" T4 "origins [\"Conv_99\"]"
+    check("graph net native %0 = input_layer()" T4 "%1 = conv(%0)" T4 "origins [\"Conv_100\"] %2 = conv(%0)" T4
+          "origins [\"Conv_99\"]"
           "%3 = conv(%0)" T4 "origins [\"Conv_10x\"] %4 = conv(%0)" T4 "origins [\"/m.114/Conv\"]"
           "%5 = conv(%0)" T4 "origins [\"/m.88/Conv\"] %6 = concat(%1, %2, %3, %4, %5)" T4 "%7 = output_layer(%6)" T4,
           "input_layer1 conv4 conv3 conv5 conv1 conv2 concat1 output_layer1");
@@ -103,13 +109,15 @@ static void splits_ports_and_dead_ends(void **state)
     (void)state;
     check("graph net native %0 = input_layer()" T4 "%1 = input_layer()" T4 "%2 = slice(%0)" T4 "origins [\"split\"]"
           "%3 = slice(%0)" T4 "origins [\"split\"] %4 = conv(%3)" T4 "origins [\"z\"] %5 = conv(%2)" T4 "origins [\"y\"]"
-          "%6 = ew_add(%4, %5)" T4 "%7 = ew_add(%6, %1)" T4 "%8 = conv(%7)" T4 "%9 = output_layer(%7)" T4 "%10 = output_layer(%6)" T4
+          "%6 = ew_add(%4, %5)" T4 "%7 = ew_add(%6, %1)" T4 "%8 = conv(%7)" T4 "%9 = output_layer(%7)" T4
+          "%10 = output_layer(%6)" T4
           "input b = %1 : f32 [1, 8, 8, 4] perm [0, 1, 2, 3] input a = %0 : f32 [1, 8, 8, 4] perm [0, 1, 2, 3]"
           "output second = %10 : f32 [1, 8, 8, 4] perm [0, 1, 2, 3] output first = %9 : f32 [1, 8, 8, 4] perm [0, 1, 2, 3]",
           "input_layer2 input_layer1 slice1 slice2 conv2 conv1 ew_add1 ew_add2 conv3 output_layer2 output_layer1");
 }
 
-/* 20,000 nodes in well under a second also where everything hangs on one node or one layer; the bound is loose for sanitizers. */
+/* 20,000 nodes in well under a second also where everything hangs on one node or one layer; the bound is loose for sanitizers.
+ */
 static void near_linear(void **state)
 {
     (void)state;
@@ -148,9 +156,10 @@ static void cycles_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(followers),   cmocka_unit_test(stand_alone), cmocka_unit_test(two_passes),
-        cmocka_unit_test(pooling_before_depthwise), cmocka_unit_test(order_of_consumers),
-        cmocka_unit_test(splits_ports_and_dead_ends), cmocka_unit_test(near_linear), cmocka_unit_test(cycles_fail),
+        cmocka_unit_test(followers),          cmocka_unit_test(stand_alone),
+        cmocka_unit_test(two_passes),         cmocka_unit_test(pooling_before_depthwise),
+        cmocka_unit_test(order_of_consumers), cmocka_unit_test(splits_ports_and_dead_ends),
+        cmocka_unit_test(near_linear),        cmocka_unit_test(cycles_fail),
     };
     return cmocka_run_group_tests_name("names", tests, NULL, NULL);
 }
