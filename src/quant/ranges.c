@@ -76,7 +76,8 @@ struct sl_range sl_percentile_range(const struct sl_statistics *s, double low, d
     return s->count ? with_zero(quantile(s, low / 100), quantile(s, high / 100)) : with_zero(0, 0);
 }
 
-/* Over the bins [first, last] and all values counted; stops early above `limit`. */
+/* Sum of |error|^2.5 over the bins [first, last]; stops early above `limit`. The square alone clips what is rare, and a detector's objects
+ * are rare in calibration data: measured with exponents 2, 2.4, 3 and 4 on a classifier and two detectors. */
 static double error_over(const struct sl_statistics *s, int first, int last, double low, double high, int bits, double limit)
 {
     double step = (high - low) / ((1 << bits) - 1), inverse = 1 / step, zero = rint(-low * inverse);
@@ -89,7 +90,8 @@ static double error_over(const struct sl_statistics *s, int first, int last, dou
             continue;
         q = rint(x * inverse) * step;
         d = (q < bottom ? bottom : q > top ? top : q) - x;
-        sum += (double)s->bin[b] * (d * d + inside);
+        d = d * d + inside;
+        sum += (double)s->bin[b] * d * sqrt(sqrt(d)); /* |d|^2.5: between mean square and largest error */
         if (sum > limit)
             break;
     }
