@@ -352,8 +352,11 @@ static sluice_status make_transpose(struct making *m)
 static sluice_status make_slice(struct making *m)
 {
     struct sl_copy_args *a = SL_NEW(m->s->a, struct sl_copy_args);
-    sl_copy_slice(a, element_bytes(m), &tensor_in(m, 0)->shape, &m->i->ints[SL_I_slice_start], &m->i->ints[SL_I_slice_step],
-                  &tensor_out(m)->shape);
+    const struct sl_shape *out = &tensor_out(m)->shape;
+    int64_t step[SL_MAX_RANK];
+    for (int i = 0; i < SL_MAX_RANK; i++) /* of a single position, however large, it plays no part */
+        step[i] = i < out->rank && out->dim[i] > 1 ? m->i->ints[SL_I_slice_step + i] : 1;
+    sl_copy_slice(a, element_bytes(m), &tensor_in(m, 0)->shape, &m->i->ints[SL_I_slice_start], step, out);
     add_plain_step(m, SL_FAMILY_COPY, a);
     return SLUICE_OK;
 }

@@ -77,9 +77,9 @@ sluice_status sl_verify_slice(struct sl_check *c)
     if (out->rank != in->rank)
         return sl_broken(c, SL_RULE_output_shape, "%d axes for the input's %d", out->rank, in->rank);
     for (int i = 0; i < in->rank; i++) {
-        /* Both factors are below 2^31, so the product and the sum are exact. */
-        bool inside = start[i] >= 0 && start[i] < in->dim[i] && step[i] > -in->dim[i] - 1 && step[i] < in->dim[i] + 1;
-        int64_t last = inside ? start[i] + (out->dim[i] - 1) * step[i] : -1;
+        /* Both factors are below 2^31, so the product and the sum are exact. The step of a single position is not used. */
+        bool inside = start[i] >= 0 && start[i] < in->dim[i] && (out->dim[i] == 1 || (step[i] >= -in->dim[i] && step[i] <= in->dim[i]));
+        int64_t last = !inside ? -1 : out->dim[i] == 1 ? start[i] : start[i] + (out->dim[i] - 1) * step[i];
         if (last < 0 || last >= in->dim[i])
             return sl_broken(c, SL_RULE_positions, "%" PRId64 " from %" PRId64 " by %" PRId64 " of %" PRId64, out->dim[i], start[i], step[i],
                              in->dim[i]);
