@@ -1,8 +1,11 @@
 /* conv_panel_avx2.c: gathers the patches of a block of output positions, widened to s16. */
 #include "kernels/conv_avx2.h"
 
+#include <immintrin.h>
+
 #include "kernels/gemm_avx2.h"
 #include "kernels/rounding.h"
+#include "kernels/simd_avx2.h"
 
 void sl_conv_widen_avx2(const struct sl_conv_plan *p, enum sl_dtype x_type, int plane, int16_t *dst, const void *x, int64_t n,
                         const void *end)
@@ -61,6 +64,23 @@ static void kernel_row(const struct source *s, int16_t *dst, int64_t iy, int64_t
             copy_pixels(s, dst + j * c, iy, ix, c);
 }
 
+/*
+ * u8, one group, dilation 1, whole window on the picture: kernel rows are runs of kw * in_c bytes. Whole vectors are copied; what they
+ * write past a run is overwritten by the next run, or lies behind the panel's last row. False when that would read past the tensor.
+ */
+static bool copy_window(const struct source *s, int16_t *dst, int64_t iy, int64_t ix)
+{
+    const struct sl_weighted_args *a = s->a;
+    const int64_t run = a->kw * a->in_c, row = a->in_w * a->in_c;
+    const uint8_t *x = s->picture + iy * row + ix * a->in_c;
+    if (s->end - x < (a->kh - 1) * row + (run + 15) / 16 * 16)
+        return false;
+    for (int64_t ky = 0; ky < a->kh; ky++, dst += run, x += row)
+        for (int64_t i = 0; i < run; i += 16)
+            sl_store256(dst + i, _mm256_cvtepu8_epi16(sl_load128(x + i)));
+    return true;
+}
+
 /* 1x1, stride 1, no padding: positions follow each other in memory. */
 static bool is_plain(const struct sl_weighted_args *a, const struct sl_conv_plan *p)
 {
@@ -79,10 +99,14 @@ static void one_plane(const struct source *base, const uint8_t *x, int64_t group
         return;
     }
     int64_t ox = first % a->out_w, oy = first / a->out_w % a->out_h, frame = first / a->out_w / a->out_h;
+    const bool touching = a->x_type == SL_U8 && a->groups == 1 && a->dh == 1 && a->dw == 1;
     for (int64_t i = 0; i < n; i++, panel += row) {
+        const int64_t iy = oy * a->sh - a->top, ix = ox * a->sw - a->left;
+        const bool inside = iy >= 0 && ix >= 0 && iy + a->kh <= a->in_h && ix + a->kw <= a->in_w;
         s.picture = x + frame * frame_bytes + group * c * bytes;
-        for (int64_t ky = 0; ky < a->kh; ky++)
-            kernel_row(&s, panel + ky * a->kw * c, oy * a->sh + ky * a->dh - a->top, ox * a->sw - a->left);
+        if (!touching || !inside || !copy_window(&s, panel, iy, ix))
+            for (int64_t ky = 0; ky < a->kh; ky++)
+                kernel_row(&s, panel + ky * a->kw * c, iy + ky * a->dh, ix);
         if (s.p->k < row)
             panel[s.p->k] = 0;
         if (++ox == a->out_w) {

@@ -229,8 +229,11 @@ static void sum_stretch(const struct sl_weighted_args *a, int64_t pairs, const i
     int64_t i = 0;
     if (a->dw > 1)
         win = (struct window){.runs = a->kw, .length = pairs, .run_step = a->dw * pairs * PAIR, .step = a->sw * pairs * PAIR};
-    for (; i + 4 <= n; i += 4)
-        sum_four(a->x_type, columns + i * win.step, &win, weights, bias, acc + i * LANES);
+    if (n >= 4)
+        for (; i < n; i += 4) {
+            const int64_t at = SL_MIN(i, n - 4); /* the last four may repeat some */
+            sum_four(a->x_type, columns + at * win.step, &win, weights, bias, acc + at * LANES);
+        }
     for (; i < n; i++)
         sum_one(a->x_type, columns + i * win.step, &win, weights, bias, acc + i * LANES);
 }

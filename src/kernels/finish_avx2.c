@@ -25,12 +25,34 @@ SL_ALWAYS_INLINE void store_some(void *out, enum sl_dtype t, int64_t at, __m256i
     memcpy((uint8_t *)out + at * (int64_t)bytes, whole, (size_t)n * bytes);
 }
 
+/* Two rows of 16 channels at once: values less the zero point fit 16 bits, so it is added there, and one shuffle orders both rows. */
+SL_ALWAYS_INLINE __m256i two_rows_u8(const int32_t *acc, __m256 m0, __m256 m1, const struct sl_range8 *range, __m256i zp)
+{
+    __m256i q[4];
+    for (int i = 0; i < 4; i++) {
+        const __m256 f = _mm256_mul_ps(_mm256_cvtepi32_ps(sl_load256(acc + 8 * i)), i % 2 ? m1 : m0);
+        q[i] = _mm256_cvtps_epi32(sl_clamp8(f, range->lo, range->hi));
+    }
+    const __m256i first = _mm256_add_epi16(_mm256_packs_epi32(q[0], q[1]), zp), second = _mm256_add_epi16(_mm256_packs_epi32(q[2], q[3]), zp);
+    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(first, second), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
 static void finish_u8(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows, int n, const void *r,
                       void *out, int64_t at)
 {
     const struct sl_range8 range = sl_range8_of(a->zp, a->lo, a->hi);
-    for (int i = 0; i < rows; i++, acc += 16, at += a->out_c)
-        store_some(out, SL_U8, at, sl_finish8(scaled8(acc, multiplier), &range), sl_finish8(scaled8(acc + 8, multiplier + 8), &range), n);
+    const __m256 m0 = _mm256_loadu_ps(multiplier), m1 = _mm256_loadu_ps(multiplier + 8);
+    const __m256i zp = _mm256_set1_epi16((int16_t)a->zp);
+    const int64_t step = a->out_c;
+    uint8_t *to = (uint8_t *)out + at;
+    int i = 0;
+    for (; n == 16 && i + 2 <= rows; i += 2, acc += 32, to += 2 * step) {
+        const __m256i q = two_rows_u8(acc, m0, m1, &range, zp);
+        sl_store128(to, _mm256_castsi256_si128(q));
+        sl_store128(to + step, _mm256_extracti128_si256(q, 1));
+    }
+    for (; i < rows; i++, acc += 16, to += step)
+        store_some(to, SL_U8, 0, sl_finish8(scaled8(acc, multiplier), &range), sl_finish8(scaled8(acc + 8, multiplier + 8), &range), n);
 }
 
 SL_ALWAYS_INLINE __m256 residual8(const void *r, enum sl_dtype t, int64_t at, __m256i zp, __m256 m)
