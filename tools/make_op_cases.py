@@ -439,6 +439,26 @@ def make_resize(f):
     one("resize nearest u8", u, sizes=(6, 6), mode="nearest", coordinate="asymmetric", nearest_mode="floor")
 
 
+def make_deform(f):
+    for name, groups, offset_groups, with_mask in (("plain", 1, 1, False), ("mask", 1, 2, True), ("groups", 2, 1, True)):
+        x, kernel, b = values(2, 4, 5, 4), values(3, 2, 4 // groups, 6), values(6)
+        oh, ow = (4 + 2 - 5) // 1 + 1, (5 + 1 - 2) // 2 + 1
+        offset, mask = values(2, oh, ow, 2 * offset_groups * 6, lo=-1.5, hi=1.5, digits=2), values(2, oh, ow, offset_groups * 6, lo=0, hi=1)
+        inputs = [nchw(x), np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)), nchw(offset), b] + ([nchw(mask)] if with_mask else [])
+        y = nhwc(run_onnx("DeformConv", inputs, {"kernel_shape": [3, 2], "strides": [1, 2], "dilations": [2, 1], "pads": [1, 0, 1, 1],
+                                                 "group": groups, "offset_group": offset_groups}, opset=19))
+        f.case(f"deform_conv {name}", "deform_conv", [x, offset] + ([mask] if with_mask else []), y, {"kernel": kernel, "bias": b},
+               strides=[1, 1, 2, 1], dilations=[1, 2, 1, 1], pads=[1, 0, 1, 1], groups=groups, offset_groups=offset_groups)
+    for image, block, attrs in (([5, 5], [1, 5], {}), ([6, 5], [2, 3], {"strides": [2, 1], "pads": [0, 1, 2, 0]}),
+                                ([6, 6], [2, 2], {"dilations": [1, 5]}), ([3, 4, 5], [1, 2, 3], {})):
+        rank = len(image)
+        s, d, p = attrs.get("strides", [1] * rank), attrs.get("dilations", [1] * rank), attrs.get("pads", [0] * 2 * rank)
+        positions = math.prod((image[i] + p[i] + p[i + rank] - (block[i] - 1) * d[i] - 1) // s[i] + 1 for i in range(rank))
+        x = values(1, 2 * math.prod(block), positions)
+        y = run_onnx("Col2Im", [x, np.array(image, np.int64), np.array(block, np.int64)], attrs)
+        f.case(f"col2im {image} {block}", "col2im", [x], y, image_shape=image, block_shape=block, **attrs)
+
+
 def run_first(op, inputs, attrs=None, opset=18, which=0, outputs=1):
     """Output `which` of an operator with several."""
     given = {f"i{k}": x for k, x in enumerate(inputs)}
@@ -592,7 +612,7 @@ def make_sample(f):
 
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "tests", "ops", "cases")
-    for family in ("activation", "conv", "deconv", "norm", "eltwise", "pool", "reduce", "matmul", "softmax", "move", "resize", "logic", "power", "order", "index", "sample"):
+    for family in ("activation", "conv", "deconv", "norm", "eltwise", "pool", "reduce", "matmul", "softmax", "move", "resize", "logic", "power", "order", "index", "sample", "deform"):
         globals()["make_" + family](File(folder, family))
 
 
