@@ -31,6 +31,7 @@ struct sl_node *layout_copy_node(struct layout *l, const struct sl_node *n, int 
     m->n_params = n->n_params;
     m->dtype = n->dtype;
     m->shape = n->shape;
+    m->quant = n->quant;
     sl_node_take_origins(l->a, m, n);
     return m;
 }
@@ -61,6 +62,7 @@ sluice_status layout_reshape_to(struct layout *l, struct sl_node *in, const stru
         return SLUICE_OK;
     if (in->op == SL_OP_const_input) {
         *out = constant(l, onnx_const_reshape(l->a, sl_param(in, "data"), s));
+        (*out)->quant = in->quant;
         return SLUICE_OK;
     }
     *out = sl_graph_add(l->g, SL_OP_reshape, 1, &in);
@@ -87,6 +89,7 @@ static sluice_status reorder(struct layout *l, struct sl_node *in, const int64_t
         const struct sl_const *k;
         SL_TRY(onnx_const_permute(l->a, sl_param(in, "data"), q, &k, l->e));
         *out = constant(l, k);
+        (*out)->quant = in->quant;
         return SLUICE_OK;
     }
     *out = sl_graph_add(l->g, SL_OP_transpose, 1, &in);
@@ -218,14 +221,14 @@ static sluice_status count_transposes(const struct sl_graph *in, const bool *las
     return s;
 }
 
-/* Pictures start channels last, sequences as they are; each input is turned the other way when that saves transposes. */
-static sluice_status choose_inputs(const struct sl_graph *in, bool *last, const bool *only_fc, sl_err *e)
+/* Pictures start channels last (turned where the origin has channels first), sequences as they are; each input is turned the other way when that saves transposes. */
+static sluice_status choose_inputs(const struct sl_graph *in, bool channels_first, bool *last, const bool *only_fc, sl_err *e)
 {
     int best, tried = 0;
     bool any = false;
     for (int i = 0; i < in->n_inputs; i++) {
-        last[i] = in->inputs[i].node->shape.rank == 4;
-        any = any || last[i] || in->inputs[i].node->shape.rank == 3;
+        last[i] = channels_first && in->inputs[i].node->shape.rank == 4;
+        any = any || in->inputs[i].node->shape.rank == 4 || in->inputs[i].node->shape.rank == 3;
     }
     if (!any)
         return SLUICE_OK;
@@ -245,7 +248,8 @@ static sluice_status choose_inputs(const struct sl_graph *in, bool *last, const 
     return SLUICE_OK;
 }
 
-sluice_status sl_choose_layout(const struct sl_graph *in, sl_arena *a, struct sl_graph **out, int *n_transposes, sl_err *e)
+sluice_status sl_choose_layout(const struct sl_graph *in, bool channels_first, sl_arena *a, struct sl_graph **out, int *n_transposes,
+                               sl_err *e)
 {
     sl_arena *scratch = sl_arena_new();
     bool *last = SL_NEW_ARRAY(scratch, bool, (size_t)in->n_inputs + 1), *only_fc = SL_NEW_ARRAY(scratch, bool, (size_t)in->n_nodes + 1);
@@ -254,7 +258,7 @@ sluice_status sl_choose_layout(const struct sl_graph *in, sl_arena *a, struct sl
     for (int i = 0; i < in->n_nodes; i++)
         for (int k = 0; k < in->nodes[i]->n_in; k++)
             only_fc[in->nodes[i]->in[k]->index] &= in->nodes[i]->op == SL_OP_fc;
-    sluice_status s = choose_inputs(in, last, only_fc, e);
+    sluice_status s = choose_inputs(in, channels_first, last, only_fc, e);
     if (s == SLUICE_OK)
         s = build(in, a, last, only_fc, out, n_transposes, e);
     sl_arena_free(scratch);

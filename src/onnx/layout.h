@@ -9,7 +9,9 @@
 #include "ir/ir.h"
 
 /* `in` has ports in the origin's layout (identity perm). The new graph lives in `a` and shares constants. Inputs and outputs stay as
- * stored, their ports record the permutation. n_transposes: those left that move data. */
-sluice_status sl_choose_layout(const struct sl_graph *in, sl_arena *a, struct sl_graph **out, int *n_transposes, sl_err *e);
+ * stored, their ports record the permutation. channels_first: what the origin's pictures are unless transposes tell otherwise.
+ * n_transposes: those left that move data. */
+sluice_status sl_choose_layout(const struct sl_graph *in, bool channels_first, sl_arena *a, struct sl_graph **out, int *n_transposes,
+                               sl_err *e);
 
 #endif

@@ -117,7 +117,7 @@ static sluice_status finish_graph(struct onnx_import *c, struct sl_graph **out)
     sl_graph_remove_dead(c->g);
     drop_unused_inputs(c);
     c->g = onnx_match_patterns(c, c->g);
-    SL_TRY(sl_choose_layout(c->g, c->a, out, &c->report->n_transposes, c->e));
+    SL_TRY(sl_choose_layout(c->g, true, c->a, out, &c->report->n_transposes, c->e));
     SL_TRY(sl_assign_names(*out, c->e));
     return sl_verify_types(*out, c->e);
 }
