@@ -90,6 +90,34 @@ static void find_scales(struct sl_quantizer *q, const struct sl_node *n, struct 
     }
 }
 
+/* Neighbouring positions of a picture are alike, so what a rounded window does to a flat picture matters more than each weight does: the
+ * weights of one channel's window whose rounding is least certain go the other way until their sum is right to half a step. */
+static void keep_window_sums(const struct sl_node *n, const struct kernel *k, int8_t *w)
+{
+    int64_t window = k->shape.rank == 4 ? k->shape.dim[0] * k->shape.dim[1] : 1;
+    int64_t stride = k->rows * k->columns / window; /* between positions of a window */
+
+    for (int64_t at = 0; window > 1 && at < stride; at++) {
+        double scale = k->scale[sl_kernel_out_channel(n, &k->shape, at / k->columns, at % k->columns)], sum = 0;
+        for (int64_t i = 0; i < window; i++)
+            sum += k->w[at + i * stride] / scale - w[at + i * stride];
+        for (int64_t step = 0; fabs(sum) > 0.5 && step < window; step++) {
+            int direction = sum > 0 ? 1 : -1;
+            int64_t best = -1;
+            double most = -0.5;
+            for (int64_t i = 0; i < window; i++) {
+                double error = direction * (k->w[at + i * stride] / scale - w[at + i * stride]);
+                if (error > most && w[at + i * stride] * direction < 127)
+                    most = error, best = i;
+            }
+            if (best < 0)
+                break;
+            w[at + best * stride] = (int8_t)(w[at + best * stride] + direction);
+            sum -= direction;
+        }
+    }
+}
+
 /* Rounding the weights by d shifts each output by d times the input; the mean of that is known and taken out of the bias. */
 static void correct_bias(const struct sl_quantizer *q, const struct sl_node *n, const struct kernel *k, const int8_t *w, double *bias)
 {
@@ -124,6 +152,7 @@ static sluice_status write_kernel(struct sl_quantizer *q, struct sl_node *n, con
         for (int64_t c = 0; c < k->columns; c++)
             w[r * k->columns + c] = (int8_t)rounded(k->w[r * k->columns + c],
                                                     k->scale[sl_kernel_out_channel(n, &k->shape, r, c)]);
+    keep_window_sums(n, k, w);
     correct_bias(q, n, k, w, corrected);
     for (int64_t o = 0; o < k->out_c; o++) {
         double b = fmin(fmax(rint(corrected[o] / (in_scale * k->scale[o])), -0x1p31), 0x1p31 - 1);
