@@ -1,6 +1,6 @@
 /*
- * bench_numerics.c: times the candidate forms behind docs/numerics.md, section 13: requantization, tables, dot products. Data stay in the
- * first-level cache. Prints the tables that the document holds: least and median of the repetitions.
+ * bench_numerics.c: times the candidate forms behind docs/numerics.md, section 13: requantization, tables, dot products. Data
+ * stay in the first-level cache. Prints the tables that the document holds: least and median of the repetitions.
  *
  *     bench_numerics          after `ninja`; no arguments, a few seconds
  */

@@ -20,7 +20,8 @@ void requant_float_avx2(void)
 
 SL_ALWAYS_INLINE __m128i double4(int i, const struct sl_range4 *range)
 {
-    return sl_finish4(_mm256_mul_pd(_mm256_cvtepi32_pd(sl_load128(acc + i)), _mm256_cvtps_pd(_mm_loadu_ps(multiplier + i))), range);
+    return sl_finish4(_mm256_mul_pd(_mm256_cvtepi32_pd(sl_load128(acc + i)), _mm256_cvtps_pd(_mm_loadu_ps(multiplier + i))),
+                      range);
 }
 
 void requant_double_avx2(void)
@@ -67,8 +68,14 @@ void table_256_shuffled(void)
 
 /* ---- dot products: 6 rows by 16 columns, K features ---- */
 
-void dot_s16(void) { sl_gemm_tile_avx2(6, 16, a16, K, b16, SL_S16, K / 2, NULL, sums); }
-void dot_s8(void) { sl_gemm_tile_avx2(6, 16, a16, K, b8, SL_S8, K / 2, NULL, sums); }
+void dot_s16(void)
+{
+    sl_gemm_tile_avx2(6, 16, a16, K, b16, SL_S16, K / 2, NULL, sums);
+}
+void dot_s8(void)
+{
+    sl_gemm_tile_avx2(6, 16, a16, K, b8, SL_S8, K / 2, NULL, sums);
+}
 
 SL_ALWAYS_INLINE __m256i four_bytes(const uint8_t *p)
 {
@@ -78,12 +85,12 @@ SL_ALWAYS_INLINE __m256i four_bytes(const uint8_t *p)
 }
 
 /* u8 by s8 four at a time: pairs saturate at 16 bits, so |w0| + |w1| of neighbours may not pass 128. */
-#define QUAD_ROW(i)                                                                                                               \
-    x = four_bytes(a8 + i * K + k);                                                                                              \
-    s##i##0 = _mm256_add_epi32(s##i##0, _mm256_madd_epi16(_mm256_maddubs_epi16(x, w0), one));                                    \
+#define QUAD_ROW(i)                                                                                                            \
+    x = four_bytes(a8 + i * K + k);                                                                                            \
+    s##i##0 = _mm256_add_epi32(s##i##0, _mm256_madd_epi16(_mm256_maddubs_epi16(x, w0), one));                                  \
     s##i##1 = _mm256_add_epi32(s##i##1, _mm256_madd_epi16(_mm256_maddubs_epi16(x, w1), one));
-#define QUAD_STORE(i)                                                                                                             \
-    sl_store256(sums + i * 16, s##i##0);                                                                                         \
+#define QUAD_STORE(i)                                                                                                          \
+    sl_store256(sums + i * 16, s##i##0);                                                                                       \
     sl_store256(sums + i * 16 + 8, s##i##1);
 
 /* 4 rows: the register for ones and the intermediate sums leave room for no more. */

@@ -1,5 +1,5 @@
-/* conv_avx2.c: convolution of any kernel, stride, dilation and group count (and so fc) as patches times packed weights. u8 and u16 inputs, all
- * kernel types, narrow and wide. */
+/* conv_avx2.c: convolution of any kernel, stride, dilation and group count (and so fc) as patches times packed weights. u8 and
+ * u16 inputs, all kernel types, narrow and wide. */
 #include "kernels/conv_avx2.h"
 
 #include <assert.h>
@@ -28,10 +28,13 @@ static bool takes(const void *args)
     return true;
 }
 
-static int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+static int64_t round_up(int64_t n, int64_t step)
+{
+    return (n + step - 1) / step * step;
+}
 
-/* A panel of about 96 KB stays in the second-level cache while all tiles of weights pass; blocks are multiples of the tile's rows and of
- * about equal size. Where there are few blocks, channels are split too, for threads. */
+/* A panel of about 96 KB stays in the second-level cache while all tiles of weights pass; blocks are multiples of the tile's
+ * rows and of about equal size. Where there are few blocks, channels are split too, for threads. */
 static void plan_blocks(const struct sl_weighted_args *a, struct sl_conv_plan *p)
 {
     const int64_t row_bytes = 4 * p->pairs * p->planes;
@@ -68,7 +71,8 @@ static void plan(struct sl_work *w)
     p->multiplier_at = p->bias_at + (int64_t)sl_align64((size_t)channels * (p->wide ? sizeof(int64_t) : sizeof(int32_t)));
     p->kernel_at = p->multiplier_at + (int64_t)sl_align64((size_t)channels * sizeof(float));
     w->packed_bytes = (size_t)(p->kernel_at + a->groups * p->oc_padded * 2 * p->pairs * weight_bytes);
-    w->scratch_bytes = (size_t)(p->block * p->pairs * 2 * p->planes + SL_TILE_COLUMNS) * sizeof(int16_t); /* widening writes past the end */
+    w->scratch_bytes =
+        (size_t)(p->block * p->pairs * 2 * p->planes + SL_TILE_COLUMNS) * sizeof(int16_t); /* widening writes past the end */
     w->n_tasks = (int)(p->blocks * p->chunks * a->groups);
 }
 
@@ -79,8 +83,8 @@ struct tile {
     const void *bias;
     const float *multiplier;
     void *out;
-    int columns, n;    /* packed columns; channels of them that exist */
-    int64_t at;        /* output element of the first row's first channel */
+    int columns, n; /* packed columns; channels of them that exist */
+    int64_t at;     /* output element of the first row's first channel */
 };
 
 static void narrow_tile(const struct tile *t, const int16_t *panel, int64_t rows, sl_finish_avx2 *finish)
@@ -90,7 +94,8 @@ static void narrow_tile(const struct tile *t, const int16_t *panel, int64_t rows
     int32_t acc[SL_TILE_ROWS * SL_TILE_COLUMNS] = {0};
     for (int64_t i = 0; i < rows; i += SL_TILE_ROWS) {
         const int part = (int)SL_MIN(SL_TILE_ROWS, rows - i);
-        sl_gemm_tile_avx2(part, t->columns, panel + i * 2 * p->pairs, 2 * p->pairs, t->weights, p->weight_type, p->pairs, t->bias, acc);
+        sl_gemm_tile_avx2(part, t->columns, panel + i * 2 * p->pairs, 2 * p->pairs, t->weights, p->weight_type, p->pairs,
+                          t->bias, acc);
         finish(a, t->multiplier, acc, part, t->n, t->residual, t->out, t->at + i * a->out_c);
     }
 }
@@ -119,7 +124,8 @@ static void wide_tile(const struct tile *t, const int16_t *panel, int64_t rows)
             for (int64_t pair = 0; pair < p->pairs; pair += p->block_pairs) {
                 const uint8_t *weights = (const uint8_t *)t->weights + pair * t->columns * 2 * weight_bytes;
                 const int16_t *x = panel + (plane * p->block + i) * row + pair * 2;
-                sl_gemm_tile_avx2(n, t->columns, x, row, weights, p->weight_type, SL_MIN(p->block_pairs, p->pairs - pair), NULL, part);
+                sl_gemm_tile_avx2(n, t->columns, x, row, weights, p->weight_type, SL_MIN(p->block_pairs, p->pairs - pair), NULL,
+                                  part);
                 add_wide(sum, part, n * SL_TILE_COLUMNS, p->planes == 2 && plane == 0 ? 8 : 0);
             }
         sl_finish_wide_avx2(a, t->multiplier, sum, n, t->n, t->residual, t->out, t->at + i * a->out_c);

@@ -23,7 +23,8 @@ static void pack_tile(const struct sl_work *w, int64_t group, int64_t j, uint8_t
     const struct sl_weighted_args *a = w->args;
     const struct sl_conv_plan *p = sl_conv_plan(w);
     const int64_t columns = SL_MIN(SL_TILE_COLUMNS, p->oc_padded - j), n = SL_MIN(columns, p->oc_group - j);
-    const int64_t o = group * p->oc_group + j, place = group * p->oc_padded + j, weight_bytes = p->weight_type == SL_S16 ? 2 : 1;
+    const int64_t o = group * p->oc_group + j, place = group * p->oc_padded + j,
+                  weight_bytes = p->weight_type == SL_S16 ? 2 : 1;
     uint8_t *tile = packed + p->kernel_at + place * 2 * p->pairs * weight_bytes;
     int64_t sum[SL_TILE_COLUMNS] = {0};
     int16_t row[SL_TILE_COLUMNS];

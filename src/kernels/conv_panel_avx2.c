@@ -65,8 +65,9 @@ static void kernel_row(const struct source *s, int16_t *dst, int64_t iy, int64_t
 }
 
 /*
- * u8, one group, dilation 1, whole window on the picture: kernel rows are runs of kw * in_c bytes. Whole vectors are copied; what they
- * write past a run is overwritten by the next run, or lies behind the panel's last row. False when that would read past the tensor.
+ * u8, one group, dilation 1, whole window on the picture: kernel rows are runs of kw * in_c bytes. Whole vectors are copied;
+ * what they write past a run is overwritten by the next run, or lies behind the panel's last row. False when that would read
+ * past the tensor.
  */
 static bool copy_window(const struct source *s, int16_t *dst, int64_t iy, int64_t ix)
 {

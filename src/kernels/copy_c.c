@@ -1,5 +1,5 @@
-/* copy_c.c: the strided copy behind concat, slice, transpose, expand, space_to_depth and depth_to_space (numerics.md section 11), and
- * the functions that describe each as one. */
+/* copy_c.c: the strided copy behind concat, slice, transpose, expand, space_to_depth and depth_to_space (numerics.md section
+ * 11), and the functions that describe each as one. */
 #include "kernels/kernels.h"
 
 #include <assert.h>
@@ -51,7 +51,8 @@ void sl_copy_slice(struct sl_copy_args *c, int bytes, const struct sl_shape *x, 
     }
 }
 
-void sl_copy_concat(struct sl_copy_args *c, int bytes, const struct sl_shape *part, const struct sl_shape *out, int axis, int64_t at)
+void sl_copy_concat(struct sl_copy_args *c, int bytes, const struct sl_shape *part, const struct sl_shape *out, int axis,
+                    int64_t at)
 {
     *c = (struct sl_copy_args){.bytes = bytes, .rank = part->rank};
     dense_strides(part, c->in_stride);
@@ -74,10 +75,10 @@ void sl_copy_expand(struct sl_copy_args *c, int bytes, const struct sl_shape *x,
     }
 }
 
-/* Both rearrangements see [n, h, i, w, j, c] on the spatial side, where (i, j) is the place in the block. On the deep side channels
- * are [i, j, c] (dcr) or [c, i, j] (crd). `small` is the picture with the deep channels' height and width. */
-static void depth_space(struct sl_copy_args *c, int bytes, int64_t n, int64_t h, int64_t w, int64_t channels, int64_t block, bool crd,
-                        bool to_space)
+/* Both rearrangements see [n, h, i, w, j, c] on the spatial side, where (i, j) is the place in the block. On the deep side
+ * channels are [i, j, c] (dcr) or [c, i, j] (crd). `small` is the picture with the deep channels' height and width. */
+static void depth_space(struct sl_copy_args *c, int bytes, int64_t n, int64_t h, int64_t w, int64_t channels, int64_t block,
+                        bool crd, bool to_space)
 {
     const int64_t b = block, deep = channels * b * b;
     const int64_t dim[6] = {n, h, b, w, b, channels};
@@ -138,12 +139,12 @@ static void plan(struct sl_work *w)
     w->n_tasks = sl_task_count(w->state[ROWS], w->state[SIZE]);
 }
 
-#define STRIDED(type)                                                                                                             \
-    do {                                                                                                                          \
-        const type *p = (const type *)(const void *)in;                                                                           \
-        type *q = (type *)(void *)out;                                                                                            \
-        for (int64_t i = 0; i < n; i++)                                                                                           \
-            q[i * out_step] = p[i * in_step];                                                                                     \
+#define STRIDED(type)                                                                                                          \
+    do {                                                                                                                       \
+        const type *p = (const type *)(const void *)in;                                                                        \
+        type *q = (type *)(void *)out;                                                                                         \
+        for (int64_t i = 0; i < n; i++)                                                                                        \
+            q[i * out_step] = p[i * in_step];                                                                                  \
     } while (0)
 
 static void copy_run(uint8_t *out, int64_t out_step, const uint8_t *in, int64_t in_step, int64_t n, int bytes)
@@ -173,8 +174,8 @@ static void run(const struct sl_work *w, const struct sl_io *io, int task, void 
             out_at += rest % dim[k] * out[k];
             rest /= dim[k];
         }
-        copy_run((uint8_t *)io->out + out_at * c->bytes, out[inner], (const uint8_t *)io->in[0] + in_at * c->bytes, in[inner], dim[inner],
-                 c->bytes);
+        copy_run((uint8_t *)io->out + out_at * c->bytes, out[inner], (const uint8_t *)io->in[0] + in_at * c->bytes, in[inner],
+                 dim[inner], c->bytes);
     }
 }
 

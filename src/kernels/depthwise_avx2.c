@@ -1,6 +1,7 @@
-/* depthwise_avx2.c: narrow depthwise convolution, one output channel an input channel. Works on 16 channels and a stretch of one output row:
- * first the input rows of the window are interleaved two by two, column by column, so that vpmaddwd adds two taps; then every output
- * of the stretch reads the columns it needs. Each interleaved column serves all the outputs whose window covers it. */
+/* depthwise_avx2.c: narrow depthwise convolution, one output channel an input channel. Works on 16 channels and a stretch of
+ * one output row: first the input rows of the window are interleaved two by two, column by column, so that vpmaddwd adds two
+ * taps; then every output of the stretch reads the columns it needs. Each interleaved column serves all the outputs whose
+ * window covers it. */
 #include <assert.h>
 #include <immintrin.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 enum { LANES = 16, STRETCH = 32, PAIR = 2 * LANES /* s16 values of one column and two rows */ };
 
 /*
- * u8 values are taken as they are, u16 less 32768, as in conv_avx2.h. Packed memory: a padding row, [in_c] of x's type; biases s32
- * and multipliers f32, [blocks][16]; weights s16 [blocks][kw][pairs][32]: rows 2p and 2p + 1 of 16 channels, as the inputs
+ * u8 values are taken as they are, u16 less 32768, as in conv_avx2.h. Packed memory: a padding row, [in_c] of x's type; biases
+ * s32 and multipliers f32, [blocks][16]; weights s16 [blocks][kw][pairs][32]: rows 2p and 2p + 1 of 16 channels, as the inputs
  * interleave. Where in_c is no multiple of 16 the last block starts at in_c - 16, so it computes some channels again instead of
  * reading past the row; fewer than 16 channels read into the next column, with weight 0.
  */
@@ -25,7 +26,10 @@ struct depthwise_plan {
 };
 _Static_assert(sizeof(struct depthwise_plan) <= sizeof(((struct sl_work *)0)->state), "the plan fits the work's state");
 
-static const struct depthwise_plan *plan_of(const struct sl_work *w) { return (const void *)w->state; }
+static const struct depthwise_plan *plan_of(const struct sl_work *w)
+{
+    return (const void *)w->state;
+}
 
 static bool takes(const void *args)
 {
@@ -56,8 +60,8 @@ static int64_t block_start(const struct sl_weighted_args *a, int64_t block)
     return SL_MAX(SL_MIN(block * LANES, a->in_c - LANES), 0);
 }
 
-/* The lane order in which sums come: bytes interleave in order, 16-bit values within each half register, which gives channels 0-3 and
- * 8-11, then 4-7 and 12-15. The permutation is its own inverse. */
+/* The lane order in which sums come: bytes interleave in order, 16-bit values within each half register, which gives channels
+ * 0-3 and 8-11, then 4-7 and 12-15. The permutation is its own inverse. */
 static int64_t lane_place(enum sl_dtype x_type, int64_t lane)
 {
     return x_type == SL_U8 ? lane : (lane & 3) | (lane & 8) >> 1 | (lane & 4) << 1;
@@ -80,7 +84,8 @@ static void pack_block(const struct sl_work *w, int64_t block, int32_t *bias, fl
         }
     for (int64_t lane = 0; lane < n; lane++) {
         const int64_t whole = a->x_type == SL_U8 ? ((const int32_t *)a->bias)[c + lane] : ((const int64_t *)a->bias)[c + lane];
-        bias[lane_place(a->x_type, lane)] = (int32_t)(uint32_t)(whole + (offset - a->zp_x) * sum[lane]); /* parts wrap, the sum fits */
+        bias[lane_place(a->x_type, lane)] =
+            (int32_t)(uint32_t)(whole + (offset - a->zp_x) * sum[lane]); /* parts wrap, the sum fits */
         multiplier[lane] = a->multiplier[c + lane];
     }
 }
@@ -116,8 +121,8 @@ SL_ALWAYS_INLINE void interleave_u16(int16_t *to, const uint8_t *x, const uint8_
 }
 
 /* n columns of two rows; a step of 0 repeats a padding row. `end`: nothing is read at or after it. */
-static void interleave(enum sl_dtype t, int16_t *to, int64_t to_step, const uint8_t *x, int64_t x_step, const uint8_t *y, int64_t y_step,
-                       int64_t n)
+static void interleave(enum sl_dtype t, int16_t *to, int64_t to_step, const uint8_t *x, int64_t x_step, const uint8_t *y,
+                       int64_t y_step, int64_t n)
 {
     if (t == SL_U8)
         for (; n > 0; n--, to += to_step, x += x_step, y += y_step)
@@ -140,9 +145,10 @@ static void interleave_narrow(const struct sl_weighted_args *a, int16_t *to, int
     }
 }
 
-/* Columns first..first+n-1 (the picture's numbering, may lie outside) of all pairs of rows that output row oy reads, from channel c on.
- * An odd window's last row is paired with itself, with weight 0. */
-static void gather(const struct sl_work *w, const uint8_t *picture, int64_t oy, int64_t first, int64_t n, int64_t c, int16_t *to)
+/* Columns first..first+n-1 (the picture's numbering, may lie outside) of all pairs of rows that output row oy reads, from
+ * channel c on. An odd window's last row is paired with itself, with weight 0. */
+static void gather(const struct sl_work *w, const uint8_t *picture, int64_t oy, int64_t first, int64_t n, int64_t c,
+                   int16_t *to)
 {
     const struct sl_weighted_args *a = w->args;
     const struct depthwise_plan *p = plan_of(w);
@@ -175,13 +181,13 @@ SL_ALWAYS_INLINE void store_sum(enum sl_dtype t, int32_t *acc, __m256i s0, __m25
     sl_store256(acc + 8, t == SL_U8 ? s1 : _mm256_permute2x128_si256(s0, s1, 0x31));
 }
 
-#define ADD_OUTPUT(i)                                                                                                             \
-    s##i##0 = _mm256_add_epi32(s##i##0, _mm256_madd_epi16(sl_load256(x + i * step), w0));                                        \
+#define ADD_OUTPUT(i)                                                                                                          \
+    s##i##0 = _mm256_add_epi32(s##i##0, _mm256_madd_epi16(sl_load256(x + i * step), w0));                                      \
     s##i##1 = _mm256_add_epi32(s##i##1, _mm256_madd_epi16(sl_load256(x + i * step + LANES), w1));
 
 /*
- * A window is `runs` runs of `length` interleaved pairs that follow each other: one run where columns touch (dilation 1), else one a
- * column. The sizes stay unknown to the compiler on purpose: told them, gcc unrolls everything and spills.
+ * A window is `runs` runs of `length` interleaved pairs that follow each other: one run where columns touch (dilation 1), else
+ * one a column. The sizes stay unknown to the compiler on purpose: told them, gcc unrolls everything and spills.
  */
 struct window {
     int64_t runs, length, run_step; /* run_step, step in elements */
@@ -189,11 +195,12 @@ struct window {
 };
 
 /* Four neighbouring outputs share each load of weights. */
-SL_ALWAYS_INLINE void sum_four(enum sl_dtype t, const int16_t *columns, const struct window *win, const int16_t *weights, const int32_t *bias,
-                               int32_t *acc)
+SL_ALWAYS_INLINE void sum_four(enum sl_dtype t, const int16_t *columns, const struct window *win, const int16_t *weights,
+                               const int32_t *bias, int32_t *acc)
 {
     const int64_t step = win->step;
-    __m256i s00 = sl_load256(bias), s01 = sl_load256(bias + 8), s10 = s00, s11 = s01, s20 = s00, s21 = s01, s30 = s00, s31 = s01;
+    __m256i s00 = sl_load256(bias), s01 = sl_load256(bias + 8), s10 = s00, s11 = s01, s20 = s00, s21 = s01, s30 = s00,
+            s31 = s01;
     for (int64_t run = 0; run < win->runs; run++, columns += win->run_step) {
         const int16_t *x = columns;
         for (int64_t i = 0; i < win->length; i++, weights += PAIR, x += PAIR) {
@@ -210,8 +217,8 @@ SL_ALWAYS_INLINE void sum_four(enum sl_dtype t, const int16_t *columns, const st
     store_sum(t, acc + 3 * LANES, s30, s31);
 }
 
-SL_ALWAYS_INLINE void sum_one(enum sl_dtype t, const int16_t *columns, const struct window *win, const int16_t *weights, const int32_t *bias,
-                              int32_t *acc)
+SL_ALWAYS_INLINE void sum_one(enum sl_dtype t, const int16_t *columns, const struct window *win, const int16_t *weights,
+                              const int32_t *bias, int32_t *acc)
 {
     __m256i s0 = sl_load256(bias), s1 = sl_load256(bias + 8);
     for (int64_t run = 0; run < win->runs; run++, columns += win->run_step)
@@ -222,8 +229,8 @@ SL_ALWAYS_INLINE void sum_one(enum sl_dtype t, const int16_t *columns, const str
     store_sum(t, acc, s0, s1);
 }
 
-static void sum_stretch(const struct sl_weighted_args *a, int64_t pairs, const int16_t *columns, int64_t n, const int16_t *weights,
-                        const int32_t *bias, int32_t *acc)
+static void sum_stretch(const struct sl_weighted_args *a, int64_t pairs, const int16_t *columns, int64_t n,
+                        const int16_t *weights, const int32_t *bias, int32_t *acc)
 {
     struct window win = {.runs = 1, .length = a->kw * pairs, .step = a->sw * pairs * PAIR};
     int64_t i = 0;
@@ -243,7 +250,8 @@ static void output_row(const struct sl_work *w, const struct sl_io *io, int64_t 
     const struct sl_weighted_args *a = w->args;
     const struct depthwise_plan *p = plan_of(w);
     const uint8_t *packed = w->packed;
-    const uint8_t *picture = (const uint8_t *)io->in[0] + row / a->out_h * a->in_h * a->in_w * a->in_c * (int64_t)sl_qbytes(a->x_type);
+    const uint8_t *picture =
+        (const uint8_t *)io->in[0] + row / a->out_h * a->in_h * a->in_w * a->in_c * (int64_t)sl_qbytes(a->x_type);
     const void *residual = a->r_type == SL_NONE ? NULL : io->in[1];
     int32_t acc[STRETCH * LANES];
     for (int64_t x = 0; x < a->out_w; x += STRETCH) {
@@ -251,10 +259,11 @@ static void output_row(const struct sl_work *w, const struct sl_io *io, int64_t 
         for (int64_t block = 0; block < p->blocks; block++) {
             const int64_t c = block_start(a, block);
             gather(w, picture, row % a->out_h, x * a->sw - a->left, width, c, columns);
-            sum_stretch(a, p->pairs, columns, n, (const int16_t *)(const void *)(packed + p->kernel_at) + block * a->kw * p->pairs * PAIR,
+            sum_stretch(a, p->pairs, columns, n,
+                        (const int16_t *)(const void *)(packed + p->kernel_at) + block * a->kw * p->pairs * PAIR,
                         (const int32_t *)(const void *)(packed + p->bias_at) + block * LANES, acc);
-            finish(a, (const float *)(const void *)(packed + p->multiplier_at) + block * LANES, acc, (int)n, (int)SL_MIN(LANES, a->in_c),
-                   residual, io->out, (row * a->out_w + x) * a->out_c + c);
+            finish(a, (const float *)(const void *)(packed + p->multiplier_at) + block * LANES, acc, (int)n,
+                   (int)SL_MIN(LANES, a->in_c), residual, io->out, (row * a->out_w + x) * a->out_c + c);
         }
     }
 }

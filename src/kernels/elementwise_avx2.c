@@ -15,9 +15,13 @@ static bool takes_table(const void *args)
     return a->x_type == SL_U8 && a->out_type == SL_U8;
 }
 
-static void plan_table(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_table_args *)w->args)->n); }
+static void plan_table(struct sl_work *w)
+{
+    sl_plan_flat(w, ((const struct sl_table_args *)w->args)->n);
+}
 
-/* Adding 0x70 with saturation sets bit 7, which makes a shuffle give 0, unless the value is below 16: so x less 16 r picks rows. */
+/* Adding 0x70 with saturation sets bit 7, which makes a shuffle give 0, unless the value is below 16: so x less 16 r picks
+ * rows. */
 SL_ALWAYS_INLINE __m256i look_up(const __m256i *rows, __m256i x)
 {
     const __m256i step = _mm256_set1_epi8(16), fence = _mm256_set1_epi8(0x70);
@@ -49,22 +53,26 @@ const struct sl_variant sl_table_avx2 = {"table_avx2", SL_FAMILY_TABLE, SL_CPU_A
 
 /* The others: blocks of 16 elements; the last few go through a block of their own. */
 
-#define IN_BLOCKS(first, end, in_bytes, out_bytes, block)                                                                        \
-    int64_t i = (first);                                                                                                        \
-    for (; i + 16 <= (end); i += 16)                                                                                            \
-        block(a, (const uint8_t *)io->in[0] + i * (in_bytes), (uint8_t *)io->out + i * (out_bytes));                            \
-    if (i < (end)) {                                                                                                            \
-        uint8_t some_in[64] = {0}, some_out[64];                                                                                \
-        memcpy(some_in, (const uint8_t *)io->in[0] + i * (in_bytes), (size_t)(((end) - i) * (in_bytes)));                       \
-        block(a, some_in, some_out);                                                                                            \
-        memcpy((uint8_t *)io->out + i * (out_bytes), some_out, (size_t)(((end) - i) * (out_bytes)));                            \
+#define IN_BLOCKS(first, end, in_bytes, out_bytes, block)                                                                      \
+    int64_t i = (first);                                                                                                       \
+    for (; i + 16 <= (end); i += 16)                                                                                           \
+        block(a, (const uint8_t *)io->in[0] + i * (in_bytes), (uint8_t *)io->out + i * (out_bytes));                           \
+    if (i < (end)) {                                                                                                           \
+        uint8_t some_in[64] = {0}, some_out[64];                                                                               \
+        memcpy(some_in, (const uint8_t *)io->in[0] + i * (in_bytes), (size_t)(((end)-i) * (in_bytes)));                        \
+        block(a, some_in, some_out);                                                                                           \
+        memcpy((uint8_t *)io->out + i * (out_bytes), some_out, (size_t)(((end)-i) * (out_bytes)));                             \
     }
 
 /* ---- requantize ---- */
 
-static void plan_requantize(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_requantize_args *)w->args)->n); }
+static void plan_requantize(struct sl_work *w)
+{
+    sl_plan_flat(w, ((const struct sl_requantize_args *)w->args)->n);
+}
 
-SL_ALWAYS_INLINE __m256i requantize8(const struct sl_requantize_args *a, const void *x, int64_t at, const struct sl_range8 *range)
+SL_ALWAYS_INLINE __m256i requantize8(const struct sl_requantize_args *a, const void *x, int64_t at,
+                                     const struct sl_range8 *range)
 {
     const __m256i v = _mm256_sub_epi32(sl_load8(x, a->x_type, at), _mm256_set1_epi32(a->zp_x));
     return sl_finish8(_mm256_mul_ps(_mm256_cvtepi32_ps(v), _mm256_set1_ps(a->multiplier)), range);
@@ -83,11 +91,15 @@ static void run_requantize(const struct sl_work *w, const struct sl_io *io, int 
     IN_BLOCKS(sl_flat_first(w, task), sl_flat_end(w, task, a->n), in_bytes, out_bytes, requantize16)
 }
 
-const struct sl_variant sl_requantize_avx2 = {"requantize_avx2", SL_FAMILY_REQUANTIZE, SL_CPU_AVX2, NULL, plan_requantize, NULL, run_requantize};
+const struct sl_variant sl_requantize_avx2 = {"requantize_avx2", SL_FAMILY_REQUANTIZE, SL_CPU_AVX2, NULL, plan_requantize, NULL,
+                                              run_requantize};
 
 /* ---- float to stored ---- */
 
-static void plan_quantize(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_quantize_args *)w->args)->n); }
+static void plan_quantize(struct sl_work *w)
+{
+    sl_plan_flat(w, ((const struct sl_quantize_args *)w->args)->n);
+}
 
 SL_ALWAYS_INLINE __m256i quantize8(const struct sl_quantize_args *a, const void *p)
 {
@@ -112,20 +124,28 @@ static void run_quantize(const struct sl_work *w, const struct sl_io *io, int ta
     IN_BLOCKS(sl_flat_first(w, task), sl_flat_end(w, task, a->n), 4, out_bytes, quantize16)
 }
 
-const struct sl_variant sl_quantize_avx2 = {"quantize_avx2", SL_FAMILY_QUANTIZE, SL_CPU_AVX2, NULL, plan_quantize, NULL, run_quantize};
+const struct sl_variant sl_quantize_avx2 = {"quantize_avx2", SL_FAMILY_QUANTIZE, SL_CPU_AVX2, NULL, plan_quantize, NULL,
+                                            run_quantize};
 
 /* ---- stored to float, one scale ---- */
 
-static bool takes_dequantize(const void *args) { return ((const struct sl_dequantize_args *)args)->scales == NULL; }
+static bool takes_dequantize(const void *args)
+{
+    return ((const struct sl_dequantize_args *)args)->scales == NULL;
+}
 
-static void plan_dequantize(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_dequantize_args *)w->args)->n); }
+static void plan_dequantize(struct sl_work *w)
+{
+    sl_plan_flat(w, ((const struct sl_dequantize_args *)w->args)->n);
+}
 
 SL_ALWAYS_INLINE void dequantize16(const struct sl_dequantize_args *a, const void *x, void *out)
 {
     const __m256i zp = _mm256_set1_epi32(a->zero_point);
     const __m256 scale = _mm256_set1_ps(a->scale);
     for (int i = 0; i < 16; i += 8)
-        _mm256_storeu_ps((float *)out + i, _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(sl_load8(x, a->type, i), zp)), scale));
+        _mm256_storeu_ps((float *)out + i,
+                         _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(sl_load8(x, a->type, i), zp)), scale));
 }
 
 static void run_dequantize(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
@@ -135,4 +155,5 @@ static void run_dequantize(const struct sl_work *w, const struct sl_io *io, int 
     IN_BLOCKS(sl_flat_first(w, task), sl_flat_end(w, task, a->n), in_bytes, 4, dequantize16)
 }
 
-const struct sl_variant sl_dequantize_avx2 = {"dequantize_avx2", SL_FAMILY_DEQUANTIZE, SL_CPU_AVX2, takes_dequantize, plan_dequantize, NULL, run_dequantize};
+const struct sl_variant sl_dequantize_avx2 = {
+    "dequantize_avx2", SL_FAMILY_DEQUANTIZE, SL_CPU_AVX2, takes_dequantize, plan_dequantize, NULL, run_dequantize};

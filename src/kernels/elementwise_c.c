@@ -1,5 +1,5 @@
-/* elementwise_c.c: kernels of one input, element by element: tables, requantize, and the library's float side (numerics.md sections 2
- * and 5). */
+/* elementwise_c.c: kernels of one input, element by element: tables, requantize, and the library's float side (numerics.md
+ * sections 2 and 5). */
 #include "kernels/kernels.h"
 
 #include <assert.h>
@@ -17,7 +17,10 @@ void sl_plan_flat(struct sl_work *w, size_t n)
 
 /* ---- table ---- */
 
-static void plan_table(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_table_args *)w->args)->n); }
+static void plan_table(struct sl_work *w)
+{
+    sl_plan_flat(w, ((const struct sl_table_args *)w->args)->n);
+}
 
 static void run_table(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
@@ -45,7 +48,10 @@ const struct sl_variant sl_table_c = {"table_c", SL_FAMILY_TABLE, SL_CPU_C, NULL
 
 /* ---- requantize ---- */
 
-static void plan_requantize(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_requantize_args *)w->args)->n); }
+static void plan_requantize(struct sl_work *w)
+{
+    sl_plan_flat(w, ((const struct sl_requantize_args *)w->args)->n);
+}
 
 static void run_requantize(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
@@ -61,11 +67,15 @@ static void run_requantize(const struct sl_work *w, const struct sl_io *io, int 
     }
 }
 
-const struct sl_variant sl_requantize_c = {"requantize_c", SL_FAMILY_REQUANTIZE, SL_CPU_C, NULL, plan_requantize, NULL, run_requantize};
+const struct sl_variant sl_requantize_c = {"requantize_c", SL_FAMILY_REQUANTIZE, SL_CPU_C, NULL, plan_requantize,
+                                           NULL,           run_requantize};
 
 /* ---- float to stored ---- */
 
-static void plan_quantize(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_quantize_args *)w->args)->n); }
+static void plan_quantize(struct sl_work *w)
+{
+    sl_plan_flat(w, ((const struct sl_quantize_args *)w->args)->n);
+}
 
 static void run_quantize(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
@@ -77,7 +87,8 @@ static void run_quantize(const struct sl_work *w, const struct sl_io *io, int ta
     for (int64_t i = sl_flat_first(w, task); i < end; i++) {
         int32_t q = a->zero_point;
         if (x[i] == x[i]) /* else NaN */
-            q = sl_rint_f(sl_clamp_f(sl_clamp_f(x[i], lo, hi) / a->scale + zp, 0.0f, qmax)); /* clamping before rint is the same */
+            q = sl_rint_f(
+                sl_clamp_f(sl_clamp_f(x[i], lo, hi) / a->scale + zp, 0.0f, qmax)); /* clamping before rint is the same */
         sl_store_q(io->out, a->type, (size_t)i, q);
     }
 }
@@ -86,7 +97,10 @@ const struct sl_variant sl_quantize_c = {"quantize_c", SL_FAMILY_QUANTIZE, SL_CP
 
 /* ---- stored to float ---- */
 
-static void plan_dequantize(struct sl_work *w) { sl_plan_flat(w, ((const struct sl_dequantize_args *)w->args)->n); }
+static void plan_dequantize(struct sl_work *w)
+{
+    sl_plan_flat(w, ((const struct sl_dequantize_args *)w->args)->n);
+}
 
 static void run_dequantize(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
@@ -103,4 +117,5 @@ static void run_dequantize(const struct sl_work *w, const struct sl_io *io, int 
     }
 }
 
-const struct sl_variant sl_dequantize_c = {"dequantize_c", SL_FAMILY_DEQUANTIZE, SL_CPU_C, NULL, plan_dequantize, NULL, run_dequantize};
+const struct sl_variant sl_dequantize_c = {"dequantize_c", SL_FAMILY_DEQUANTIZE, SL_CPU_C, NULL, plan_dequantize,
+                                           NULL,           run_dequantize};

@@ -80,10 +80,14 @@ void sl_eltwise_rows(const struct sl_work *w, const struct sl_io *io, int task,
 static float combine(enum sl_eltwise_op op, float f, float g)
 {
     switch (op) {
-    case SL_ELT_ADD: return f + g;
-    case SL_ELT_SUB: return f - g;
-    case SL_ELT_MAX: return f > g ? f : g;
-    default: return f < g ? f : g;
+    case SL_ELT_ADD:
+        return f + g;
+    case SL_ELT_SUB:
+        return f - g;
+    case SL_ELT_MAX:
+        return f > g ? f : g;
+    default:
+        return f < g ? f : g;
     }
 }
 
@@ -111,7 +115,8 @@ static void one_block(const struct sl_eltwise_args *e, const int32_t *a, const i
         break;
     default:
         for (int i = 0; i < n; i++)
-            q[i] = sl_finish_f(combine(e->op, (float)a[i] * e->multiplier_a, (float)b[i] * e->multiplier_b), e->zp, e->lo, e->hi);
+            q[i] =
+                sl_finish_f(combine(e->op, (float)a[i] * e->multiplier_a, (float)b[i] * e->multiplier_b), e->zp, e->lo, e->hi);
         break;
     }
 }
@@ -128,6 +133,9 @@ static void one_row(const struct sl_eltwise_args *e, const struct sl_io *io, con
     }
 }
 
-static void run(const struct sl_work *w, const struct sl_io *io, int task, void *scratch) { sl_eltwise_rows(w, io, task, one_row); }
+static void run(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
+{
+    sl_eltwise_rows(w, io, task, one_row);
+}
 
 const struct sl_variant sl_eltwise_c = {"eltwise_c", SL_FAMILY_ELTWISE, SL_CPU_C, NULL, sl_eltwise_plan, NULL, run};

@@ -1,5 +1,5 @@
-/* eltwise_rows.h: two inputs with broadcasting, reduced to rows: runs of output elements along which each input either walks or stands
- * still. Shared by the C version and its SIMD twins. */
+/* eltwise_rows.h: two inputs with broadcasting, reduced to rows: runs of output elements along which each input either walks or
+ * stands still. Shared by the C version and its SIMD twins. */
 #ifndef SL_KERNELS_ELTWISE_ROWS_H
 #define SL_KERNELS_ELTWISE_ROWS_H
 

@@ -1,5 +1,5 @@
-/* finish_avx2.c: requantization, residual and table of a weighted layer (numerics.md section 4) in AVX2. Plain u8 outputs, with and
- * without a u8 residual, have loops of their own; the rest shares one. */
+/* finish_avx2.c: requantization, residual and table of a weighted layer (numerics.md section 4) in AVX2. Plain u8 outputs, with
+ * and without a u8 residual, have loops of their own; the rest shares one. */
 #include "kernels/finish_avx2.h"
 
 #include <string.h>
@@ -25,7 +25,8 @@ SL_ALWAYS_INLINE void store_some(void *out, enum sl_dtype t, int64_t at, __m256i
     memcpy((uint8_t *)out + at * (int64_t)bytes, whole, (size_t)n * bytes);
 }
 
-/* Two rows of 16 channels at once: values less the zero point fit 16 bits, so it is added there, and one shuffle orders both rows. */
+/* Two rows of 16 channels at once: values less the zero point fit 16 bits, so it is added there, and one shuffle orders both
+ * rows. */
 SL_ALWAYS_INLINE __m256i two_rows_u8(const int32_t *acc, __m256 m0, __m256 m1, const struct sl_range8 *range, __m256i zp)
 {
     __m256i q[4];
@@ -33,12 +34,13 @@ SL_ALWAYS_INLINE __m256i two_rows_u8(const int32_t *acc, __m256 m0, __m256 m1, c
         const __m256 f = _mm256_mul_ps(_mm256_cvtepi32_ps(sl_load256(acc + 8 * i)), i % 2 ? m1 : m0);
         q[i] = _mm256_cvtps_epi32(sl_clamp8(f, range->lo, range->hi));
     }
-    const __m256i first = _mm256_add_epi16(_mm256_packs_epi32(q[0], q[1]), zp), second = _mm256_add_epi16(_mm256_packs_epi32(q[2], q[3]), zp);
+    const __m256i first = _mm256_add_epi16(_mm256_packs_epi32(q[0], q[1]), zp),
+                  second = _mm256_add_epi16(_mm256_packs_epi32(q[2], q[3]), zp);
     return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(first, second), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
-static void finish_u8(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows, int n, const void *r,
-                      void *out, int64_t at)
+static void finish_u8(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows, int n,
+                      const void *r, void *out, int64_t at)
 {
     const struct sl_range8 range = sl_range8_of(a->zp, a->lo, a->hi);
     const __m256 m0 = _mm256_loadu_ps(multiplier), m1 = _mm256_loadu_ps(multiplier + 8);
@@ -52,7 +54,8 @@ static void finish_u8(const struct sl_weighted_args *a, const float *multiplier,
         sl_store128(to + step, _mm256_extracti128_si256(q, 1));
     }
     for (; i < rows; i++, acc += 16, to += step)
-        store_some(to, SL_U8, 0, sl_finish8(scaled8(acc, multiplier), &range), sl_finish8(scaled8(acc + 8, multiplier + 8), &range), n);
+        store_some(to, SL_U8, 0, sl_finish8(scaled8(acc, multiplier), &range),
+                   sl_finish8(scaled8(acc + 8, multiplier + 8), &range), n);
 }
 
 SL_ALWAYS_INLINE __m256 residual8(const void *r, enum sl_dtype t, int64_t at, __m256i zp, __m256 m)
@@ -60,8 +63,8 @@ SL_ALWAYS_INLINE __m256 residual8(const void *r, enum sl_dtype t, int64_t at, __
     return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(sl_load8(r, t, at), zp)), m);
 }
 
-SL_ALWAYS_INLINE void finish_residual(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows, int n,
-                                      const void *r, void *out, int64_t at, enum sl_dtype r_type, enum sl_dtype out_type)
+SL_ALWAYS_INLINE void finish_residual(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows,
+                                      int n, const void *r, void *out, int64_t at, enum sl_dtype r_type, enum sl_dtype out_type)
 {
     const struct sl_range8 range = sl_range8_of(a->zp, a->lo, a->hi);
     const __m256i zp_r = _mm256_set1_epi32(a->zp_r);
@@ -80,25 +83,26 @@ SL_ALWAYS_INLINE void finish_residual(const struct sl_weighted_args *a, const fl
     }
 }
 
-static void finish_u8_residual_u8(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows, int n,
-                                  const void *r, void *out, int64_t at)
+static void finish_u8_residual_u8(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows,
+                                  int n, const void *r, void *out, int64_t at)
 {
     finish_residual(a, multiplier, acc, rows, n, r, out, at, SL_U8, SL_U8);
 }
 
 /* Everything else: u16 outputs, mixed residuals, tables. */
-static void finish_any(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows, int n, const void *r,
-                       void *out, int64_t at)
+static void finish_any(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows, int n,
+                       const void *r, void *out, int64_t at)
 {
     if (r != NULL) {
         finish_residual(a, multiplier, acc, rows, n, r, out, at, a->r_type, a->out_type);
         return;
     }
     const bool table = a->post == SL_POST_TABLE;
-    const struct sl_range8 range = table ? sl_range8_of(a->index_zero_point, 0, a->out_type == SL_U8 ? 4095 : 65535)
-                                         : sl_range8_of(a->zp, a->lo, a->hi);
+    const struct sl_range8 range =
+        table ? sl_range8_of(a->index_zero_point, 0, a->out_type == SL_U8 ? 4095 : 65535) : sl_range8_of(a->zp, a->lo, a->hi);
     for (int i = 0; i < rows; i++, acc += 16, at += a->out_c) {
-        const __m256i q0 = sl_finish8(scaled8(acc, multiplier), &range), q1 = sl_finish8(scaled8(acc + 8, multiplier + 8), &range);
+        const __m256i q0 = sl_finish8(scaled8(acc, multiplier), &range),
+                      q1 = sl_finish8(scaled8(acc + 8, multiplier + 8), &range);
         uint16_t index[16];
         if (!table) {
             store_some(out, a->out_type, at, q0, q1, n);
@@ -124,7 +128,8 @@ sl_finish_avx2 *sl_finish_for_avx2(const struct sl_weighted_args *a)
 }
 
 /* 4 wide sums, with their residual or without, as q or table index. */
-SL_ALWAYS_INLINE __m128i wide4(const int64_t *acc, const float *multiplier, const __m256d *residual, const struct sl_range4 *range)
+SL_ALWAYS_INLINE __m128i wide4(const int64_t *acc, const float *multiplier, const __m256d *residual,
+                               const struct sl_range4 *range)
 {
     __m256d d = _mm256_mul_pd(sl_double4(sl_load256(acc)), _mm256_cvtps_pd(_mm_loadu_ps(multiplier)));
     if (residual != NULL)
@@ -132,18 +137,19 @@ SL_ALWAYS_INLINE __m128i wide4(const int64_t *acc, const float *multiplier, cons
     return sl_finish4(d, range);
 }
 
-void sl_finish_wide_avx2(const struct sl_weighted_args *a, const float *multiplier, const int64_t *acc, int rows, int n, const void *r,
-                         void *out, int64_t at)
+void sl_finish_wide_avx2(const struct sl_weighted_args *a, const float *multiplier, const int64_t *acc, int rows, int n,
+                         const void *r, void *out, int64_t at)
 {
     const bool table = a->post == SL_POST_TABLE;
-    const struct sl_range4 range = table ? sl_range4_of(a->index_zero_point, 0, a->out_type == SL_U8 ? 4095 : 65535)
-                                         : sl_range4_of(a->zp, a->lo, a->hi);
+    const struct sl_range4 range =
+        table ? sl_range4_of(a->index_zero_point, 0, a->out_type == SL_U8 ? 4095 : 65535) : sl_range4_of(a->zp, a->lo, a->hi);
     for (int i = 0; i < rows; i++, acc += 16, at += a->out_c) {
         int32_t residual[16] = {0}, q[16];
         for (int j = 0; r != NULL && j < n; j++)
             residual[j] = sl_load_q(r, a->r_type, (size_t)(at + j)) - a->zp_r;
         for (int j = 0; j < 16; j += 4) {
-            const __m256d g = _mm256_mul_pd(_mm256_cvtepi32_pd(sl_load128(residual + j)), _mm256_set1_pd(a->residual_multiplier));
+            const __m256d g =
+                _mm256_mul_pd(_mm256_cvtepi32_pd(sl_load128(residual + j)), _mm256_set1_pd(a->residual_multiplier));
             sl_store128(q + j, wide4(acc + j, multiplier + j, r != NULL ? &g : NULL, &range));
         }
         for (int j = 0; table && j < n; j++)

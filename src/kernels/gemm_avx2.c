@@ -1,5 +1,6 @@
-/* gemm_avx2.c: the register tile and the widening of its left side. Twelve sums, two columns of weights, one broadcast pair: 15 of the
- * 16 registers. s8 weights stay s8 in memory and are widened as they are loaded (4 % slower than s16, half the traffic). */
+/* gemm_avx2.c: the register tile and the widening of its left side. Twelve sums, two columns of weights, one broadcast pair: 15
+ * of the 16 registers. s8 weights stay s8 in memory and are widened as they are loaded (4 % slower than s16, half the traffic).
+ */
 #include "kernels/gemm_avx2.h"
 
 #include <assert.h>
@@ -23,25 +24,29 @@ SL_ALWAYS_INLINE __m256i load_pair(const int16_t *a)
     return _mm256_set1_epi32(v);
 }
 
-SL_ALWAYS_INLINE void store8(int32_t *p, __m256i v) { _mm256_storeu_si256((__m256i *)(void *)p, v); }
+SL_ALWAYS_INLINE void store8(int32_t *p, __m256i v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
+}
 
-/* Named sums, not an array: gcc keeps an array of sums in memory. `rows` and the flags are constants, so the tests below vanish. */
-#define ADD_ROW(i)                                                                                                               \
-    if (rows > i) {                                                                                                             \
-        const __m256i x = load_pair(a + i * a_stride + p * 2);                                                                  \
-        s##i##0 = _mm256_add_epi32(s##i##0, _mm256_madd_epi16(x, w0));                                                          \
-        if (two)                                                                                                                \
-            s##i##1 = _mm256_add_epi32(s##i##1, _mm256_madd_epi16(x, w1));                                                      \
+/* Named sums, not an array: gcc keeps an array of sums in memory. `rows` and the flags are constants, so the tests below
+ * vanish. */
+#define ADD_ROW(i)                                                                                                             \
+    if (rows > i) {                                                                                                            \
+        const __m256i x = load_pair(a + i * a_stride + p * 2);                                                                 \
+        s##i##0 = _mm256_add_epi32(s##i##0, _mm256_madd_epi16(x, w0));                                                         \
+        if (two)                                                                                                               \
+            s##i##1 = _mm256_add_epi32(s##i##1, _mm256_madd_epi16(x, w1));                                                     \
     }
-#define STORE_ROW(i)                                                                                                             \
-    if (rows > i) {                                                                                                             \
-        store8(acc + i * SL_TILE_COLUMNS, s##i##0);                                                                             \
-        if (two)                                                                                                                \
-            store8(acc + i * SL_TILE_COLUMNS + 8, s##i##1);                                                                     \
+#define STORE_ROW(i)                                                                                                           \
+    if (rows > i) {                                                                                                            \
+        store8(acc + i * SL_TILE_COLUMNS, s##i##0);                                                                            \
+        if (two)                                                                                                               \
+            store8(acc + i * SL_TILE_COLUMNS + 8, s##i##1);                                                                    \
     }
 
-SL_ALWAYS_INLINE void tile(const int rows, const bool two, const bool wide_weights, const int16_t *a, ptrdiff_t a_stride, const void *b,
-                           int64_t pairs, const int32_t *start, int32_t *acc)
+SL_ALWAYS_INLINE void tile(const int rows, const bool two, const bool wide_weights, const int16_t *a, ptrdiff_t a_stride,
+                           const void *b, int64_t pairs, const int32_t *start, int32_t *acc)
 {
     const __m256i zero = _mm256_setzero_si256();
     const __m256i start0 = start ? _mm256_loadu_si256((const __m256i *)(const void *)start) : zero;
@@ -66,15 +71,15 @@ SL_ALWAYS_INLINE void tile(const int rows, const bool two, const bool wide_weigh
     STORE_ROW(5)
 }
 
-#define TILE(name, rows, two, wide_weights)                                                                                  \
-    static void name(const int16_t *a, ptrdiff_t a_stride, const void *b, int64_t pairs, const int32_t *start, int32_t *acc)    \
-    {                                                                                                                           \
-        tile(rows, two, wide_weights, a, a_stride, b, pairs, start, acc);                                                   \
+#define TILE(name, rows, two, wide_weights)                                                                                    \
+    static void name(const int16_t *a, ptrdiff_t a_stride, const void *b, int64_t pairs, const int32_t *start, int32_t *acc)   \
+    {                                                                                                                          \
+        tile(rows, two, wide_weights, a, a_stride, b, pairs, start, acc);                                                      \
     }
-#define TILES(rows)                                                                                                              \
-    TILE(tile_##rows##x8_s8, rows, false, false)                                                                                     \
-    TILE(tile_##rows##x16_s8, rows, true, false)                                                                                    \
-    TILE(tile_##rows##x8_s16, rows, false, true)                                                                                     \
+#define TILES(rows)                                                                                                            \
+    TILE(tile_##rows##x8_s8, rows, false, false)                                                                               \
+    TILE(tile_##rows##x16_s8, rows, true, false)                                                                               \
+    TILE(tile_##rows##x8_s16, rows, false, true)                                                                               \
     TILE(tile_##rows##x16_s16, rows, true, true)
 TILES(1)
 TILES(2)
@@ -83,31 +88,35 @@ TILES(4)
 TILES(5)
 TILES(6)
 
-typedef void tile_function(const int16_t *a, ptrdiff_t a_stride, const void *b, int64_t pairs, const int32_t *start, int32_t *acc);
+typedef void tile_function(const int16_t *a, ptrdiff_t a_stride, const void *b, int64_t pairs, const int32_t *start,
+                           int32_t *acc);
 
-#define ROW(rows) {tile_##rows##x8_s8, tile_##rows##x16_s8, tile_##rows##x8_s16, tile_##rows##x16_s16}
+#define ROW(rows)                                                                                                              \
+    {                                                                                                                          \
+        tile_##rows##x8_s8, tile_##rows##x16_s8, tile_##rows##x8_s16, tile_##rows##x16_s16                                     \
+    }
 static tile_function *const tiles[SL_TILE_ROWS][4] = {ROW(1), ROW(2), ROW(3), ROW(4), ROW(5), ROW(6)};
 
-void sl_gemm_tile_avx2(int rows, int columns, const int16_t *a, ptrdiff_t a_stride, const void *b, enum sl_dtype b_type, int64_t pairs,
-                       const int32_t *start, int32_t *acc)
+void sl_gemm_tile_avx2(int rows, int columns, const int16_t *a, ptrdiff_t a_stride, const void *b, enum sl_dtype b_type,
+                       int64_t pairs, const int32_t *start, int32_t *acc)
 {
     assert(rows >= 1 && rows <= SL_TILE_ROWS && (columns == 8 || columns == 16));
     tiles[rows - 1][(columns == 16) + 2 * (b_type == SL_S16)](a, a_stride, b, pairs, start, acc);
 }
 
-/* One loop for the five forms: `each` maps 16 values already widened to 16 bits. The last vector is read whole where the tensor goes on,
- * else from a copy. */
-#define WIDEN(type, load, each)                                                                                                  \
-    int64_t i = 0;                                                                                                              \
-    for (; i < n && end - (x + i) >= 16; i += 16) {                                                                             \
-        const __m256i v = load(x + i);                                                                                          \
-        _mm256_storeu_si256((__m256i *)(void *)(dst + i), each);                                                                \
-    }                                                                                                                           \
-    if (i < n) {                                                                                                                \
-        type rest[16] = {0};                                                                                                    \
-        memcpy(rest, x + i, (size_t)(n - i) * sizeof(type));                                                                    \
-        const __m256i v = load(rest);                                                                                           \
-        _mm256_storeu_si256((__m256i *)(void *)(dst + i), each);                                                                \
+/* One loop for the five forms: `each` maps 16 values already widened to 16 bits. The last vector is read whole where the tensor
+ * goes on, else from a copy. */
+#define WIDEN(type, load, each)                                                                                                \
+    int64_t i = 0;                                                                                                             \
+    for (; i < n && end - (x + i) >= 16; i += 16) {                                                                            \
+        const __m256i v = load(x + i);                                                                                         \
+        _mm256_storeu_si256((__m256i *)(void *)(dst + i), each);                                                               \
+    }                                                                                                                          \
+    if (i < n) {                                                                                                               \
+        type rest[16] = {0};                                                                                                   \
+        memcpy(rest, x + i, (size_t)(n - i) * sizeof(type));                                                                   \
+        const __m256i v = load(rest);                                                                                          \
+        _mm256_storeu_si256((__m256i *)(void *)(dst + i), each);                                                               \
     }
 
 SL_ALWAYS_INLINE __m256i load16_u8(const uint8_t *p)
@@ -115,7 +124,10 @@ SL_ALWAYS_INLINE __m256i load16_u8(const uint8_t *p)
     return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 
-SL_ALWAYS_INLINE __m256i load16_u16(const uint16_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
+SL_ALWAYS_INLINE __m256i load16_u16(const uint16_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
 
 void sl_widen_u8_avx2(int16_t *dst, const uint8_t *x, int64_t n, const uint8_t *end)
 {

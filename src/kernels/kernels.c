@@ -1,4 +1,5 @@
-/* kernels.c: dispatch. The rows of kernels.def become one table; a level's view of it lists each family's variants, best first. */
+/* kernels.c: dispatch. The rows of kernels.def become one table; a level's view of it lists each family's variants, best first.
+ */
 #include "kernels/kernels.h"
 
 #include <assert.h>

@@ -6,11 +6,11 @@
  *
  *     struct sl_pool_args a = {...};                 filled by the caller; it and all it points to outlive the work
  *     struct sl_work w;
- *     sl_prepare_pool(sl_kernels(), &a, &w);         picks a variant, sets n_tasks, packed_bytes, scratch_bytes; allocates nothing
+ *     sl_prepare_pool(sl_kernels(), &a, &w);         picks a variant, sets n_tasks and sizes; allocates nothing
  *     if (w.packed_bytes) sl_work_pack(&w, memory);  once, at load; memory is 64-byte aligned and outlives the work
  *
  *     for (int t = 0; t < w.n_tasks; t++)            any order, any thread; each task writes its own part of the output
- *         sl_work_run(&w, &io, t, scratch);          scratch: w.scratch_bytes, 64-byte aligned, one a worker, contents undefined
+ *         sl_work_run(&w, &io, t, scratch);          scratch_bytes, 64-byte aligned, one a worker, contents undefined
  *
  * A prepared work is read only, so it may run on several threads and on several frames at once. n_tasks depends on the args and
  * the variant alone; the bytes depend on neither split nor variant. Run allocates nothing and cannot fail.
@@ -34,13 +34,13 @@
 #include "base/types.h"
 
 enum sl_family {
-    SL_FAMILY_WEIGHTED,   /* io: in[0] x, in[1] residual or NULL */
+    SL_FAMILY_WEIGHTED, /* io: in[0] x, in[1] residual or NULL */
     SL_FAMILY_TABLE,
     SL_FAMILY_REQUANTIZE,
-    SL_FAMILY_ELTWISE,    /* in[0] a, in[1] b */
+    SL_FAMILY_ELTWISE, /* in[0] a, in[1] b */
     SL_FAMILY_POOL,
     SL_FAMILY_REDUCE,
-    SL_FAMILY_MATMUL,     /* in[0] a, in[1] b */
+    SL_FAMILY_MATMUL, /* in[0] a, in[1] b */
     SL_FAMILY_SOFTMAX,
     SL_FAMILY_NORM,
     SL_FAMILY_COPY,
@@ -72,18 +72,18 @@ enum { SL_WORK_STATE = 64 };
 struct sl_work {
     const struct sl_variant *variant;
     const void *args;
-    const void *packed;         /* set by sl_work_pack */
-    int n_tasks;                /* >= 0; 0 when the output is empty */
+    const void *packed; /* set by sl_work_pack */
+    int n_tasks;        /* >= 0; 0 when the output is empty */
     size_t packed_bytes;
-    size_t scratch_bytes;       /* a worker */
+    size_t scratch_bytes;         /* a worker */
     int64_t state[SL_WORK_STATE]; /* the variant's own: collapsed shapes, block sizes */
 };
 
 /* The variants one CPU level may use. */
 struct sl_kernels;
-const struct sl_kernels *sl_kernels(void);                          /* for sl_cpu_level(): SLUICE_CPU caps it */
-const struct sl_kernels *sl_kernels_at(enum sl_cpu_level level);    /* for tests; the caller knows that the CPU has it */
-const struct sl_variant *const *sl_kernel_rows(int *n);             /* every row of kernels.def, C rows first */
+const struct sl_kernels *sl_kernels(void);                       /* for sl_cpu_level(): SLUICE_CPU caps it */
+const struct sl_kernels *sl_kernels_at(enum sl_cpu_level level); /* for tests; the caller knows that the CPU has it */
+const struct sl_variant *const *sl_kernel_rows(int *n);          /* every row of kernels.def, C rows first */
 
 void sl_work_prepare(const struct sl_kernels *k, enum sl_family family, const void *args, struct sl_work *w);
 void sl_work_prepare_variant(const struct sl_variant *v, const void *args, struct sl_work *w);
@@ -100,23 +100,23 @@ enum sl_post { SL_POST_LINEAR, SL_POST_TABLE };
 /* conv, dw and fc are one thing here: dw is groups = in_c (its [kh, kw, ic, mult] kernel is [kh, kw, 1, oc] unchanged), fc is
  * kh = kw = 1 with in_h = in_w = 1 (or more positions). deconv sets `deconv`. */
 struct sl_weighted_args {
-    enum sl_dtype x_type, out_type;  /* u8 or u16 each */
-    enum sl_dtype r_type;            /* residual: u8 or u16; SL_NONE without */
-    enum sl_dtype kernel_type;       /* s8, s16 or s4 */
+    enum sl_dtype x_type, out_type; /* u8 or u16 each */
+    enum sl_dtype r_type;           /* residual: u8 or u16; SL_NONE without */
+    enum sl_dtype kernel_type;      /* s8, s16 or s4 */
     bool deconv;
     int64_t n, in_h, in_w, in_c, out_h, out_w, out_c;
     int64_t kh, kw, sh, sw, dh, dw, top, left, groups; /* bottom and right pads follow from out_h, out_w */
     int32_t zp_x, zp_r, zp;
     int32_t lo, hi;
     enum sl_post post;
-    int32_t index_zero_point;        /* table */
+    int32_t index_zero_point; /* table */
     float residual_multiplier;
-    const void *kernel;              /* [kh, kw, ic/groups, oc]; deconv [kh, kw, ic, oc/groups] */
-    const void *bias;                /* [oc] s32 where x is u8, s64 where x is u16 */
-    const float *multiplier;         /* [oc] */
-    const void *pad_value;           /* [ic] of x's type, or NULL: zp_x; NULL for deconv */
-    const void *table;               /* u8 [4096] or u16 [4097], or NULL */
-    const int8_t *group_scale;       /* s4: [ic_groups, oc], NULL = all 1; kernel input feature c uses row c / group_size */
+    const void *kernel;        /* [kh, kw, ic/groups, oc]; deconv [kh, kw, ic, oc/groups] */
+    const void *bias;          /* [oc] s32 where x is u8, s64 where x is u16 */
+    const float *multiplier;   /* [oc] */
+    const void *pad_value;     /* [ic] of x's type, or NULL: zp_x; NULL for deconv */
+    const void *table;         /* u8 [4096] or u16 [4097], or NULL */
+    const int8_t *group_scale; /* s4: [ic_groups, oc], NULL = all 1; kernel input feature c uses row c / group_size */
     int64_t group_size;
 };
 
@@ -177,7 +177,7 @@ struct sl_reduce_args {
 
 struct sl_matmul_args {
     enum sl_dtype a_type, b_type, out_type;
-    struct sl_shape a, b;      /* ranks >= 2; leading dimensions broadcast */
+    struct sl_shape a, b; /* ranks >= 2; leading dimensions broadcast */
     bool transpose_b;
     int32_t zp_a, zp_b, zp, lo, hi;
     float multiplier;
@@ -187,9 +187,9 @@ bool sl_matmul_is_wide(const struct sl_matmul_args *a);
 struct sl_softmax_args {
     enum sl_dtype x_type, out_type;
     struct sl_shape x;
-    int axis;                  /* 0..rank-1 */
-    const uint16_t *table;     /* [256] for u8, [4096] for u16 */
-    int32_t index_shift;       /* u16 */
+    int axis;              /* 0..rank-1 */
+    const uint16_t *table; /* [256] for u8, [4096] for u16 */
+    int32_t index_shift;   /* u16 */
     double inverse_scale;
     int32_t zp;
 };
@@ -200,13 +200,14 @@ struct sl_norm_args {
     int64_t rows, n;           /* n: the last axis */
     const float *gamma, *beta; /* [n] */
     double epsilon;
-    int32_t zp_x, zp, lo, hi;  /* zp_x: rms */
+    int32_t zp_x, zp, lo, hi; /* zp_x: rms */
 };
 
 /* ---- moving data (section 11) ---- */
 
-/* out[out_offset + sum i_k * out_stride[k]] = in[in_offset + sum i_k * in_stride[k]] over all i below dim. Units are elements of
- * `bytes` (1, 2, 4 or 8). Strides of the input may be 0 or negative; output positions are distinct. Concat is one copy a part. */
+/* out[out_offset + sum i_k * out_stride[k]] = in[in_offset + sum i_k * in_stride[k]] over all i below dim. Units are elements
+ * of `bytes` (1, 2, 4 or 8). Strides of the input may be 0 or negative; output positions are distinct. Concat is one copy a
+ * part. */
 struct sl_copy_args {
     int bytes;
     int rank; /* 0..SL_MAX_RANK */
@@ -221,7 +222,8 @@ void sl_copy_transpose(struct sl_copy_args *c, int bytes, const struct sl_shape 
 void sl_copy_slice(struct sl_copy_args *c, int bytes, const struct sl_shape *x, const int64_t *start, const int64_t *step,
                    const struct sl_shape *out);
 /* Part of a concat of shape `out` along axis, beginning at `at`. */
-void sl_copy_concat(struct sl_copy_args *c, int bytes, const struct sl_shape *part, const struct sl_shape *out, int axis, int64_t at);
+void sl_copy_concat(struct sl_copy_args *c, int bytes, const struct sl_shape *part, const struct sl_shape *out, int axis,
+                    int64_t at);
 void sl_copy_expand(struct sl_copy_args *c, int bytes, const struct sl_shape *x, const struct sl_shape *out);
 /* x is [n, h, w, c]. crd: channel-major blocks as ONNX DepthToSpace's mode CRD; otherwise DCR. */
 void sl_copy_depth_to_space(struct sl_copy_args *c, int bytes, const struct sl_shape *x, int64_t block, bool crd);
@@ -237,7 +239,7 @@ struct sl_pad_args {
 };
 
 struct sl_gather_args {
-    int bytes;              /* 1, 2, 4, 8 */
+    int bytes;                    /* 1, 2, 4, 8 */
     int64_t outer, axis_n, inner; /* x is [outer, axis_n, inner], the output [outer, n_indices, inner] */
     int64_t n_indices;
     const int32_t *indices; /* 0..axis_n-1 */
@@ -263,17 +265,17 @@ struct sl_quantize_args {
 struct sl_dequantize_args {
     enum sl_dtype type;
     size_t n;
-    int64_t channels;     /* with scales: the last axis; n is a multiple */
-    const float *scales;  /* [channels] or NULL: scale */
+    int64_t channels;    /* with scales: the last axis; n is a multiple */
+    const float *scales; /* [channels] or NULL: scale */
     float scale;
     int32_t zero_point;
 };
 
 /* Typed entrances of sl_work_prepare. */
-#define SL_PREPARE(name, FAMILY)                                                                                                  \
-    static inline void sl_prepare_##name(const struct sl_kernels *k, const struct sl_##name##_args *a, struct sl_work *w)         \
-    {                                                                                                                             \
-        sl_work_prepare(k, FAMILY, a, w);                                                                                         \
+#define SL_PREPARE(name, FAMILY)                                                                                               \
+    static inline void sl_prepare_##name(const struct sl_kernels *k, const struct sl_##name##_args *a, struct sl_work *w)      \
+    {                                                                                                                          \
+        sl_work_prepare(k, FAMILY, a, w);                                                                                      \
     }
 SL_PREPARE(weighted, SL_FAMILY_WEIGHTED)
 SL_PREPARE(table, SL_FAMILY_TABLE)

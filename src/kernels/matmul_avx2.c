@@ -1,5 +1,5 @@
-/* matmul_avx2.c: products of two activations in AVX2, for all types. A task packs its rows of a and its columns of b as s16 and multiplies them
- * with the tile of gemm_avx2.c. */
+/* matmul_avx2.c: products of two activations in AVX2, for all types. A task packs its rows of a and its columns of b as s16 and
+ * multiplies them with the tile of gemm_avx2.c. */
 #include <assert.h>
 #include <immintrin.h>
 #include <string.h>
@@ -12,12 +12,13 @@
 #include "kernels/variants.h"
 
 /*
- * Stored values less an offset fit s16: a' = a - a_offset, b' = b - b_offset. With da = a_offset - zp_a and db = b_offset - zp_b,
+ * Stored values less an offset fit s16: a' = a - a_offset, b' = b - b_offset. With da = a_offset - zp_a and db = b_offset -
+ * zp_b,
  *
  *     sum (a - zp_a)(b - zp_b) = sum a' b'  +  da * sum b' (a column's term)  +  db * sum a' + k da db (a row's term)
  *
- * b_offset is zp_b for u8, so db = 0. Where both are u16 a is split into two planes, a >> 8 and a & 255, so that a few hundred products
- * add up in 32 bits.
+ * b_offset is zp_b for u8, so db = 0. Where both are u16 a is split into two planes, a >> 8 and a & 255, so that a few hundred
+ * products add up in 32 bits.
  */
 struct matmul_plan {
     struct sl_matmul_dims d;
@@ -25,12 +26,15 @@ struct matmul_plan {
     int planes;
     int32_t a_offset, b_offset;
     int64_t pairs, block_pairs;
-    int64_t rows, row_blocks, columns, column_blocks;          /* of a task */
-    int64_t b_at, lines_at, row_terms_at, column_terms_at;     /* in scratch, behind a's rows */
+    int64_t rows, row_blocks, columns, column_blocks;      /* of a task */
+    int64_t b_at, lines_at, row_terms_at, column_terms_at; /* in scratch, behind a's rows */
 };
 _Static_assert(sizeof(struct matmul_plan) <= sizeof(((struct sl_work *)0)->state), "the plan fits the work's state");
 
-static const struct matmul_plan *plan_of(const struct sl_work *w) { return (const void *)w->state; }
+static const struct matmul_plan *plan_of(const struct sl_work *w)
+{
+    return (const void *)w->state;
+}
 
 /* Sums of one side's values must fit 32 bits. */
 static bool takes(const void *args)
@@ -178,8 +182,9 @@ static void pack_a(const struct sl_work *w, const void *x, int64_t at, int64_t r
             if (a->a_type == SL_U8)
                 sl_widen_u8_avx2(to, (const uint8_t *)x + at + i * p->d.k, p->d.k, end);
             else
-                (p->planes == 1 ? sl_widen_u16_avx2 : plane == 0 ? sl_high_u16_avx2 : sl_low_u16_avx2)(
-                    to, (const uint16_t *)x + at + i * p->d.k, p->d.k, end);
+                (p->planes == 1 ? sl_widen_u16_avx2
+                 : plane == 0   ? sl_high_u16_avx2
+                                : sl_low_u16_avx2)(to, (const uint16_t *)x + at + i * p->d.k, p->d.k, end);
             if (p->d.k < row)
                 to[p->d.k] = 0; /* meets an odd k's missing pair, whose b' is 0 too */
             if (db == 0) {
@@ -195,8 +200,9 @@ static void pack_a(const struct sl_work *w, const void *x, int64_t at, int64_t r
 
 /* ---- products ---- */
 
-static void simple_tile(const struct sl_work *w, const struct sl_weighted_args *finish, const float *multiplier, const int16_t *x, int64_t rows,
-                        const int16_t *tile, int n, const int64_t *column_terms, void *out, int64_t at)
+static void simple_tile(const struct sl_work *w, const struct sl_weighted_args *finish, const float *multiplier,
+                        const int16_t *x, int64_t rows, const int16_t *tile, int n, const int64_t *column_terms, void *out,
+                        int64_t at)
 {
     const struct matmul_plan *p = plan_of(w);
     int32_t acc[SL_TILE_ROWS * SL_TILE_COLUMNS], start[SL_TILE_COLUMNS];
@@ -215,17 +221,19 @@ static void add_products(const struct matmul_plan *p, const int16_t *x, int rows
     int32_t part[SL_TILE_ROWS * SL_TILE_COLUMNS];
     for (int plane = 0; plane < p->planes; plane++)
         for (int64_t pair = 0; pair < p->pairs; pair += p->block_pairs) {
-            sl_gemm_tile_avx2(rows, SL_TILE_COLUMNS, x + plane * p->rows * 2 * p->pairs + pair * 2, 2 * p->pairs, tile + pair * 32, SL_S16,
-                              SL_MIN(p->block_pairs, p->pairs - pair), NULL, part);
+            sl_gemm_tile_avx2(rows, SL_TILE_COLUMNS, x + plane * p->rows * 2 * p->pairs + pair * 2, 2 * p->pairs,
+                              tile + pair * 32, SL_S16, SL_MIN(p->block_pairs, p->pairs - pair), NULL, part);
             for (int j = 0; j < rows * SL_TILE_COLUMNS; j += 4) {
-                const __m256i v = _mm256_slli_epi64(_mm256_cvtepi32_epi64(sl_load128(part + j)), p->planes == 2 && plane == 0 ? 8 : 0);
+                const __m256i v =
+                    _mm256_slli_epi64(_mm256_cvtepi32_epi64(sl_load128(part + j)), p->planes == 2 && plane == 0 ? 8 : 0);
                 sl_store256(sum + j, _mm256_add_epi64(sl_load256(sum + j), v));
             }
         }
 }
 
-static void any_tile(const struct sl_work *w, const struct sl_weighted_args *finish, const float *multiplier, const int16_t *x, int64_t rows,
-                     const int64_t *row_terms, const int16_t *tile, int n, const int64_t *column_terms, void *out, int64_t at)
+static void any_tile(const struct sl_work *w, const struct sl_weighted_args *finish, const float *multiplier, const int16_t *x,
+                     int64_t rows, const int64_t *row_terms, const int16_t *tile, int n, const int64_t *column_terms, void *out,
+                     int64_t at)
 {
     const struct matmul_plan *p = plan_of(w);
     int64_t sum[SL_TILE_ROWS * SL_TILE_COLUMNS];
@@ -250,7 +258,8 @@ static void run(const struct sl_work *w, const struct sl_io *io, int task, void 
     const struct sl_matmul_args *a = w->args;
     const struct matmul_plan *p = plan_of(w);
     const int64_t n0 = task % p->column_blocks * p->columns, m0 = task / p->column_blocks % p->row_blocks * p->rows;
-    const int64_t batch = task / p->column_blocks / p->row_blocks, rows = SL_MIN(p->rows, p->d.m - m0), n = SL_MIN(p->columns, p->d.n - n0);
+    const int64_t batch = task / p->column_blocks / p->row_blocks, rows = SL_MIN(p->rows, p->d.m - m0),
+                  n = SL_MIN(p->columns, p->d.n - n0);
     uint8_t *memory = scratch;
     int16_t *b = (void *)(memory + p->b_at), *lines = (void *)(memory + p->lines_at);
     int64_t *row_terms = (void *)(memory + p->row_terms_at), *terms = (void *)(memory + p->column_terms_at), a_at, b_at;

@@ -60,7 +60,8 @@ static void plan(struct sl_work *w)
     w->n_tasks = sl_task_count(w->state[UNITS], w->state[SIZE]);
 }
 
-/* Rows m0..m0+rows-1, columns n0..n0+n-1 of one matrix: sums in both widths have one loop each, so that the narrow one stays fast. */
+/* Rows m0..m0+rows-1, columns n0..n0+n-1 of one matrix: sums in both widths have one loop each, so that the narrow one stays
+ * fast. */
 static void one_block(const struct sl_work *w, const struct sl_io *io, int64_t batch, int64_t m0, int rows, int64_t n0, int n)
 {
     const struct sl_matmul_args *e = w->args;
@@ -70,7 +71,8 @@ static void one_block(const struct sl_work *w, const struct sl_io *io, int64_t b
     int64_t acc_wide[ROWS][SL_BLOCK] = {{0}}, a_at, b_at;
     sl_matmul_batch(e, batch, &a_at, &b_at);
     for (int64_t k = 0; k < d.k; k++) {
-        sl_widen(b, io->in[1], e->b_type, b_at + (e->transpose_b ? n0 * d.k + k : k * d.n + n0), e->transpose_b ? d.k : 1, n, e->zp_b);
+        sl_widen(b, io->in[1], e->b_type, b_at + (e->transpose_b ? n0 * d.k + k : k * d.n + n0), e->transpose_b ? d.k : 1, n,
+                 e->zp_b);
         for (int i = 0; i < rows; i++) {
             const int32_t v = sl_load_q(io->in[0], e->a_type, (size_t)(a_at + (m0 + i) * d.k + k)) - e->zp_a;
             if (wide)

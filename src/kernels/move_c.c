@@ -12,7 +12,10 @@
 enum { SIZE, ROWS };
 enum { TASK = 1 << 15 };
 
-static int64_t padded(const struct sl_pad_args *a, int axis) { return a->before[axis] + a->x.dim[axis] + a->after[axis]; }
+static int64_t padded(const struct sl_pad_args *a, int axis)
+{
+    return a->before[axis] + a->x.dim[axis] + a->after[axis];
+}
 
 static void plan_pad(struct sl_work *w)
 {

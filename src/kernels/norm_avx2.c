@@ -1,5 +1,5 @@
-/* norm_avx2.c: softmax along the last axis, layer_norm and rms_norm in AVX2. The sums are integers, so lanes may add them in any order; the
- * steps in double and float are those of norm_c.c, lane by lane. */
+/* norm_avx2.c: softmax along the last axis, layer_norm and rms_norm in AVX2. The sums are integers, so lanes may add them in
+ * any order; the steps in double and float are those of norm_c.c, lane by lane. */
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
@@ -39,7 +39,8 @@ static int32_t largest(const struct sl_softmax_args *a, const void *x, int64_t a
     return most;
 }
 
-SL_ALWAYS_INLINE __m256i exponentials8(const struct sl_softmax_args *a, const int32_t *table, __m256i most, const void *x, int64_t at)
+SL_ALWAYS_INLINE __m256i exponentials8(const struct sl_softmax_args *a, const int32_t *table, __m256i most, const void *x,
+                                       int64_t at)
 {
     __m256i d = _mm256_sub_epi32(most, sl_load8(x, a->x_type, at));
     if (a->x_type == SL_U16)
@@ -48,7 +49,8 @@ SL_ALWAYS_INLINE __m256i exponentials8(const struct sl_softmax_args *a, const in
 }
 
 /* Exponentials of the line, and their sum. */
-static int64_t exponentials(const struct sl_softmax_args *a, const int32_t *table, const void *x, int64_t at, int64_t n, int32_t *e)
+static int64_t exponentials(const struct sl_softmax_args *a, const int32_t *table, const void *x, int64_t at, int64_t n,
+                            int32_t *e)
 {
     const __m256i most = _mm256_set1_epi32(largest(a, x, at, n));
     int64_t sum = 0;
@@ -58,7 +60,8 @@ static int64_t exponentials(const struct sl_softmax_args *a, const int32_t *tabl
         __m256i v = exponentials8(a, table, most, x, at + from);
         sl_store256(e + from, v);
         if (from < i)
-            v = _mm256_and_si256(v, _mm256_cmpgt_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32((int32_t)(i - from) - 1)));
+            v = _mm256_and_si256(
+                v, _mm256_cmpgt_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32((int32_t)(i - from) - 1)));
         v = _mm256_add_epi32(v, _mm256_shuffle_epi32(v, 0x4e)); /* each below 2^16 */
         sl_store256(lanes, v);
         sum += (int64_t)lanes[0] + lanes[1] + lanes[4] + lanes[5];
@@ -66,7 +69,8 @@ static int64_t exponentials(const struct sl_softmax_args *a, const int32_t *tabl
     return sum;
 }
 
-static void softmax_line(const struct sl_softmax_args *a, const int32_t *table, const struct sl_io *io, int64_t at, int64_t n, int32_t *e)
+static void softmax_line(const struct sl_softmax_args *a, const int32_t *table, const struct sl_io *io, int64_t at, int64_t n,
+                         int32_t *e)
 {
     const int64_t bytes = (int64_t)sl_qbytes(a->out_type);
     const struct sl_range4 range = sl_range4_of(a->zp, 0, sl_qmax(a->out_type));
@@ -96,7 +100,8 @@ static void run_softmax(const struct sl_work *w, const struct sl_io *io, int tas
         softmax_line(a, table, io, line * n, n, e);
 }
 
-const struct sl_variant sl_softmax_avx2 = {"softmax_avx2", SL_FAMILY_SOFTMAX, SL_CPU_AVX2, takes_softmax, plan_softmax, NULL, run_softmax};
+const struct sl_variant sl_softmax_avx2 = {"softmax_avx2", SL_FAMILY_SOFTMAX, SL_CPU_AVX2, takes_softmax, plan_softmax,
+                                           NULL,           run_softmax};
 
 /* ---- layer_norm and rms_norm ---- */
 
@@ -170,7 +175,8 @@ static void norm_line(const struct sl_norm_args *a, const struct sl_io *io, int6
         memcpy(x, (const uint8_t *)io->in[0] + (at + i) * in_bytes, rest * (size_t)in_bytes);
         memcpy(gamma, a->gamma + i, rest * sizeof *gamma);
         memcpy(beta, a->beta + i, rest * sizeof *beta);
-        sl_store16(out, a->out_type, 0, eight(&l, sl_load8(x, a->x_type, 0), gamma, beta), eight(&l, sl_load8(x, a->x_type, 8), gamma + 8, beta + 8));
+        sl_store16(out, a->out_type, 0, eight(&l, sl_load8(x, a->x_type, 0), gamma, beta),
+                   eight(&l, sl_load8(x, a->x_type, 8), gamma + 8, beta + 8));
         memcpy((uint8_t *)io->out + (at + i) * out_bytes, out, rest * (size_t)out_bytes);
     }
 }

@@ -1,4 +1,5 @@
-/* norm_c.c: softmax, layer_norm and rms_norm (numerics.md sections 9 and 10): integer sums over a line, then one scalar in double. */
+/* norm_c.c: softmax, layer_norm and rms_norm (numerics.md sections 9 and 10): integer sums over a line, then one scalar in
+ * double. */
 #include "kernels/kernels.h"
 
 #include <assert.h>
@@ -54,7 +55,8 @@ static void softmax_line(const struct sl_softmax_args *a, const struct sl_io *io
 
 static void run_softmax(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
-    const int64_t step = w->state[SL_LINE_STEP], n = w->state[SL_LINE_LENGTH], end = SL_MIN(w->state[SL_LINES], (task + 1) * w->state[SL_LINES_TASK]);
+    const int64_t step = w->state[SL_LINE_STEP], n = w->state[SL_LINE_LENGTH],
+                  end = SL_MIN(w->state[SL_LINES], (task + 1) * w->state[SL_LINES_TASK]);
     for (int64_t line = task * w->state[SL_LINES_TASK]; line < end; line++)
         softmax_line(w->args, io, line / step * n * step + line % step, step, n);
 }

@@ -27,10 +27,14 @@ static void plan(struct sl_work *w)
 }
 
 /* First channel of the block at c: the last block moves back so that it ends with the row, and computes some channels again. */
-static int64_t block_at(int64_t c, int64_t lanes, int64_t channels) { return SL_MIN(c, channels - lanes); }
+static int64_t block_at(int64_t c, int64_t lanes, int64_t channels)
+{
+    return SL_MIN(c, channels - lanes);
+}
 
 /* The widest vector that a row of channels holds: 32 bytes, or 16. */
-SL_ALWAYS_INLINE void maximum(const struct sl_pool_args *a, const struct sl_pool_window *win, const uint8_t *picture, uint8_t *out, bool u8)
+SL_ALWAYS_INLINE void maximum(const struct sl_pool_args *a, const struct sl_pool_window *win, const uint8_t *picture,
+                              uint8_t *out, bool u8)
 {
     const int64_t bytes = u8 ? 1 : 2, row_bytes = a->c * bytes;
     for (int64_t b = 0; b < row_bytes; b += 32) {
@@ -52,7 +56,8 @@ SL_ALWAYS_INLINE void maximum(const struct sl_pool_args *a, const struct sl_pool
     }
 }
 
-static void average(const struct sl_pool_args *a, const struct sl_pool_window *win, const uint8_t *picture, void *out, int64_t out_at)
+static void average(const struct sl_pool_args *a, const struct sl_pool_window *win, const uint8_t *picture, void *out,
+                    int64_t out_at)
 {
     const struct sl_range8 range = sl_range8_of(a->zp, a->lo, a->hi);
     const int32_t valid = (int32_t)((win->i1 - win->i0) * (win->j1 - win->j0));
@@ -69,7 +74,8 @@ static void average(const struct sl_pool_args *a, const struct sl_pool_window *w
             }
         const __m256 f0 = _mm256_div_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(s0, offset)), count);
         const __m256 f1 = _mm256_div_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(s1, offset)), count);
-        sl_store16(out, a->out_type, out_at + at, sl_finish8(_mm256_mul_ps(f0, m), &range), sl_finish8(_mm256_mul_ps(f1, m), &range));
+        sl_store16(out, a->out_type, out_at + at, sl_finish8(_mm256_mul_ps(f0, m), &range),
+                   sl_finish8(_mm256_mul_ps(f1, m), &range));
     }
 }
 

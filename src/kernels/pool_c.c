@@ -10,7 +10,8 @@
 enum { SIZE, BLOCKS }; /* state: units a task, channel blocks a position; a unit is one block of one position */
 
 /* Window taps i0..i1-1 that fall on the picture along one axis, for output position p. */
-static void valid_taps(int64_t p, int64_t stride, int64_t dilation, int64_t before, int64_t k, int64_t in, int64_t *i0, int64_t *i1)
+static void valid_taps(int64_t p, int64_t stride, int64_t dilation, int64_t before, int64_t k, int64_t in, int64_t *i0,
+                       int64_t *i1)
 {
     int64_t first = p * stride - before;
     *i0 = first >= 0 ? 0 : (-first + dilation - 1) / dilation;
@@ -44,8 +45,8 @@ static void plan(struct sl_work *w)
     w->n_tasks = sl_task_count(units, w->state[SIZE]);
 }
 
-static void maximum(const struct sl_pool_args *a, const struct sl_pool_window *win, const struct sl_io *io, int64_t picture, int64_t c0,
-                    int n, int64_t at)
+static void maximum(const struct sl_pool_args *a, const struct sl_pool_window *win, const struct sl_io *io, int64_t picture,
+                    int64_t c0, int n, int64_t at)
 {
     int32_t best[SL_BLOCK] = {0}, x[SL_BLOCK];
     for (int64_t i = win->i0; i < win->i1; i++)
@@ -58,8 +59,8 @@ static void maximum(const struct sl_pool_args *a, const struct sl_pool_window *w
     sl_narrow(io->out, a->out_type, at, best, n);
 }
 
-static void average(const struct sl_pool_args *a, const struct sl_pool_window *win, const struct sl_io *io, int64_t picture, int64_t c0,
-                    int n, int64_t at)
+static void average(const struct sl_pool_args *a, const struct sl_pool_window *win, const struct sl_io *io, int64_t picture,
+                    int64_t c0, int n, int64_t at)
 {
     int64_t sum[SL_BLOCK] = {0};
     int32_t x[SL_BLOCK];

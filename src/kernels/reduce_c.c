@@ -6,11 +6,19 @@
 #include "kernels/rounding.h"
 #include "kernels/variants.h"
 
-/* state: neighbouring axes of one sort joined; kept and reduced axes with their input strides, outermost first. A unit is a block of
- * outputs along the last kept axis where that is the input's last axis, else one output. */
+/* state: neighbouring axes of one sort joined; kept and reduced axes with their input strides, outermost first. A unit is a
+ * block of outputs along the last kept axis where that is the input's last axis, else one output. */
 enum {
-    SIZE, UNITS, BLOCK, COUNT, N_KEPT, N_REDUCED,
-    KEPT_DIM, KEPT_STRIDE = KEPT_DIM + SL_MAX_RANK, REDUCED_DIM = KEPT_STRIDE + SL_MAX_RANK, REDUCED_STRIDE = REDUCED_DIM + SL_MAX_RANK
+    SIZE,
+    UNITS,
+    BLOCK,
+    COUNT,
+    N_KEPT,
+    N_REDUCED,
+    KEPT_DIM,
+    KEPT_STRIDE = KEPT_DIM + SL_MAX_RANK,
+    REDUCED_DIM = KEPT_STRIDE + SL_MAX_RANK,
+    REDUCED_STRIDE = REDUCED_DIM + SL_MAX_RANK
 };
 
 static void split_axes(struct sl_work *w)

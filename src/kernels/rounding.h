@@ -1,5 +1,5 @@
-/* rounding.h: the few formulas that every kernel shares: requantization (numerics.md section 3), the interpolated table, and moving
- * stored values between their type and int32 in short blocks. */
+/* rounding.h: the few formulas that every kernel shares: requantization (numerics.md section 3), the interpolated table, and
+ * moving stored values between their type and int32 in short blocks. */
 #ifndef SL_KERNELS_ROUNDING_H
 #define SL_KERNELS_ROUNDING_H
 
@@ -14,10 +14,16 @@
 #error "the integer contract needs float arithmetic in float: compile for SSE2 or a CPU without excess precision"
 #endif
 
-/* rint without a library call: adding 1.5 * 2^23 leaves no fraction bits, so the addition itself rounds to nearest even. Right for
- * |f| <= 2^22; what comes here is clamped to 17 bits. */
-static inline int32_t sl_rint_f(float f) { return (int32_t)((f + 0x1.8p23f) - 0x1.8p23f); }
-static inline int32_t sl_rint_d(double d) { return (int32_t)((d + 0x1.8p52) - 0x1.8p52); }
+/* rint without a library call: adding 1.5 * 2^23 leaves no fraction bits, so the addition itself rounds to nearest even. Right
+ * for |f| <= 2^22; what comes here is clamped to 17 bits. */
+static inline int32_t sl_rint_f(float f)
+{
+    return (int32_t)((f + 0x1.8p23f) - 0x1.8p23f);
+}
+static inline int32_t sl_rint_d(double d)
+{
+    return (int32_t)((d + 0x1.8p52) - 0x1.8p52);
+}
 
 /* Written so that a NaN, which only absurd multipliers can make, becomes lo: maxps(f, lo) does the same. */
 static inline float sl_clamp_f(float f, float lo, float hi)
@@ -59,8 +65,14 @@ static inline int32_t sl_interpolate(const uint16_t *table, int32_t i)
     return (table[k] * (16 - t) + table[k + 1] * t + 8) >> 4;
 }
 
-static inline int32_t sl_qmax(enum sl_dtype t) { return t == SL_U8 ? 255 : 65535; }
-static inline size_t sl_qbytes(enum sl_dtype t) { return t == SL_U8 ? 1 : 2; }
+static inline int32_t sl_qmax(enum sl_dtype t)
+{
+    return t == SL_U8 ? 255 : 65535;
+}
+static inline size_t sl_qbytes(enum sl_dtype t)
+{
+    return t == SL_U8 ? 1 : 2;
+}
 
 static inline int32_t sl_load_q(const void *p, enum sl_dtype t, size_t i)
 {
@@ -105,15 +117,22 @@ static inline void sl_narrow(void *out, enum sl_dtype t, int64_t at, const int32
     }
 }
 
-/* A flat range of n units is cut into tasks of `unit` each: enough work for one task, and a number of tasks that fits an int. */
+/* A flat range of n units is cut into tasks of `unit` each: enough work for one task, and a number of tasks that fits an int.
+ */
 static inline int64_t sl_task_size(int64_t n, int64_t wanted)
 {
     int64_t least = n / 65536 + 1;
     return SL_MAX(SL_MAX(wanted, 1), least);
 }
 
-static inline int sl_task_count(int64_t n, int64_t size) { return (int)((n + size - 1) / size); }
+static inline int sl_task_count(int64_t n, int64_t size)
+{
+    return (int)((n + size - 1) / size);
+}
 
-static inline size_t sl_align64(size_t n) { return (n + 63) & ~(size_t)63; }
+static inline size_t sl_align64(size_t n)
+{
+    return (n + 63) & ~(size_t)63;
+}
 
 #endif

@@ -10,11 +10,26 @@
 #include "base/compiler.h"
 #include "base/types.h"
 
-SL_ALWAYS_INLINE __m256i sl_load256(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
-SL_ALWAYS_INLINE __m128i sl_load128(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
-SL_ALWAYS_INLINE __m128i sl_load64(const void *p) { return _mm_loadl_epi64((const __m128i *)p); }
-SL_ALWAYS_INLINE void sl_store256(void *p, __m256i v) { _mm256_storeu_si256((__m256i *)p, v); }
-SL_ALWAYS_INLINE void sl_store128(void *p, __m128i v) { _mm_storeu_si128((__m128i *)p, v); }
+SL_ALWAYS_INLINE __m256i sl_load256(const void *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+SL_ALWAYS_INLINE __m128i sl_load128(const void *p)
+{
+    return _mm_loadu_si128((const __m128i *)p);
+}
+SL_ALWAYS_INLINE __m128i sl_load64(const void *p)
+{
+    return _mm_loadl_epi64((const __m128i *)p);
+}
+SL_ALWAYS_INLINE void sl_store256(void *p, __m256i v)
+{
+    _mm256_storeu_si256((__m256i *)p, v);
+}
+SL_ALWAYS_INLINE void sl_store128(void *p, __m128i v)
+{
+    _mm_storeu_si128((__m128i *)p, v);
+}
 
 /* 8 stored values at element i. */
 SL_ALWAYS_INLINE __m256i sl_load8(const void *p, enum sl_dtype t, int64_t i)
@@ -45,7 +60,10 @@ SL_ALWAYS_INLINE __m256 sl_clamp8(__m256 f, __m256 lo, __m256 hi)
 }
 
 /* rint and zero point. The values are clamped, so cvtps cannot overflow. */
-SL_ALWAYS_INLINE __m256i sl_round8(__m256 f, __m256i zp) { return _mm256_add_epi32(_mm256_cvtps_epi32(f), zp); }
+SL_ALWAYS_INLINE __m256i sl_round8(__m256 f, __m256i zp)
+{
+    return _mm256_add_epi32(_mm256_cvtps_epi32(f), zp);
+}
 
 /* lo - zp, hi - zp and zp in all lanes. */
 struct sl_range8 {
@@ -58,7 +76,10 @@ SL_ALWAYS_INLINE struct sl_range8 sl_range8_of(int32_t zp, int32_t lo, int32_t h
     return (struct sl_range8){_mm256_set1_ps((float)(lo - zp)), _mm256_set1_ps((float)(hi - zp)), _mm256_set1_epi32(zp)};
 }
 
-SL_ALWAYS_INLINE __m256i sl_finish8(__m256 f, const struct sl_range8 *r) { return sl_round8(sl_clamp8(f, r->lo, r->hi), r->zp); }
+SL_ALWAYS_INLINE __m256i sl_finish8(__m256 f, const struct sl_range8 *r)
+{
+    return sl_round8(sl_clamp8(f, r->lo, r->hi), r->zp);
+}
 
 /* The same for 4 doubles. */
 struct sl_range4 {

@@ -1,5 +1,5 @@
-/* weighted_bounds.c: what the constants of a weighted layer say before it runs: kernel values in plain integers, and whether the sum needs
- * 64 bits. */
+/* weighted_bounds.c: what the constants of a weighted layer say before it runs: kernel values in plain integers, and whether
+ * the sum needs 64 bits. */
 #include "kernels/kernels.h"
 
 #include <assert.h>
@@ -15,7 +15,10 @@ static int16_t nibble(const uint8_t *p, int64_t i)
 }
 
 /* Elements of one kernel row (all output features of a tap and an input feature). */
-static int64_t row_length(const struct sl_weighted_args *a) { return a->deconv ? a->out_c / a->groups : a->out_c; }
+static int64_t row_length(const struct sl_weighted_args *a)
+{
+    return a->deconv ? a->out_c / a->groups : a->out_c;
+}
 
 void sl_weighted_kernel_row(const struct sl_weighted_args *a, int64_t first, int64_t n, int16_t *out)
 {
@@ -51,9 +54,10 @@ int32_t sl_weighted_kernel_at(const struct sl_weighted_args *a, int64_t i)
     return v;
 }
 
-/* Sums of the positive and of the negative weights of n output channels that lie side by side in the kernel's rows. `first` is the first
- * row's element, `rows` rows follow each other in each tap. */
-static void sum_weights(const struct sl_weighted_args *a, int64_t first, int64_t rows, int64_t n, int64_t *positive, int64_t *negative)
+/* Sums of the positive and of the negative weights of n output channels that lie side by side in the kernel's rows. `first` is
+ * the first row's element, `rows` rows follow each other in each tap. */
+static void sum_weights(const struct sl_weighted_args *a, int64_t first, int64_t rows, int64_t n, int64_t *positive,
+                        int64_t *negative)
 {
     const int64_t row = row_length(a), features = a->deconv ? a->in_c : a->in_c / a->groups;
     int16_t w[SL_BLOCK];
@@ -78,7 +82,8 @@ static bool channels_are_wide(const struct sl_weighted_args *a, int64_t first, i
     for (int64_t o = 0; o < n; o++) {
         const int64_t bias = a->x_type == SL_U8 ? ((const int32_t *)a->bias)[o0 + o] : ((const int64_t *)a->bias)[o0 + o];
         const int64_t p = positive[o], q = negative[o];
-        /* so large is wide whatever the rest: one side of x reaches 128 at least. It also keeps the lines below within 64 bits */
+        /* so large is wide whatever the rest: one side of x reaches 128 at least. It also keeps the lines below within 64 bits
+         */
         if (p > much || q < -much || bias > much || bias < -much)
             return true;
         const int64_t high = SL_MAX(bias, 0) + p * above + q * below, low = SL_MIN(bias, 0) + p * below + q * above;

@@ -1,5 +1,5 @@
-/* weighted_c.c: convolution of every kind in its plainest form: one output position and up to 256 output channels at a time, taps
- * and input features added in order. The sums are exact, so the SIMD versions may add in any order. */
+/* weighted_c.c: convolution of every kind in its plainest form: one output position and up to 256 output channels at a time,
+ * taps and input features added in order. The sums are exact, so the SIMD versions may add in any order. */
 #include "kernels/kernels.h"
 
 #include <assert.h>
@@ -24,29 +24,29 @@ static struct layout kernel_layout(const struct sl_weighted_args *a)
     return l;
 }
 
-/* acc[o - o0] += (x[c] - zp) * w[c][o] for the channels o0..o1-1 and all features of their groups. Unsigned sums: a wide bias from a
- * hostile file may wrap, and wrapping is defined. */
-#define ADD_TAP(name, x_type, w_type, acc_type, sum_type)                                                                        \
-    static void name(acc_type *acc, const void *x_row, int32_t zp, const void *kernel, const struct layout *l, int64_t o0,      \
-                     int64_t o1)                                                                                                \
-    {                                                                                                                           \
-        const x_type *x = x_row;                                                                                                \
-        const w_type *w = kernel;                                                                                               \
-        if (l->ic_group == 1 && l->oc_group == 1) {                                                                             \
-            for (int64_t o = o0; o < o1; o++)                                                                                   \
-                acc[o - o0] = (acc_type)((sum_type)acc[o - o0] + (sum_type)((acc_type)(x[o] - zp) * w[o]));                     \
-            return;                                                                                                             \
-        }                                                                                                                       \
-        for (int64_t g = o0 / l->oc_group; g * l->oc_group < o1; g++) {                                                         \
-            int64_t first = SL_MAX(o0, g * l->oc_group), end = SL_MIN(o1, (g + 1) * l->oc_group), n = end - first;              \
-            acc_type *sum = acc + (first - o0);                                                                                 \
-            for (int64_t c = 0; c < l->ic_group; c++) {                                                                         \
-                const w_type *row = w + g * l->per_group + c * l->per_row + (first - g * l->oc_group);                          \
-                const acc_type v = (acc_type)(x[g * l->ic_group + c] - zp);                                                     \
-                for (int64_t o = 0; o < n; o++)                                                                                 \
-                    sum[o] = (acc_type)((sum_type)sum[o] + (sum_type)(v * row[o]));                                             \
-            }                                                                                                                   \
-        }                                                                                                                       \
+/* acc[o - o0] += (x[c] - zp) * w[c][o] for the channels o0..o1-1 and all features of their groups. Unsigned sums: a wide bias
+ * from a hostile file may wrap, and wrapping is defined. */
+#define ADD_TAP(name, x_type, w_type, acc_type, sum_type)                                                                      \
+    static void name(acc_type *acc, const void *x_row, int32_t zp, const void *kernel, const struct layout *l, int64_t o0,     \
+                     int64_t o1)                                                                                               \
+    {                                                                                                                          \
+        const x_type *x = x_row;                                                                                               \
+        const w_type *w = kernel;                                                                                              \
+        if (l->ic_group == 1 && l->oc_group == 1) {                                                                            \
+            for (int64_t o = o0; o < o1; o++)                                                                                  \
+                acc[o - o0] = (acc_type)((sum_type)acc[o - o0] + (sum_type)((acc_type)(x[o] - zp) * w[o]));                    \
+            return;                                                                                                            \
+        }                                                                                                                      \
+        for (int64_t g = o0 / l->oc_group; g * l->oc_group < o1; g++) {                                                        \
+            int64_t first = SL_MAX(o0, g * l->oc_group), end = SL_MIN(o1, (g + 1) * l->oc_group), n = end - first;             \
+            acc_type *sum = acc + (first - o0);                                                                                \
+            for (int64_t c = 0; c < l->ic_group; c++) {                                                                        \
+                const w_type *row = w + g * l->per_group + c * l->per_row + (first - g * l->oc_group);                         \
+                const acc_type v = (acc_type)(x[g * l->ic_group + c] - zp);                                                    \
+                for (int64_t o = 0; o < n; o++)                                                                                \
+                    sum[o] = (acc_type)((sum_type)sum[o] + (sum_type)(v * row[o]));                                            \
+            }                                                                                                                  \
+        }                                                                                                                      \
     }
 ADD_TAP(add_tap_u8s8, uint8_t, int8_t, int32_t, uint32_t)
 ADD_TAP(add_tap_u8s16, uint8_t, int16_t, int32_t, uint32_t)
@@ -58,8 +58,8 @@ ADD_TAP(add_tap_u16s8_wide, uint16_t, int8_t, int64_t, uint64_t)
 ADD_TAP(add_tap_u16s16_wide, uint16_t, int16_t, int64_t, uint64_t)
 #undef ADD_TAP
 
-static void add_tap(int32_t *acc, const void *x, const struct sl_weighted_args *a, const void *w, const struct layout *l, int64_t o0,
-                    int64_t o1)
+static void add_tap(int32_t *acc, const void *x, const struct sl_weighted_args *a, const void *w, const struct layout *l,
+                    int64_t o0, int64_t o1)
 {
     if (a->kernel_type == SL_S16)
         (a->x_type == SL_U8 ? add_tap_u8s16 : add_tap_u16s16)(acc, x, a->zp_x, w, l, o0, o1);
@@ -76,10 +76,10 @@ static void add_tap_wide(int64_t *acc, const void *x, const struct sl_weighted_a
         (a->x_type == SL_U8 ? add_tap_u8s8_wide : add_tap_u16s8_wide)(acc, x, a->zp_x, w, l, o0, o1);
 }
 
-/* The input row that tap (i, j) of output position (y, x) reads; the padding row outside the picture; NULL where nothing is added
- * (deconv: no input position scatters there). */
-static const uint8_t *tap_row(const struct sl_weighted_args *a, const uint8_t *picture, const uint8_t *padding, int64_t y, int64_t x,
-                              int64_t i, int64_t j)
+/* The input row that tap (i, j) of output position (y, x) reads; the padding row outside the picture; NULL where nothing is
+ * added (deconv: no input position scatters there). */
+static const uint8_t *tap_row(const struct sl_weighted_args *a, const uint8_t *picture, const uint8_t *padding, int64_t y,
+                              int64_t x, int64_t i, int64_t j)
 {
     int64_t iy, ix;
     if (a->deconv) {
@@ -119,8 +119,8 @@ void sl_weighted_finish(const struct sl_weighted_args *a, const int32_t *acc, in
     }
 }
 
-void sl_weighted_finish_wide(const struct sl_weighted_args *a, const int64_t *acc, int64_t o0, int64_t o1, const void *r, void *out,
-                             int64_t at)
+void sl_weighted_finish_wide(const struct sl_weighted_args *a, const int64_t *acc, int64_t o0, int64_t o1, const void *r,
+                             void *out, int64_t at)
 {
     for (int64_t o = o0; o < o1; o++) {
         int32_t q;
@@ -144,8 +144,10 @@ static void plan(struct sl_work *w)
     assert(a->x_type == SL_U8 || a->x_type == SL_U16);
     assert(a->in_c % a->groups == 0 && a->out_c % a->groups == 0);
     assert(!(a->post == SL_POST_TABLE && a->r_type != SL_NONE));
-    int64_t positions = a->n * a->out_h * a->out_w, per_position = a->kh * a->kw * (a->in_c / a->groups) * SL_MIN(a->out_c, SL_BLOCK);
-    int64_t size = sl_task_size(positions * ((a->out_c + SL_BLOCK - 1) / SL_BLOCK), ((int64_t)1 << 18) / SL_MAX(per_position, 1));
+    int64_t positions = a->n * a->out_h * a->out_w,
+            per_position = a->kh * a->kw * (a->in_c / a->groups) * SL_MIN(a->out_c, SL_BLOCK);
+    int64_t size =
+        sl_task_size(positions * ((a->out_c + SL_BLOCK - 1) / SL_BLOCK), ((int64_t)1 << 18) / SL_MAX(per_position, 1));
     w->state[POSITIONS] = size;
     w->state[POSITION_TASKS] = sl_task_count(positions, size);
     w->state[WIDE] = sl_weighted_is_wide(a);

@@ -1,7 +1,7 @@
 /*
  * check_kernels.c: every row of kernels.def against its C twin, byte by byte, and the C rows against an independent evaluation
- * (reference.c), on random and extreme data. Inputs end at a page that cannot be read, outputs and scratch stand between guard bytes,
- * tasks run in falling order. A failure prints the command that repeats it.
+ * (reference.c), on random and extreme data. Inputs end at a page that cannot be read, outputs and scratch stand between guard
+ * bytes, tasks run in falling order. A failure prints the command that repeats it.
  *
  *     check_kernels [--variant NAME] [--seed N] [--cases N] [--bench]
  */
@@ -37,21 +37,48 @@ static bool guards_hold(const uint8_t *p, size_t bytes)
     return true;
 }
 
-static void guarded_free(uint8_t *p) { free(p - GUARD); }
+static void guarded_free(uint8_t *p)
+{
+    free(p - GUARD);
+}
 
-/* Run one variant; false when it wrote outside its memory. `out` holds out_bytes and guards. */
-static bool run_variant(const struct sl_variant *v, const struct kernel_case *c, uint8_t *out)
+/* The input that the output may overwrite (kernels.h), or -1. */
+static int in_place_input(const struct kernel_case *c)
+{
+    const struct sl_eltwise_args *e = &c->args.eltwise;
+    switch (c->family) {
+    case SL_FAMILY_TABLE:
+        return c->args.table.x_type == c->args.table.out_type ? 0 : -1;
+    case SL_FAMILY_REQUANTIZE:
+        return c->args.requantize.x_type == c->args.requantize.out_type ? 0 : -1;
+    case SL_FAMILY_ELTWISE:
+        if (e->a_type == e->out_type && sl_shape_equal(&e->a, &e->out))
+            return 0;
+        return e->b_type == e->out_type && sl_shape_equal(&e->b, &e->out) ? 1 : -1;
+    default:
+        return -1;
+    }
+}
+
+/* Run one variant; false when it wrote outside its memory. `out` holds out_bytes and guards. In place: `out` is also input
+ * number in_place, unless that is -1. */
+static bool run_variant(const struct sl_variant *v, const struct kernel_case *c, uint8_t *out, int in_place)
 {
     struct sl_work w;
     sl_work_prepare_variant(v, &c->args, &w);
     uint8_t *packed = guarded_alloc(w.packed_bytes), *scratch = guarded_alloc(w.scratch_bytes);
     struct sl_io io = c->io;
     io.out = out;
+    if (in_place >= 0) {
+        memcpy(out, io.in[in_place], c->out_bytes);
+        io.in[in_place] = out;
+    }
     if (w.packed_bytes > 0)
         sl_work_pack(&w, packed);
     for (int t = w.n_tasks - 1; t >= 0; t--)
         sl_work_run(&w, &io, t, scratch);
-    const bool good = guards_hold(packed, w.packed_bytes) && guards_hold(scratch, w.scratch_bytes) && guards_hold(out, c->out_bytes);
+    const bool good =
+        guards_hold(packed, w.packed_bytes) && guards_hold(scratch, w.scratch_bytes) && guards_hold(out, c->out_bytes);
     guarded_free(packed);
     guarded_free(scratch);
     return good;
@@ -69,8 +96,8 @@ static const struct sl_variant *twin_of(const struct sl_variant *v)
 
 static void report(const struct sl_variant *v, uint64_t seed, const struct kernel_case *c, const char *what)
 {
-    printf("FAIL %s: %s\n    case: %s\n    again: check_kernels --variant %s --seed %llu --cases 1\n", v->name, what, c->text, v->name,
-           (unsigned long long)seed);
+    printf("FAIL %s: %s\n    case: %s\n    again: check_kernels --variant %s --seed %llu --cases 1\n", v->name, what, c->text,
+           v->name, (unsigned long long)seed);
 }
 
 /* 1 pass, 0 the variant does not take it, -1 failed. */
@@ -87,13 +114,18 @@ static int check_case(const struct sl_variant *v, uint64_t seed)
     char what[200] = "";
     if (v->level == SL_CPU_C)
         reference(&c, expected);
-    else if (!run_variant(twin_of(v), &c, expected))
+    else if (!run_variant(twin_of(v), &c, expected, -1))
         snprintf(what, sizeof what, "the C twin wrote outside its memory");
-    if (!run_variant(v, &c, out))
-        snprintf(what, sizeof what, "wrote outside its memory");
-    for (size_t i = 0; what[0] == 0 && i < c.out_bytes; i++)
-        if (out[i] != expected[i])
-            snprintf(what, sizeof what, "byte %zu of %zu is %d, not %d", i, c.out_bytes, out[i], expected[i]);
+    const int in_place = in_place_input(&c);
+    for (int pass = 0; pass <= (in_place >= 0) && what[0] == 0; pass++) {
+        memset(out, FILL, c.out_bytes);
+        if (!run_variant(v, &c, out, pass ? in_place : -1))
+            snprintf(what, sizeof what, "wrote outside its memory");
+        for (size_t i = 0; what[0] == 0 && i < c.out_bytes; i++)
+            if (out[i] != expected[i])
+                snprintf(what, sizeof what, "%sbyte %zu of %zu is %d, not %d", pass ? "in place, " : "", i, c.out_bytes, out[i],
+                         expected[i]);
+    }
     if (what[0] != 0) {
         report(v, seed, &c, what);
         result = -1;
@@ -113,7 +145,10 @@ static int check_variant(const struct sl_variant *v, uint64_t seed, int cases)
         taken += result != 0;
         failed += result < 0;
     }
-    printf("%-16s %-10s %5d cases %s\n", v->name, sl_cpu_level_name(v->level), taken, failed ? "FAILED" : taken ? "ok" : "NONE TAKEN");
+    printf("%-16s %-10s %5d cases %s\n", v->name, sl_cpu_level_name(v->level), taken,
+           failed  ? "FAILED"
+           : taken ? "ok"
+                   : "NONE TAKEN");
     return failed + (taken == 0 && cases > 1);
 }
 

@@ -1,4 +1,5 @@
-/* kernel_bench.c: the table that check_kernels --bench prints: best time of each variant on layers of real networks, and its ratio to C. */
+/* kernel_bench.c: the table that check_kernels --bench prints: best time of each variant on layers of real networks, and its
+ * ratio to C. */
 #include "kernel_bench.h"
 
 #include <stdio.h>
@@ -49,8 +50,8 @@ static double time_variant(const struct sl_variant *v, const void *args, const s
 }
 
 /* One line a variant of the family that takes the args. Returns the best variant's time. */
-static double bench_args(enum sl_family family, const char *only, const char *name, const void *args, const struct sl_io *io, double work,
-                         const char *unit)
+static double bench_args(enum sl_family family, const char *only, const char *name, const void *args, const struct sl_io *io,
+                         double work, const char *unit)
 {
     int n;
     double c_time = 0, time = 0;
@@ -80,9 +81,26 @@ struct layer {
 
 static double bench_layer(const struct layer *l, const char *only)
 {
-    struct sl_weighted_args a = {.x_type = l->x_type, .out_type = l->out_type, .kernel_type = SL_S8, .n = 1, .in_h = l->h, .in_w = l->w,
-                                 .in_c = l->in_c, .out_c = l->out_c, .kh = l->k, .kw = l->k, .sh = l->s, .sw = l->s, .dh = 1, .dw = 1,
-                                 .top = l->k / 2, .left = l->k / 2, .groups = l->depthwise ? l->in_c : 1, .zp_x = 100, .zp = 3, .hi = 255};
+    struct sl_weighted_args a = {.x_type = l->x_type,
+                                 .out_type = l->out_type,
+                                 .kernel_type = SL_S8,
+                                 .n = 1,
+                                 .in_h = l->h,
+                                 .in_w = l->w,
+                                 .in_c = l->in_c,
+                                 .out_c = l->out_c,
+                                 .kh = l->k,
+                                 .kw = l->k,
+                                 .sh = l->s,
+                                 .sw = l->s,
+                                 .dh = 1,
+                                 .dw = 1,
+                                 .top = l->k / 2,
+                                 .left = l->k / 2,
+                                 .groups = l->depthwise ? l->in_c : 1,
+                                 .zp_x = 100,
+                                 .zp = 3,
+                                 .hi = 255};
     char name[80];
     a.out_h = (l->h + l->s - 1) / l->s;
     a.out_w = (l->w + l->s - 1) / l->s;
@@ -102,9 +120,11 @@ static double bench_layer(const struct layer *l, const char *only)
         a.residual_multiplier = 0.5f;
     }
     struct sl_io io = {.in = {filled((size_t)(l->h * l->w * l->in_c) * x_bytes), filled(out)}, .out = filled(out)};
-    snprintf(name, sizeof name, "%s%lldx%lldx%lld>%lld k%lld s%lld%s %s", l->depthwise ? "dw " : "", (long long)l->h, (long long)l->w,
-             (long long)l->in_c, (long long)l->out_c, (long long)l->k, (long long)l->s, l->residual ? "+r" : "", sl_dtype_name(l->x_type));
-    const double t = bench_args(SL_FAMILY_WEIGHTED, only, name, &a, &io, (double)(per_output * a.out_h * a.out_w * a.out_c), "GMAC/s");
+    snprintf(name, sizeof name, "%s%lldx%lldx%lld>%lld k%lld s%lld%s %s", l->depthwise ? "dw " : "", (long long)l->h,
+             (long long)l->w, (long long)l->in_c, (long long)l->out_c, (long long)l->k, (long long)l->s,
+             l->residual ? "+r" : "", sl_dtype_name(l->x_type));
+    const double t =
+        bench_args(SL_FAMILY_WEIGHTED, only, name, &a, &io, (double)(per_output * a.out_h * a.out_w * a.out_c), "GMAC/s");
     free(multiplier);
     free((void *)(uintptr_t)a.kernel);
     free(bias);
@@ -117,9 +137,10 @@ static double bench_layer(const struct layer *l, const char *only)
 /* The weighted layers of EfficientNet-Lite0, and their sum. */
 static void bench_network(const char *only)
 {
-    static const struct { int repeats, k, s, expand, in, out; } stages[] = {{1, 3, 1, 1, 32, 16},  {2, 3, 2, 6, 16, 24},  {2, 5, 2, 6, 24, 40},
-                                                                            {3, 3, 2, 6, 40, 80},  {3, 5, 1, 6, 80, 112}, {4, 5, 2, 6, 112, 192},
-                                                                            {1, 3, 1, 6, 192, 320}};
+    static const struct {
+        int repeats, k, s, expand, in, out;
+    } stages[] = {{1, 3, 1, 1, 32, 16},  {2, 3, 2, 6, 16, 24},   {2, 5, 2, 6, 24, 40},  {3, 3, 2, 6, 40, 80},
+                  {3, 5, 1, 6, 80, 112}, {4, 5, 2, 6, 112, 192}, {1, 3, 1, 6, 192, 320}};
     int64_t h = 112;
     double total = bench_layer(&(struct layer){SL_U8, SL_U8, 224, 224, 3, 32, 3, 2, false, false}, only);
     for (size_t i = 0; i < SL_COUNT(stages); i++)
@@ -147,32 +168,48 @@ static void bench_others(const char *only)
         const enum sl_dtype t = types[i];
         const int32_t most = t == SL_U8 ? 255 : 65535;
         const struct sl_shape shape = {4, {1, 56, 56, 144}}, row = {4, {1, 1, 1, 144}}, heads = {3, {12, 197, 64}};
-        struct sl_matmul_args mm = {.a_type = t, .b_type = t, .out_type = t, .a = heads, .b = heads, .transpose_b = true, .zp_a = 99, .zp_b = 9, .hi = most, .multiplier = 1e-4f};
+        struct sl_matmul_args mm = {.a_type = t,
+                                    .b_type = t,
+                                    .out_type = t,
+                                    .a = heads,
+                                    .b = heads,
+                                    .transpose_b = true,
+                                    .zp_a = 99,
+                                    .zp_b = 9,
+                                    .hi = most,
+                                    .multiplier = 1e-4f};
         printf("-- %s\n", sl_dtype_name(t));
         bench_args(SL_FAMILY_TABLE, only, "table 56x56x144", &(struct sl_table_args){t, t, N, table}, &io, gb, "G/s");
-        bench_args(SL_FAMILY_REQUANTIZE, only, "requantize", &(struct sl_requantize_args){t, t, N, 3, 9, 0, most, 0.7f}, &io, gb, "G/s");
+        bench_args(SL_FAMILY_REQUANTIZE, only, "requantize", &(struct sl_requantize_args){t, t, N, 3, 9, 0, most, 0.7f}, &io,
+                   gb, "G/s");
         bench_args(SL_FAMILY_QUANTIZE, only, "quantize", &(struct sl_quantize_args){t, N, 0.02f, 3}, &io, gb, "G/s");
-        bench_args(SL_FAMILY_DEQUANTIZE, only, "dequantize", &(struct sl_dequantize_args){t, N, 144, NULL, 0.02f, 3}, &io, gb, "G/s");
+        bench_args(SL_FAMILY_DEQUANTIZE, only, "dequantize", &(struct sl_dequantize_args){t, N, 144, NULL, 0.02f, 3}, &io, gb,
+                   "G/s");
         for (int op = SL_ELT_ADD; op <= SL_ELT_DIV; op++) {
             static const char *const names[] = {"add", "sub", "max", "min", "mult", "div"};
-            struct sl_eltwise_args e = {(enum sl_eltwise_op)op, t, t, t, shape, shape, shape, 3, 9, 7, 0, most, 0.5f, 0.6f, 0.01f};
+            struct sl_eltwise_args e = {
+                (enum sl_eltwise_op)op, t, t, t, shape, shape, shape, 3, 9, 7, 0, most, 0.5f, 0.6f, 0.01f};
             bench_args(SL_FAMILY_ELTWISE, only, names[op], &e, &io, gb, "G/s");
             e.b = row;
             if (op == SL_ELT_MULT)
                 bench_args(SL_FAMILY_ELTWISE, only, "mult by channel", &e, &io, gb, "G/s");
         }
-        struct sl_pool_args p = {SL_POOL_MAX, t, t, 1, 56, 56, 144, 28, 28, 3, 3, 2, 2, 1, 1, 1, 1, 0, 0, false, 9, 7, 0, most, 0.9f};
+        struct sl_pool_args p = {SL_POOL_MAX, t, t, 1, 56, 56, 144,   28, 28, 3, 3,    2,   2,
+                                 1,           1, 1, 1, 0,  0,  false, 9,  7,  0, most, 0.9f};
         bench_args(SL_FAMILY_POOL, only, "maxpool 3x3 s2", &p, &io, gb, "G/s");
         p.op = SL_POOL_AVG;
         bench_args(SL_FAMILY_POOL, only, "avgpool 3x3 s2", &p, &io, gb, "G/s");
-        bench_args(SL_FAMILY_REDUCE, only, "mean over h, w", &(struct sl_reduce_args){SL_REDUCE_MEAN, t, t, shape, 6, 9, 7, 0, most, 0.9f}, &io, gb, "G/s");
+        bench_args(SL_FAMILY_REDUCE, only, "mean over h, w",
+                   &(struct sl_reduce_args){SL_REDUCE_MEAN, t, t, shape, 6, 9, 7, 0, most, 0.9f}, &io, gb, "G/s");
         bench_args(SL_FAMILY_MATMUL, only, "matmul 12x197x64x197^T", &mm, &io, 12.0 * 197 * 64 * 197, "GMAC/s");
         ((uint16_t *)table)[0] = 65535;
-        bench_args(SL_FAMILY_SOFTMAX, only, "softmax 12x197x197", &(struct sl_softmax_args){t, t, {3, {12, 197, 197}}, 2, table, 4, 256.0, 0}, &io, 12.0 * 197 * 197, "G/s");
+        bench_args(SL_FAMILY_SOFTMAX, only, "softmax 12x197x197",
+                   &(struct sl_softmax_args){t, t, {3, {12, 197, 197}}, 2, table, 4, 256.0, 0}, &io, 12.0 * 197 * 197, "G/s");
         float *gamma = filled(768 * sizeof *gamma);
         for (int k = 0; k < 768; k++)
             gamma[k] = 30;
-        bench_args(SL_FAMILY_NORM, only, "layer norm 197x768", &(struct sl_norm_args){false, t, t, 197, 768, gamma, gamma, 1.0, 3, 9, 0, most}, &io, 197.0 * 768, "G/s");
+        bench_args(SL_FAMILY_NORM, only, "layer norm 197x768",
+                   &(struct sl_norm_args){false, t, t, 197, 768, gamma, gamma, 1.0, 3, 9, 0, most}, &io, 197.0 * 768, "G/s");
         free(gamma);
         bench_layer(&(struct layer){t, t, 14, 14, 768, 768, 1, 1, false, false}, only);
         bench_layer(&(struct layer){t, t, 28, 28, 128, 128, 3, 1, false, false}, only);

@@ -44,16 +44,25 @@ void free_case(struct kernel_case *c)
     c->n_blocks = 0;
 }
 
-enum sl_dtype pick_type(struct rng *r) { return pick(r, 0, 2) ? SL_U8 : SL_U16; }
+enum sl_dtype pick_type(struct rng *r)
+{
+    return pick(r, 0, 2) ? SL_U8 : SL_U16;
+}
 
-static int32_t qmax(enum sl_dtype t) { return t == SL_U8 ? 255 : 65535; }
+static int32_t qmax(enum sl_dtype t)
+{
+    return t == SL_U8 ? 255 : 65535;
+}
 
 int32_t pick_zero_point(struct rng *r, enum sl_dtype t)
 {
     switch (pick(r, 0, 3)) {
-    case 0: return 0;
-    case 1: return qmax(t);
-    default: return (int32_t)pick(r, 0, qmax(t));
+    case 0:
+        return 0;
+    case 1:
+        return qmax(t);
+    default:
+        return (int32_t)pick(r, 0, qmax(t));
     }
 }
 
@@ -62,12 +71,15 @@ void pick_range(struct rng *r, enum sl_dtype t, int32_t zp, int32_t *lo, int32_t
     *lo = 0;
     *hi = qmax(t);
     switch (pick(r, 0, 3)) {
-    case 0: *lo = zp; break;
+    case 0:
+        *lo = zp;
+        break;
     case 1:
         *lo = (int32_t)pick(r, 0, qmax(t));
         *hi = (int32_t)pick(r, *lo, qmax(t));
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -113,9 +125,15 @@ struct sl_shape pick_shape(struct rng *r, int rank, int64_t most_elements)
     return s;
 }
 
-static size_t bytes_of(enum sl_dtype t) { return t == SL_U8 ? 1 : t == SL_U16 ? 2 : 4; }
+static size_t bytes_of(enum sl_dtype t)
+{
+    return t == SL_U8 ? 1 : t == SL_U16 ? 2 : 4;
+}
 
-static size_t pick_length(struct rng *r) { return (size_t)(pick(r, 0, 9) == 0 ? pick(r, 60000, 140000) : pick(r, 0, 600)); }
+static size_t pick_length(struct rng *r)
+{
+    return (size_t)(pick(r, 0, 9) == 0 ? pick(r, 60000, 140000) : pick(r, 0, 600));
+}
 
 static void make_table(struct rng *r, struct kernel_case *c)
 {
@@ -138,8 +156,8 @@ static void make_requantize(struct rng *r, struct kernel_case *c)
     a->multiplier = pick_multiplier(r, qmax(a->x_type), a->out_type);
     c->io.in[0] = stored(r, c, a->x_type, a->n);
     c->out_bytes = a->n * bytes_of(a->out_type);
-    snprintf(c->text, sizeof c->text, "%s zp %d -> %s zp %d, n %zu, m %a", sl_dtype_name(a->x_type), a->zp_x, sl_dtype_name(a->out_type),
-             a->zp, a->n, (double)a->multiplier);
+    snprintf(c->text, sizeof c->text, "%s zp %d -> %s zp %d, n %zu, m %a", sl_dtype_name(a->x_type), a->zp_x,
+             sl_dtype_name(a->out_type), a->zp, a->n, (double)a->multiplier);
 }
 
 static void make_pool(struct rng *r, struct kernel_case *c)
@@ -170,9 +188,9 @@ static void make_pool(struct rng *r, struct kernel_case *c)
     c->io.in[0] = stored(r, c, a->x_type, (size_t)(a->n * a->in_h * a->in_w * a->c));
     c->out_bytes = (size_t)(a->n * a->out_h * a->out_w * a->c) * bytes_of(a->out_type);
     snprintf(c->text, sizeof c->text, "%s %s -> %s [%d,%d,%d,%d] window %dx%d strides %d,%d dilations %d,%d pads %d,%d,%d,%d",
-             a->op ? "avg" : "max", sl_dtype_name(a->x_type), sl_dtype_name(a->out_type), (int)a->n, (int)a->in_h, (int)a->in_w, (int)a->c,
-             (int)a->kh, (int)a->kw, (int)a->sh, (int)a->sw, (int)a->dh, (int)a->dw, (int)a->top, (int)a->left, (int)a->bottom,
-             (int)a->right);
+             a->op ? "avg" : "max", sl_dtype_name(a->x_type), sl_dtype_name(a->out_type), (int)a->n, (int)a->in_h, (int)a->in_w,
+             (int)a->c, (int)a->kh, (int)a->kw, (int)a->sh, (int)a->sw, (int)a->dh, (int)a->dw, (int)a->top, (int)a->left,
+             (int)a->bottom, (int)a->right);
 }
 
 static void make_reduce(struct rng *r, struct kernel_case *c)
@@ -192,17 +210,19 @@ static void make_reduce(struct rng *r, struct kernel_case *c)
         outputs *= a->axes >> i & 1 ? 1 : (size_t)a->x.dim[i];
     c->io.in[0] = stored(r, c, a->x_type, sl_shape_elements(&a->x));
     c->out_bytes = outputs * bytes_of(a->out_type);
-    snprintf(c->text, sizeof c->text, "op %d %s -> %s %s axes %#x", (int)a->op, sl_dtype_name(a->x_type), sl_dtype_name(a->out_type),
-             sl_shape_text(&a->x, shape, sizeof shape), a->axes);
+    snprintf(c->text, sizeof c->text, "op %d %s -> %s %s axes %#x", (int)a->op, sl_dtype_name(a->x_type),
+             sl_dtype_name(a->out_type), sl_shape_text(&a->x, shape, sizeof shape), a->axes);
 }
 
 static void make_matmul(struct rng *r, struct kernel_case *c)
 {
     struct sl_matmul_args *a = &c->args.matmul;
     char sa[80], sb[80];
-    const int64_t m = pick(r, 1, 20), k = pick(r, 0, 5) ? pick(r, 1, 90) : pick(r, 500, 800), n = pick(r, 0, 5) ? pick(r, 1, 70) : 300;
+    const int64_t m = pick(r, 1, 20), k = pick(r, 0, 5) ? pick(r, 1, 90) : pick(r, 500, 800),
+                  n = pick(r, 0, 5) ? pick(r, 1, 70) : 300;
     const int64_t lead[2] = {pick(r, 1, 3), pick(r, 1, 2)};
-    *a = (struct sl_matmul_args){.a_type = pick_type(r), .b_type = pick_type(r), .out_type = pick_type(r), .transpose_b = pick(r, 0, 1)};
+    *a = (struct sl_matmul_args){
+        .a_type = pick_type(r), .b_type = pick_type(r), .out_type = pick_type(r), .transpose_b = pick(r, 0, 1)};
     a->a.rank = (int)pick(r, 2, 4);
     a->b.rank = (int)pick(r, 2, 4);
     int64_t batches = 1;
@@ -227,16 +247,17 @@ static void make_matmul(struct rng *r, struct kernel_case *c)
     c->io.in[0] = stored(r, c, a->a_type, sl_shape_elements(&a->a));
     c->io.in[1] = stored(r, c, a->b_type, sl_shape_elements(&a->b));
     c->out_bytes = (size_t)(batches * m * n) * bytes_of(a->out_type);
-    snprintf(c->text, sizeof c->text, "%s %s x %s %s%s -> %s, zp %d %d", sl_dtype_name(a->a_type), sl_shape_text(&a->a, sa, sizeof sa),
-             sl_dtype_name(a->b_type), sl_shape_text(&a->b, sb, sizeof sb), a->transpose_b ? "^T" : "", sl_dtype_name(a->out_type), a->zp_a,
-             a->zp_b);
+    snprintf(c->text, sizeof c->text, "%s %s x %s %s%s -> %s, zp %d %d", sl_dtype_name(a->a_type),
+             sl_shape_text(&a->a, sa, sizeof sa), sl_dtype_name(a->b_type), sl_shape_text(&a->b, sb, sizeof sb),
+             a->transpose_b ? "^T" : "", sl_dtype_name(a->out_type), a->zp_a, a->zp_b);
 }
 
 static void make_softmax(struct rng *r, struct kernel_case *c)
 {
     struct sl_softmax_args *a = &c->args.softmax;
     char shape[80];
-    *a = (struct sl_softmax_args){.x_type = pick_type(r), .out_type = pick_type(r), .x = pick_shape(r, (int)pick(r, 1, 4), 5000)};
+    *a = (struct sl_softmax_args){
+        .x_type = pick_type(r), .out_type = pick_type(r), .x = pick_shape(r, (int)pick(r, 1, 4), 5000)};
     a->axis = (int)pick(r, 0, a->x.rank - 1);
     const size_t entries = a->x_type == SL_U8 ? 256 : 4096;
     uint16_t *table = guarded(c, entries * sizeof *table);
@@ -255,7 +276,8 @@ static void make_softmax(struct rng *r, struct kernel_case *c)
 static void make_norm(struct rng *r, struct kernel_case *c)
 {
     struct sl_norm_args *a = &c->args.norm;
-    *a = (struct sl_norm_args){.rms = pick(r, 0, 1), .x_type = pick_type(r), .out_type = pick_type(r), .rows = pick(r, 1, 9), .n = pick(r, 1, 700)};
+    *a = (struct sl_norm_args){
+        .rms = pick(r, 0, 1), .x_type = pick_type(r), .out_type = pick_type(r), .rows = pick(r, 1, 9), .n = pick(r, 1, 700)};
     float *gamma = guarded(c, (size_t)a->n * sizeof *gamma), *beta = guarded(c, (size_t)a->n * sizeof *beta);
     for (int64_t i = 0; i < a->n; i++) {
         gamma[i] = (float)pick(r, -4000, 4000) / 64 * (a->out_type == SL_U16 ? 256 : 1);
@@ -296,7 +318,8 @@ static void make_quantize(struct rng *r, struct kernel_case *c)
 static void make_dequantize(struct rng *r, struct kernel_case *c)
 {
     struct sl_dequantize_args *a = &c->args.dequantize;
-    *a = (struct sl_dequantize_args){.type = pick_type(r), .channels = pick(r, 1, 40), .scale = ldexpf((float)pick(r, 1, 5000), -12)};
+    *a = (struct sl_dequantize_args){
+        .type = pick_type(r), .channels = pick(r, 1, 40), .scale = ldexpf((float)pick(r, 1, 5000), -12)};
     a->n = pick_length(r) / (size_t)a->channels * (size_t)a->channels;
     a->zero_point = pick_zero_point(r, a->type);
     if (pick(r, 0, 1)) {
@@ -307,16 +330,17 @@ static void make_dequantize(struct rng *r, struct kernel_case *c)
     }
     c->io.in[0] = stored(r, c, a->type, a->n);
     c->out_bytes = a->n * sizeof(float);
-    snprintf(c->text, sizeof c->text, "%s n %zu channels %d%s", sl_dtype_name(a->type), a->n, (int)a->channels, a->scales ? " scales" : "");
+    snprintf(c->text, sizeof c->text, "%s n %zu channels %d%s", sl_dtype_name(a->type), a->n, (int)a->channels,
+             a->scales ? " scales" : "");
 }
 
 void make_case(enum sl_family family, uint64_t seed, struct kernel_case *c)
 {
     static void (*const makers[SL_FAMILY_COUNT])(struct rng *, struct kernel_case *) = {
-        [SL_FAMILY_WEIGHTED] = make_weighted, [SL_FAMILY_TABLE] = make_table,     [SL_FAMILY_REQUANTIZE] = make_requantize,
-        [SL_FAMILY_ELTWISE] = make_eltwise,   [SL_FAMILY_POOL] = make_pool,       [SL_FAMILY_REDUCE] = make_reduce,
-        [SL_FAMILY_MATMUL] = make_matmul,     [SL_FAMILY_SOFTMAX] = make_softmax, [SL_FAMILY_NORM] = make_norm,
-        [SL_FAMILY_COPY] = make_mover,        [SL_FAMILY_PAD] = make_mover,       [SL_FAMILY_GATHER] = make_mover,
+        [SL_FAMILY_WEIGHTED] = make_weighted, [SL_FAMILY_TABLE] = make_table,       [SL_FAMILY_REQUANTIZE] = make_requantize,
+        [SL_FAMILY_ELTWISE] = make_eltwise,   [SL_FAMILY_POOL] = make_pool,         [SL_FAMILY_REDUCE] = make_reduce,
+        [SL_FAMILY_MATMUL] = make_matmul,     [SL_FAMILY_SOFTMAX] = make_softmax,   [SL_FAMILY_NORM] = make_norm,
+        [SL_FAMILY_COPY] = make_mover,        [SL_FAMILY_PAD] = make_mover,         [SL_FAMILY_GATHER] = make_mover,
         [SL_FAMILY_RESIZE] = make_mover,      [SL_FAMILY_QUANTIZE] = make_quantize, [SL_FAMILY_DEQUANTIZE] = make_dequantize,
     };
     struct rng r = {seed * 977 + (uint64_t)family};

@@ -25,15 +25,20 @@ union sl_any_args {
 struct kernel_case {
     enum sl_family family;
     union sl_any_args args;
-    struct sl_io io;          /* inputs; out is set by the caller */
+    struct sl_io io; /* inputs; out is set by the caller */
     size_t out_bytes;
-    struct sl_shape slice_x;  /* copy: the input's shape, for the reference */
-    char text[256];           /* what it is, for messages */
-    int n_blocks;             /* guarded memory, given back by free_case */
-    struct { void *map; size_t bytes; } blocks[24];
+    struct sl_shape slice_x; /* copy: the input's shape, for the reference */
+    char text[256];          /* what it is, for messages */
+    int n_blocks;            /* guarded memory, given back by free_case */
+    struct {
+        void *map;
+        size_t bytes;
+    } blocks[24];
 };
 
-struct rng { uint64_t state; };
+struct rng {
+    uint64_t state;
+};
 uint64_t next_random(struct rng *r);
 int64_t pick(struct rng *r, int64_t least, int64_t most); /* both included */
 
@@ -50,7 +55,7 @@ void make_mover(struct rng *r, struct kernel_case *c); /* copy, pad, gather, res
 enum sl_dtype pick_type(struct rng *r);
 int32_t pick_zero_point(struct rng *r, enum sl_dtype t);
 void pick_range(struct rng *r, enum sl_dtype t, int32_t zp, int32_t *lo, int32_t *hi);
-float pick_multiplier(struct rng *r, double sum_range, enum sl_dtype out); /* sometimes extreme */
+float pick_multiplier(struct rng *r, double sum_range, enum sl_dtype out);     /* sometimes extreme */
 void *stored(struct rng *r, struct kernel_case *c, enum sl_dtype t, size_t n); /* random or extreme values */
 struct sl_shape pick_shape(struct rng *r, int rank, int64_t most_elements);
 

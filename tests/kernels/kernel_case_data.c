@@ -5,20 +5,29 @@
 #include "base/compiler.h"
 #include "kernel_case.h"
 
-static size_t bytes_of(enum sl_dtype t) { return t == SL_U8 ? 1 : 2; }
+static size_t bytes_of(enum sl_dtype t)
+{
+    return t == SL_U8 ? 1 : 2;
+}
 
 void make_eltwise(struct rng *r, struct kernel_case *c)
 {
     struct sl_eltwise_args *a = &c->args.eltwise;
     char sa[80], sb[80];
-    *a = (struct sl_eltwise_args){.op = (enum sl_eltwise_op)pick(r, 0, 5), .a_type = pick_type(r), .b_type = pick_type(r), .out_type = pick_type(r)};
+    *a = (struct sl_eltwise_args){
+        .op = (enum sl_eltwise_op)pick(r, 0, 5), .a_type = pick_type(r), .b_type = pick_type(r), .out_type = pick_type(r)};
     a->out = pick_shape(r, (int)pick(r, 0, 5), pick(r, 0, 5) ? 3000 : 100000);
     a->a = a->b = a->out;
     for (int i = 0; i < a->out.rank; i++) /* broadcast either, never both */
         switch (pick(r, 0, 5)) {
-        case 0: a->a.dim[i] = 1; break;
-        case 1: a->b.dim[i] = 1; break;
-        default: break;
+        case 0:
+            a->a.dim[i] = 1;
+            break;
+        case 1:
+            a->b.dim[i] = 1;
+            break;
+        default:
+            break;
         }
     struct sl_shape *shorter = pick(r, 0, 1) ? &a->a : &a->b;
     while (shorter->rank > 0 && shorter->dim[0] == 1 && pick(r, 0, 1)) {
@@ -31,13 +40,16 @@ void make_eltwise(struct rng *r, struct kernel_case *c)
     pick_range(r, a->out_type, a->zp, &a->lo, &a->hi);
     a->multiplier_a = pick_multiplier(r, a->a_type == SL_U8 ? 255 : 65535, a->out_type);
     a->multiplier_b = pick_multiplier(r, a->b_type == SL_U8 ? 255 : 65535, a->out_type);
-    a->multiplier = a->op == SL_ELT_DIV ? a->multiplier_a
-                                        : pick_multiplier(r, (a->a_type == SL_U8 ? 255.0 : 65535.0) * (a->b_type == SL_U8 ? 255 : 65535), a->out_type);
+    a->multiplier =
+        a->op == SL_ELT_DIV
+            ? a->multiplier_a
+            : pick_multiplier(r, (a->a_type == SL_U8 ? 255.0 : 65535.0) * (a->b_type == SL_U8 ? 255 : 65535), a->out_type);
     c->io.in[0] = stored(r, c, a->a_type, sl_shape_elements(&a->a));
     c->io.in[1] = stored(r, c, a->b_type, sl_shape_elements(&a->b));
     c->out_bytes = sl_shape_elements(&a->out) * bytes_of(a->out_type);
-    snprintf(c->text, sizeof c->text, "op %d %s %s, %s %s -> %s", (int)a->op, sl_dtype_name(a->a_type), sl_shape_text(&a->a, sa, sizeof sa),
-             sl_dtype_name(a->b_type), sl_shape_text(&a->b, sb, sizeof sb), sl_dtype_name(a->out_type));
+    snprintf(c->text, sizeof c->text, "op %d %s %s, %s %s -> %s", (int)a->op, sl_dtype_name(a->a_type),
+             sl_shape_text(&a->a, sa, sizeof sa), sl_dtype_name(a->b_type), sl_shape_text(&a->b, sb, sizeof sb),
+             sl_dtype_name(a->out_type));
 }
 
 static void fill_input(struct rng *r, struct kernel_case *c, size_t bytes)
@@ -114,7 +126,8 @@ static void make_pad(struct rng *r, struct kernel_case *c)
     struct sl_pad_args *a = &c->args.pad;
     char sx[80];
     size_t n = 1;
-    *a = (struct sl_pad_args){.type = pick_type(r), .mode = (enum sl_pad_mode)pick(r, 0, 2), .x = pick_shape(r, (int)pick(r, 0, 4), 1000)};
+    *a = (struct sl_pad_args){
+        .type = pick_type(r), .mode = (enum sl_pad_mode)pick(r, 0, 2), .x = pick_shape(r, (int)pick(r, 0, 4), 1000)};
     for (int i = 0; i < a->x.rank; i++) {
         const int64_t most = a->mode == SL_PAD_REFLECT ? a->x.dim[i] - 1 : 4;
         a->before[i] = pick(r, 0, most);
@@ -124,23 +137,30 @@ static void make_pad(struct rng *r, struct kernel_case *c)
     a->value = pick_zero_point(r, a->type);
     fill_input(r, c, sl_shape_elements(&a->x) * bytes_of(a->type));
     c->out_bytes = n * bytes_of(a->type);
-    snprintf(c->text, sizeof c->text, "mode %d %s %s", (int)a->mode, sl_dtype_name(a->type), sl_shape_text(&a->x, sx, sizeof sx));
+    snprintf(c->text, sizeof c->text, "mode %d %s %s", (int)a->mode, sl_dtype_name(a->type),
+             sl_shape_text(&a->x, sx, sizeof sx));
 }
 
 static void make_gather(struct rng *r, struct kernel_case *c)
 {
     struct sl_gather_args *a = &c->args.gather;
-    *a = (struct sl_gather_args){.bytes = 1 << pick(r, 0, 3), .outer = pick(r, 1, 5), .axis_n = pick(r, 1, 9), .inner = pick(r, 1, 40), .n_indices = pick(r, 1, 12)};
+    *a = (struct sl_gather_args){.bytes = 1 << pick(r, 0, 3),
+                                 .outer = pick(r, 1, 5),
+                                 .axis_n = pick(r, 1, 9),
+                                 .inner = pick(r, 1, 40),
+                                 .n_indices = pick(r, 1, 12)};
     int32_t *indices = guarded(c, (size_t)a->n_indices * sizeof *indices);
     for (int64_t i = 0; i < a->n_indices; i++)
         indices[i] = (int32_t)pick(r, 0, a->axis_n - 1);
     a->indices = indices;
     fill_input(r, c, (size_t)(a->outer * a->axis_n * a->inner * a->bytes));
     c->out_bytes = (size_t)(a->outer * a->n_indices * a->inner * a->bytes);
-    snprintf(c->text, sizeof c->text, "[%d,%d,%d] of %d bytes by %d", (int)a->outer, (int)a->axis_n, (int)a->inner, a->bytes, (int)a->n_indices);
+    snprintf(c->text, sizeof c->text, "[%d,%d,%d] of %d bytes by %d", (int)a->outer, (int)a->axis_n, (int)a->inner, a->bytes,
+             (int)a->n_indices);
 }
 
-static void pick_lines(struct rng *r, struct kernel_case *c, bool linear, int64_t out, int64_t in, const int32_t **index, const int32_t **weight)
+static void pick_lines(struct rng *r, struct kernel_case *c, bool linear, int64_t out, int64_t in, const int32_t **index,
+                       const int32_t **weight)
 {
     const int64_t each = linear ? 2 : 1;
     int32_t *at = guarded(c, (size_t)(out * each) * sizeof *at), *w = guarded(c, (size_t)(out * 2) * sizeof *w);
@@ -157,22 +177,36 @@ static void pick_lines(struct rng *r, struct kernel_case *c, bool linear, int64_
 static void make_resize(struct rng *r, struct kernel_case *c)
 {
     struct sl_resize_args *a = &c->args.resize;
-    *a = (struct sl_resize_args){.type = pick_type(r), .linear = pick(r, 0, 1), .n = pick(r, 1, 2), .in_h = pick(r, 1, 7), .in_w = pick(r, 1, 7),
-                                 .c = pick(r, 1, 50), .out_h = pick(r, 1, 12), .out_w = pick(r, 1, 12)};
+    *a = (struct sl_resize_args){.type = pick_type(r),
+                                 .linear = pick(r, 0, 1),
+                                 .n = pick(r, 1, 2),
+                                 .in_h = pick(r, 1, 7),
+                                 .in_w = pick(r, 1, 7),
+                                 .c = pick(r, 1, 50),
+                                 .out_h = pick(r, 1, 12),
+                                 .out_w = pick(r, 1, 12)};
     pick_lines(r, c, a->linear, a->out_h, a->in_h, &a->rows, &a->row_weights);
     pick_lines(r, c, a->linear, a->out_w, a->in_w, &a->columns, &a->column_weights);
     c->io.in[0] = stored(r, c, a->type, (size_t)(a->n * a->in_h * a->in_w * a->c));
     c->out_bytes = (size_t)(a->n * a->out_h * a->out_w * a->c) * bytes_of(a->type);
-    snprintf(c->text, sizeof c->text, "%s %s [%d,%d,%d,%d] -> %dx%d", a->linear ? "linear" : "nearest", sl_dtype_name(a->type), (int)a->n,
-             (int)a->in_h, (int)a->in_w, (int)a->c, (int)a->out_h, (int)a->out_w);
+    snprintf(c->text, sizeof c->text, "%s %s [%d,%d,%d,%d] -> %dx%d", a->linear ? "linear" : "nearest", sl_dtype_name(a->type),
+             (int)a->n, (int)a->in_h, (int)a->in_w, (int)a->c, (int)a->out_h, (int)a->out_w);
 }
 
 void make_mover(struct rng *r, struct kernel_case *c)
 {
     switch (c->family) {
-    case SL_FAMILY_COPY: make_copy(r, c); break;
-    case SL_FAMILY_PAD: make_pad(r, c); break;
-    case SL_FAMILY_GATHER: make_gather(r, c); break;
-    default: make_resize(r, c); break;
+    case SL_FAMILY_COPY:
+        make_copy(r, c);
+        break;
+    case SL_FAMILY_PAD:
+        make_pad(r, c);
+        break;
+    case SL_FAMILY_GATHER:
+        make_gather(r, c);
+        break;
+    default:
+        make_resize(r, c);
+        break;
     }
 }

@@ -8,7 +8,10 @@
 
 enum style { GENERAL, POINTWISE, DEPTHWISE, GROUPED, FULL, DECONV, FIRST_LAYER, STYLES };
 
-static int32_t qmax(enum sl_dtype t) { return t == SL_U8 ? 255 : 65535; }
+static int32_t qmax(enum sl_dtype t)
+{
+    return t == SL_U8 ? 255 : 65535;
+}
 
 static void pick_geometry(struct rng *r, struct sl_weighted_args *a, enum style style)
 {
@@ -59,7 +62,10 @@ static void pick_geometry(struct rng *r, struct sl_weighted_args *a, enum style 
     }
 }
 
-static int64_t kernel_elements(const struct sl_weighted_args *a) { return a->kh * a->kw * (a->in_c / a->groups) * a->out_c; }
+static int64_t kernel_elements(const struct sl_weighted_args *a)
+{
+    return a->kh * a->kw * (a->in_c / a->groups) * a->out_c;
+}
 
 static void pick_kernel(struct rng *r, struct kernel_case *c)
 {
@@ -99,7 +105,8 @@ static void channel_range(const struct sl_weighted_args *a, int64_t o, int64_t *
     for (int64_t t = 0; t < a->kh * a->kw; t++)
         for (int64_t k = 0; k < icg; k++) {
             const int64_t at = a->deconv ? (t * a->in_c + g * icg + k) * ocg + o % ocg : (t * icg + k) * a->out_c + o;
-            const int64_t w = sl_weighted_kernel_at(a, at), x = w * -(int64_t)a->zp_x, y = w * (int64_t)(qmax(a->x_type) - a->zp_x);
+            const int64_t w = sl_weighted_kernel_at(a, at), x = w * -(int64_t)a->zp_x,
+                          y = w * (int64_t)(qmax(a->x_type) - a->zp_x);
             *low += SL_MIN(x, y);
             *high += SL_MAX(x, y);
         }
@@ -151,7 +158,8 @@ static void pick_post(struct rng *r, struct kernel_case *c)
         a->index_zero_point = (int32_t)pick(r, 0, a->out_type == SL_U8 ? 4095 : 65535);
         a->table = stored(r, c, a->out_type, a->out_type == SL_U8 ? 4096 : 4097);
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -181,7 +189,10 @@ void make_weighted(struct rng *r, struct kernel_case *c)
     snprintf(c->text, sizeof c->text,
              "%s%s x %s -> %s%s%s [%d,%d,%d,%d] -> [%d,%d,%d] kernel %dx%d groups %d strides %d,%d dilations %d,%d pads %d,%d",
              a->deconv ? "deconv " : "", sl_dtype_name(a->x_type), sl_dtype_name(a->kernel_type), sl_dtype_name(a->out_type),
-             a->post ? " table" : a->r_type ? " residual" : "", sl_weighted_is_wide(a) ? " wide" : "", (int)a->n, (int)a->in_h, (int)a->in_w,
-             (int)a->in_c, (int)a->out_h, (int)a->out_w, (int)a->out_c, (int)a->kh, (int)a->kw, (int)a->groups, (int)a->sh, (int)a->sw,
-             (int)a->dh, (int)a->dw, (int)a->top, (int)a->left);
+             a->post     ? " table"
+             : a->r_type ? " residual"
+                         : "",
+             sl_weighted_is_wide(a) ? " wide" : "", (int)a->n, (int)a->in_h, (int)a->in_w, (int)a->in_c, (int)a->out_h,
+             (int)a->out_w, (int)a->out_c, (int)a->kh, (int)a->kw, (int)a->groups, (int)a->sh, (int)a->sw, (int)a->dh,
+             (int)a->dw, (int)a->top, (int)a->left);
 }

@@ -1,5 +1,5 @@
-/* reference.c: an independent evaluation of every family, one output element at a time from docs/numerics.md, slow and obvious. Sums are
- * 64-bit, rounding is the C library's. It shares nothing with src/kernels but the args. */
+/* reference.c: an independent evaluation of every family, one output element at a time from docs/numerics.md, slow and obvious.
+ * Sums are 64-bit, rounding is the C library's. It shares nothing with src/kernels but the args. */
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -24,7 +24,10 @@ static void put(void *p, enum sl_dtype t, int64_t i, int64_t q)
         memcpy((uint8_t *)p + 2 * i, &(uint16_t){(uint16_t)q}, 2);
 }
 
-static int32_t qmax(enum sl_dtype t) { return t == SL_U8 ? 255 : 65535; }
+static int32_t qmax(enum sl_dtype t)
+{
+    return t == SL_U8 ? 255 : 65535;
+}
 
 /* A NaN, which only opposite infinities make, counts as lo. */
 static int32_t finish(float f, int32_t zp, int32_t lo, int32_t hi)
@@ -61,10 +64,12 @@ static int32_t interpolate(const void *table, int32_t i)
 
 /* ---- weighted ---- */
 
-static int32_t weight(const struct sl_weighted_args *a, int64_t tap, int64_t c, int64_t o) /* c, o: numbers in the whole layer */
+static int32_t weight(const struct sl_weighted_args *a, int64_t tap, int64_t c,
+                      int64_t o) /* c, o: numbers in the whole layer */
 {
     const int64_t icg = a->in_c / a->groups, ocg = a->out_c / a->groups;
-    const int64_t feature = a->deconv ? c : c % icg, at = a->deconv ? (tap * a->in_c + c) * ocg + o % ocg : (tap * icg + c % icg) * a->out_c + o;
+    const int64_t feature = a->deconv ? c : c % icg,
+                  at = a->deconv ? (tap * a->in_c + c) * ocg + o % ocg : (tap * icg + c % icg) * a->out_c + o;
     if (a->kernel_type == SL_S8)
         return ((const int8_t *)a->kernel)[at];
     if (a->kernel_type == SL_S16) {
@@ -150,7 +155,8 @@ static void weighted(const struct kernel_case *c, void *out)
         for (int64_t y = 0; y < a->out_h; y++)
             for (int64_t x = 0; x < a->out_w; x++)
                 for (int64_t o = 0; o < a->out_c; o++, at++)
-                    put(out, a->out_type, at, weighted_post(a, wide, weighted_sum(a, c->io.in[0], f, y, x, o), o, c->io.in[1], at));
+                    put(out, a->out_type, at,
+                        weighted_post(a, wide, weighted_sum(a, c->io.in[0], f, y, x, o), o, c->io.in[1], at));
 }
 
 /* ---- element by element ---- */
@@ -198,16 +204,25 @@ static void eltwise(const struct kernel_case *c, void *out)
         const float f = (float)a * e->multiplier_a, g = (float)b * e->multiplier_b;
         float v = 0;
         switch (e->op) {
-        case SL_ELT_ADD: v = f + g; break;
-        case SL_ELT_SUB: v = f - g; break;
-        case SL_ELT_MAX: v = fmaxf(f, g); break;
-        case SL_ELT_MIN: v = fminf(f, g); break;
+        case SL_ELT_ADD:
+            v = f + g;
+            break;
+        case SL_ELT_SUB:
+            v = f - g;
+            break;
+        case SL_ELT_MAX:
+            v = fmaxf(f, g);
+            break;
+        case SL_ELT_MIN:
+            v = fminf(f, g);
+            break;
         case SL_ELT_DIV:
             v = b != 0 ? (float)a / (float)b : a == 0 ? 0.0f : a > 0 ? 3.4e38f : -3.4e38f;
             v = v * e->multiplier;
             break;
         case SL_ELT_MULT:
-            put(out, e->out_type, i, requant(e->a_type == SL_U16 && e->b_type == SL_U16, a * b, e->multiplier, e->zp, e->lo, e->hi));
+            put(out, e->out_type, i,
+                requant(e->a_type == SL_U16 && e->b_type == SL_U16, a * b, e->multiplier, e->zp, e->lo, e->hi));
             continue;
         }
         put(out, e->out_type, i, finish(v, e->zp, e->lo, e->hi));
@@ -234,7 +249,8 @@ static void dequantize(const struct kernel_case *c, void *out)
 {
     const struct sl_dequantize_args *a = &c->args.dequantize;
     for (int64_t i = 0; i < (int64_t)a->n; i++)
-        ((float *)out)[i] = ((float)get(c->io.in[0], a->type, i) - (float)a->zero_point) * (a->scales ? a->scales[i % a->channels] : a->scale);
+        ((float *)out)[i] =
+            ((float)get(c->io.in[0], a->type, i) - (float)a->zero_point) * (a->scales ? a->scales[i % a->channels] : a->scale);
 }
 
 /* ---- windows, reductions, products, norms ---- */
@@ -243,7 +259,8 @@ static void pool(const struct kernel_case *c, void *out)
 {
     const struct sl_pool_args *a = &c->args.pool;
     for (int64_t at = 0; at < a->n * a->out_h * a->out_w * a->c; at++) {
-        const int64_t ch = at % a->c, x = at / a->c % a->out_w, y = at / a->c / a->out_w % a->out_h, f = at / a->c / a->out_w / a->out_h;
+        const int64_t ch = at % a->c, x = at / a->c % a->out_w, y = at / a->c / a->out_w % a->out_h,
+                      f = at / a->c / a->out_w / a->out_h;
         int64_t sum = 0, most = 0, valid = 0, inside = 0;
         for (int64_t i = 0; i < a->kh; i++)
             for (int64_t j = 0; j < a->kw; j++) {
@@ -309,7 +326,8 @@ static void matmul(const struct kernel_case *c, void *out)
     lead_b.rank -= 2;
     lead.rank = lead_a.rank > lead_b.rank ? lead_a.rank : lead_b.rank;
     for (int i = 1; i <= lead.rank; i++) {
-        const int64_t da = i <= lead_a.rank ? lead_a.dim[lead_a.rank - i] : 1, db = i <= lead_b.rank ? lead_b.dim[lead_b.rank - i] : 1;
+        const int64_t da = i <= lead_a.rank ? lead_a.dim[lead_a.rank - i] : 1,
+                      db = i <= lead_b.rank ? lead_b.dim[lead_b.rank - i] : 1;
         lead.dim[lead.rank - i] = da > db ? da : db;
     }
     for (int64_t at = 0; at < (int64_t)sl_shape_elements(&lead) * m * n; at++) {
@@ -421,22 +439,26 @@ static void gather(const struct kernel_case *c, void *out)
     for (int64_t i = 0; i < a->outer; i++)
         for (int64_t j = 0; j < a->n_indices; j++)
             memcpy((uint8_t *)out + (i * a->n_indices + j) * a->inner * a->bytes,
-                   (const uint8_t *)c->io.in[0] + (i * a->axis_n + a->indices[j]) * a->inner * a->bytes, (size_t)(a->inner * a->bytes));
+                   (const uint8_t *)c->io.in[0] + (i * a->axis_n + a->indices[j]) * a->inner * a->bytes,
+                   (size_t)(a->inner * a->bytes));
 }
 
 static void resize(const struct kernel_case *c, void *out)
 {
     const struct sl_resize_args *a = &c->args.resize;
     for (int64_t at = 0; at < a->n * a->out_h * a->out_w * a->c; at++) {
-        const int64_t ch = at % a->c, x = at / a->c % a->out_w, y = at / a->c / a->out_w % a->out_h, f = at / a->c / a->out_w / a->out_h;
+        const int64_t ch = at % a->c, x = at / a->c % a->out_w, y = at / a->c / a->out_w % a->out_h,
+                      f = at / a->c / a->out_w / a->out_h;
         int64_t sum = 0;
         if (!a->linear) {
-            put(out, a->type, at, get(c->io.in[0], a->type, ((f * a->in_h + a->rows[y]) * a->in_w + a->columns[x]) * a->c + ch));
+            put(out, a->type, at,
+                get(c->io.in[0], a->type, ((f * a->in_h + a->rows[y]) * a->in_w + a->columns[x]) * a->c + ch));
             continue;
         }
         for (int i = 0; i < 2; i++)
             for (int j = 0; j < 2; j++)
-                sum += (int64_t)get(c->io.in[0], a->type, ((f * a->in_h + a->rows[2 * y + i]) * a->in_w + a->columns[2 * x + j]) * a->c + ch) *
+                sum += (int64_t)get(c->io.in[0], a->type,
+                                    ((f * a->in_h + a->rows[2 * y + i]) * a->in_w + a->columns[2 * x + j]) * a->c + ch) *
                        a->row_weights[2 * y + i] * a->column_weights[2 * x + j];
         put(out, a->type, at, (sum + (1 << 21)) >> 22);
     }
@@ -445,9 +467,10 @@ static void resize(const struct kernel_case *c, void *out)
 void reference(const struct kernel_case *c, void *out)
 {
     static void (*const families[SL_FAMILY_COUNT])(const struct kernel_case *, void *) = {
-        [SL_FAMILY_WEIGHTED] = weighted, [SL_FAMILY_TABLE] = table,     [SL_FAMILY_REQUANTIZE] = requantize, [SL_FAMILY_ELTWISE] = eltwise,
-        [SL_FAMILY_POOL] = pool,         [SL_FAMILY_REDUCE] = reduce,   [SL_FAMILY_MATMUL] = matmul,         [SL_FAMILY_SOFTMAX] = softmax,
-        [SL_FAMILY_NORM] = norm,         [SL_FAMILY_COPY] = copy,       [SL_FAMILY_PAD] = pad,               [SL_FAMILY_GATHER] = gather,
+        [SL_FAMILY_WEIGHTED] = weighted, [SL_FAMILY_TABLE] = table,       [SL_FAMILY_REQUANTIZE] = requantize,
+        [SL_FAMILY_ELTWISE] = eltwise,   [SL_FAMILY_POOL] = pool,         [SL_FAMILY_REDUCE] = reduce,
+        [SL_FAMILY_MATMUL] = matmul,     [SL_FAMILY_SOFTMAX] = softmax,   [SL_FAMILY_NORM] = norm,
+        [SL_FAMILY_COPY] = copy,         [SL_FAMILY_PAD] = pad,           [SL_FAMILY_GATHER] = gather,
         [SL_FAMILY_RESIZE] = resize,     [SL_FAMILY_QUANTIZE] = quantize, [SL_FAMILY_DEQUANTIZE] = dequantize,
     };
     families[c->family](c, out);
