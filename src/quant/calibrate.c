@@ -13,13 +13,13 @@
 #include "ops/float_run.h"
 #include "quant/fuse.h"
 
-enum { SHARDS = 8 };
+enum { SHARDS = 8, VARIANCE_SAMPLES = 2 }; /* variances need fewer samples: the first two of each shard */
 
-/* The graph as it is watched: curved activations stand alone again, so that the sum before them is seen. */
+/* The graph as it is watched: activations stand alone again, so that the sum before them is seen. */
 struct watched {
     struct sl_graph *g;
     int *output, *pre; /* by node index of g: which node of the calibrated graph it tells of, -1: none */
-    int *mean;         /* the same for means by channel */
+    int *mean, *variance; /* the same for sums by channel */
 };
 
 struct worker {
@@ -29,7 +29,8 @@ struct worker {
     float **inputs;
     struct sl_statistics **output, **pre; /* by index of the calibrated graph */
     const struct sl_node *bad;            /* the first node with a value that is not finite */
-    double **sum;                         /* of the shard under way: by index of the calibrated graph, by channel */
+    double **sum, **square;               /* of the shard under way: by index of the calibrated graph, by channel */
+    bool squares;                         /* this sample counts for variances */
 };
 
 struct job {
@@ -39,15 +40,22 @@ struct job {
     struct worker *workers;
     struct sl_progress *progress;
     double **sum[SHARDS]; /* floating-point sums depend on the order: a set a shard, added up in a fixed tree */
+    double **square[SHARDS]; /* sums of values, then of squares */
+    int64_t squares;         /* samples in them */
     sl_err error[SHARDS];
     sluice_status status[SHARDS];
 };
 
-static bool is_curved(const struct sl_node *n)
+static bool is_activated(const struct sl_node *n)
 {
     const char *type = sl_get_string(n, "activation", NULL);
 
-    return sl_is_weighted(n->op) && type && strcmp(type, "linear") && !sl_is_clamp(type);
+    return sl_is_weighted(n->op) && type && strcmp(type, "linear");
+}
+
+static bool is_curved(const struct sl_node *n)
+{
+    return is_activated(n) && !sl_is_clamp(sl_get_string(n, "activation", ""));
 }
 
 static void move_attr(struct sl_graph *g, struct sl_node *from, struct sl_node *to, const char *name)
@@ -67,7 +75,7 @@ static sluice_status watch_graph(const struct sl_graph *g, sl_arena *a, struct w
 
     for (int i = 0; i < n_nodes; i++) {
         struct sl_node *n = nodes[i];
-        if (!is_curved(n))
+        if (!is_activated(n))
             continue;
         curve[i] = sl_graph_insert_after(c, n, SL_OP_activation, 1, &n);
         sl_graph_replace_uses(c, n, curve[i]);
@@ -90,16 +98,18 @@ static sluice_status watch_graph(const struct sl_graph *g, sl_arena *a, struct w
     memset(out->pre, -1, (size_t)(c->n_nodes + 1) * sizeof(int));
     out->mean = SL_NEW_ARRAY(a, int, c->n_nodes + 1);
     memset(out->mean, -1, (size_t)(c->n_nodes + 1) * sizeof(int));
+    out->variance = sl_arena_memdup(a, out->mean, sl_mul_or_abort((size_t)c->n_nodes + 1, sizeof(int)));
     for (int i = 0; i < n_nodes; i++)
         if (sl_is_weighted(g->nodes[i]->op)) {
             int read = g->nodes[i]->in[0]->index;
+            out->variance[nodes[i]->index] = i;
             out->mean[(curve[read] ? curve[read] : nodes[read])->index] = read;
         }
     for (int i = 0; i < n_nodes; i++) {
         if (nodes[i]->dtype != SL_F32 || sl_op_row(nodes[i]->op)->encode != SL_ENCODE_OWN || nodes[i]->op == SL_OP_const_input)
             continue;
         out->output[(curve[i] ? curve[i] : nodes[i])->index] = i;
-        if (curve[i])
+        if (is_curved(g->nodes[i]))
             out->pre[nodes[i]->index] = i;
     }
     return sl_graph_verify(c, e);
@@ -125,17 +135,23 @@ static void collect(struct worker *w, struct sl_statistics **s, const struct sl_
 
 static int64_t channels_of(const struct sl_shape *s) { return s->rank ? s->dim[s->rank - 1] : 1; }
 
-/* One frame's sums are formed first, in single order, then added to the shard's. */
-static void add_sums(double *sum, const float *x, size_t count, int64_t channels, sl_arena *scratch)
+/* One frame's sums are formed first, in single order, then added to the shard's: `squares` too where it is not NULL. */
+static void add_sums(double *sum, double *squares, const float *x, size_t count, int64_t channels, sl_arena *scratch)
 {
     struct sl_arena_mark mark = sl_arena_mark(scratch);
-    double *frame = SL_NEW_ARRAY(scratch, double, channels);
+    double *frame = SL_NEW_ARRAY(scratch, double, 2 * channels);
 
     for (size_t i = 0; i < count; i += (size_t)channels)
         for (int64_t c = 0; c < channels; c++)
             frame[c] += (double)x[i + (size_t)c];
-    for (int64_t c = 0; c < channels; c++)
+    for (size_t i = 0; squares && i < count; i += (size_t)channels)
+        for (int64_t c = 0; c < channels; c++)
+            frame[channels + c] += (double)x[i + (size_t)c] * (double)x[i + (size_t)c];
+    for (int64_t c = 0; c < channels; c++) {
         sum[c] += frame[c];
+        if (squares)
+            squares[c] += frame[channels + c];
+    }
     sl_arena_reset(scratch, mark);
 }
 
@@ -146,7 +162,11 @@ static void watch(void *data, const struct sl_node *n, const struct sl_tensor *t
     size_t count = sl_shape_elements(&t->shape);
 
     if (v->mean[n->index] >= 0)
-        add_sums(w->sum[v->mean[n->index]], t->data, count, channels_of(&t->shape), w->scratch);
+        add_sums(w->sum[v->mean[n->index]], NULL, t->data, count, channels_of(&t->shape), w->scratch);
+    if (w->squares && v->variance[n->index] >= 0) {
+        double *square = w->square[v->variance[n->index]];
+        add_sums(square, square + channels_of(&t->shape), t->data, count, channels_of(&t->shape), w->scratch);
+    }
     if (n->op == SL_OP_input_layer) /* the rest is collected where they are read */
         return;
     if (v->output[n->index] >= 0)
@@ -203,7 +223,9 @@ static void run_shard(void *data, int shard, int worker)
     sluice_status s = from < to ? start_worker(j, w, &j->error[shard]) : SLUICE_OK;
 
     w->sum = j->sum[shard];
+    w->square = j->square[shard];
     for (int64_t i = from; i < to && s == SLUICE_OK; i++) {
+        w->squares = i - from < VARIANCE_SAMPLES;
         s = run_sample(j, w, i, &j->error[shard]);
         sl_progress_step(j->progress, 1);
     }
@@ -212,32 +234,53 @@ static void run_shard(void *data, int shard, int worker)
 
 static void new_sums(struct job *j, sl_arena *a)
 {
+    const struct watched *v = &j->watched;
+
     for (int k = 0; k < SHARDS; k++) {
+        int64_t n = j->source->count, shard = n * (k + 1) / SHARDS - n * k / SHARDS;
+        j->squares += SL_MIN(shard, VARIANCE_SAMPLES);
         j->sum[k] = SL_NEW_ARRAY(a, double *, j->g->n_nodes + 1);
-        for (int i = 0; i < j->watched.g->n_nodes; i++)
-            if (j->watched.mean[i] >= 0)
-                j->sum[k][j->watched.mean[i]] = SL_NEW_ARRAY(a, double, channels_of(&j->watched.g->nodes[i]->shape));
+        j->square[k] = SL_NEW_ARRAY(a, double *, j->g->n_nodes + 1);
+        for (int i = 0; i < v->g->n_nodes; i++) {
+            int64_t channels = channels_of(&v->g->nodes[i]->shape);
+            if (v->mean[i] >= 0)
+                j->sum[k][v->mean[i]] = SL_NEW_ARRAY(a, double, channels);
+            if (v->variance[i] >= 0)
+                j->square[k][v->variance[i]] = SL_NEW_ARRAY(a, double, 2 * channels);
+        }
     }
 }
 
-/* ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)), whatever the number of threads. */
-static void finish_means(struct job *j, sl_arena *to, struct sl_calibration *out)
+/* ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)), whatever the number of threads: into shard 0's. */
+static void add_shards(double **shard[SHARDS], int i, int64_t n)
+{
+    for (int step = 1; step < SHARDS; step *= 2)
+        for (int k = 0; k < SHARDS; k += 2 * step)
+            for (int64_t c = 0; c < n; c++)
+                shard[k][i][c] += shard[k + step][i][c];
+}
+
+static void finish_sums(struct job *j, sl_arena *to, struct sl_calibration *out)
 {
     out->mean = SL_NEW_ARRAY(to, double *, j->g->n_nodes + 1);
+    out->variance = SL_NEW_ARRAY(to, double *, j->g->n_nodes + 1);
     for (int i = 0; i < j->g->n_nodes; i++) {
         const struct sl_shape *s = &j->g->nodes[i]->shape;
         int64_t channels = channels_of(s);
-        double count;
-        if (!j->sum[0][i])
-            continue;
-        count = (double)(sl_shape_elements(s) / (size_t)channels) * (double)j->source->count;
-        for (int step = 1; step < SHARDS; step *= 2)
-            for (int k = 0; k < SHARDS; k += 2 * step)
-                for (int64_t c = 0; c < channels; c++)
-                    j->sum[k][i][c] += j->sum[k + step][i][c];
-        out->mean[i] = SL_NEW_ARRAY(to, double, channels);
-        for (int64_t c = 0; c < channels; c++)
-            out->mean[i][c] = j->sum[0][i][c] / count;
+        double frame = channels ? (double)(sl_shape_elements(s) / (size_t)channels) : 0;
+        if (j->sum[0][i]) {
+            add_shards(j->sum, i, channels);
+            out->mean[i] = SL_NEW_ARRAY(to, double, channels);
+            for (int64_t c = 0; c < channels; c++)
+                out->mean[i][c] = j->sum[0][i][c] / (frame * (double)j->source->count);
+        }
+        if (j->square[0][i]) {
+            double *sum = j->square[0][i], count = frame * (double)j->squares;
+            add_shards(j->square, i, 2 * channels);
+            out->variance[i] = SL_NEW_ARRAY(to, double, channels);
+            for (int64_t c = 0; c < channels; c++)
+                out->variance[i][c] = fmax(sum[channels + c] / count - sum[c] / count * (sum[c] / count), 0);
+        }
     }
 }
 
@@ -305,7 +348,7 @@ sluice_status sl_calibrate(const struct sl_graph *g, const struct sl_sample_sour
         out->n_nodes = g->n_nodes;
         out->output = SL_NEW_ARRAY(to, struct sl_statistics *, g->n_nodes + 1);
         out->pre_activation = SL_NEW_ARRAY(to, struct sl_statistics *, g->n_nodes + 1);
-        finish_means(&j, to, out);
+        finish_sums(&j, to, out);
     }
     finish(&j, n_workers, to, s == SLUICE_OK ? out : NULL);
     sl_pool_free(pool);

@@ -19,6 +19,7 @@ struct sl_calibration {
     struct sl_statistics **output;         /* behind the node's activation */
     struct sl_statistics **pre_activation; /* of weighted nodes with a curved activation: before it */
     double **mean;                         /* of tensors that weighted nodes read: by channel (last axis) */
+    double **variance;                     /* of weighted nodes' sums before the activation: by channel */
 };
 
 /* Statistics live in `a`. The result does not depend on `threads`. */

@@ -99,6 +99,7 @@ static sluice_status start(struct sl_encoder *x, const struct sl_calibration *c,
         x->plan[i] = (struct sl_node_plan){.clamp_low = -INFINITY, .clamp_high = INFINITY};
         t->parent = i;
         t->output = c->output[i];
+        t->variance = c->variance[i];
         t->given = n->op == SL_OP_softmax;
         if (c->pre_activation[i])
             x->plan[i].pre_activation = sl_choose_range(c->pre_activation[i], SL_RANGE_MINMAX, 8);
@@ -302,8 +303,6 @@ static struct sl_quant encoding_of_set(struct sl_encoder *x, int set)
 static sluice_status set_encodings(struct sl_encoder *x, struct edges *edges, sl_err *e)
 {
     struct sl_graph *g = x->graph;
-    bool *asked = SL_NEW_ARRAY(g->arena, bool, g->n_nodes + 1);
-
     for (int i = 0; i < g->n_nodes; i++)
         if (root(x, i) == i)
             g->nodes[i]->quant = encoding_of_set(x, i);
@@ -314,11 +313,8 @@ static sluice_status set_encodings(struct sl_encoder *x, struct edges *edges, sl
             return sl_fail(e, SLUICE_E_VALUE, "layer '%s': its values reach %g to %g, which no scale covers", sl_node_text(g->nodes[i]),
                            (double)x->info[root(x, i)].range.min, (double)x->info[root(x, i)].range.max);
     }
-    for (int i = 0; i < x->options->n_wide; i++)
-        if (x->options->wide[i]->index < g->n_nodes && g->nodes[x->options->wide[i]->index] == x->options->wide[i])
-            asked[x->options->wide[i]->index] = true;
     for (int i = 0; i < g->n_nodes; i++)
-        if (sl_is_weighted(g->nodes[i]->op) && !asked[i] && g->nodes[i]->in[0]->quant.dtype == SL_U16)
+        if (sl_is_weighted(g->nodes[i]->op) && !x->info[i].reads_wide && g->nodes[i]->in[0]->quant.dtype == SL_U16)
             add_edge(g->arena, edges, (struct edge){.reader = g->nodes[i], .narrow = true});
     return SLUICE_OK;
 }

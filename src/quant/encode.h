@@ -19,9 +19,11 @@ struct sl_encode_options {
 /* What is known of one tensor while encodings are chosen, by node index. */
 struct sl_tensor_info {
     const struct sl_statistics *output;
+    const double *variance; /* of a weighted layer's sum, by channel */
     bool wide;              /* 16 bits */
     bool fixed;             /* by the input data: quant is set */
     bool given;             /* by the op: softmax */
+    bool reads_wide;        /* a weighted layer that may read 16 bits */
     struct sl_quant quant;
     bool imposed;           /* range: by the script or by the curve's own bounds */
     struct sl_range range;  /* known once asked for: what 8 bits would cover */

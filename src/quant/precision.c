@@ -4,17 +4,25 @@
  * products. Rules:
  *   - inputs of layer_norm, rms_norm and softmax are wide, and so, backwards through additions, products and data movement, is what
  *     they are made of; a weighted layer's output is written wide but its own input is not affected
- *   - softmax that feeds a matmul is wide: attention weights of many positions are far below 1/255
+ *   - softmax that feeds a matmul is wide: attention weights of many positions are far below 1/255; so is one behind the last weighted
+ *     layer: probabilities nearer to 1 than 1/255 decide which of several boxes of one face is the best
  *   - arithmetic behind the last weighted layer (decoding of boxes and the like) is wide when it multiplies, divides or takes
  *     exponentials, and so is a concatenation there of parts whose ranges differ by more than 4
+ *   - what a weighted layer reads is wide where 8 bits would drown its sums: the noise of rounding the input, taken through the weights,
+ *     against the variance of the sums, as a mean over the channels
  *   - layers that the script names
  */
 #include <math.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "ops/ops.h"
+#include "ops/quant_rules.h"
 #include "quant/encode.h"
 #include "quant/fuse.h"
+
+/* Noise over signal from which a weighted layer's input is kept wide: -10 dB, measured (docs/quantization.md). */
+static const double SENSITIVE = 0.1;
 
 static bool moves_data(enum sl_op op)
 {
@@ -122,6 +130,67 @@ static bool unlike_parts(const struct sl_encoder *x, const struct sl_node *n)
     return most > 4 * least;
 }
 
+/* ---- sensitive inputs ---- */
+static struct sl_node *source_of(struct sl_node *n)
+{
+    while (sl_op_row(n->op)->encode == SL_ENCODE_SAME && n->n_in)
+        n = n->in[0];
+    return n;
+}
+
+/* Mean over the output channels of noise / signal, each at most 1; negative when it cannot be told. */
+static double input_noise(struct sl_encoder *x, const struct sl_node *n)
+{
+    const struct sl_const *c = sl_param(n, "kernel");
+    int source = source_of(n->in[0])->index;
+    const struct sl_tensor_info *t = &x->info[source];
+    const double *variance = x->info[n->index].variance;
+    int64_t out_c = n->shape.dim[n->shape.rank - 1], columns, rows;
+    struct sl_range r = sl_encode_range(x, source);
+    double *power, noise, sum = 0;
+    const float *w;
+    int live = 0;
+
+    if (!c || c->dtype != SL_F32 || !t->output || t->fixed || !variance || !r.known)
+        return -1;
+    w = sl_const_dense(x->graph->arena, c);
+    power = SL_NEW_ARRAY(x->graph->arena, double, out_c);
+    columns = c->shape.dim[c->shape.rank - 1];
+    rows = columns ? (int64_t)sl_shape_elements(&c->shape) / columns : 0;
+    for (int64_t i = 0; w && i < rows; i++)
+        for (int64_t k = 0; k < columns; k++)
+            power[sl_kernel_out_channel(n, &c->shape, i, k)] += (double)w[i * columns + k] * (double)w[i * columns + k];
+    noise = sl_range_error(t->output, r.min, r.max, 8);
+    for (int64_t o = 0; o < out_c; o++) {
+        if (!(variance[o] > 0))
+            continue; /* a dead channel */
+        sum += fmin(noise * power[o] / variance[o], 1);
+        live++;
+    }
+    return live ? sum / live : -1;
+}
+
+static void mark_sensitive(struct sl_encoder *x)
+{
+    struct sl_graph *g = x->graph;
+
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct sl_node *n = g->nodes[i];
+        double noise = sl_is_weighted(n->op) ? input_noise(x, n) : -1;
+        if (noise < 0)
+            continue;
+        sl_detail(2, "%-24s sums against 8-bit input noise: %5.1f dB", n->name, -10 * log10(fmax(noise, 1e-12)));
+        if (noise < SENSITIVE)
+            continue;
+        x->info[n->index].reads_wide = true;
+        for (struct sl_node *s = n->in[0];; s = s->in[0]) {
+            x->info[s->index].wide = true;
+            if (sl_op_row(s->op)->encode != SL_ENCODE_SAME)
+                break;
+        }
+    }
+}
+
 void sl_encode_precision(struct sl_encoder *x)
 {
     struct sl_graph *g = x->graph;
@@ -134,14 +203,17 @@ void sl_encode_precision(struct sl_encoder *x)
         struct sl_node *n = g->nodes[i];
         if (n->op == SL_OP_layer_norm || n->op == SL_OP_rms_norm || n->op == SL_OP_softmax)
             mark_wide(x, n->in[0], stack);
-        if (n->op == SL_OP_softmax && reaches[i])
+        if (n->op == SL_OP_softmax && (reaches[i] || !body[i]))
             mark_wide(x, n, stack);
         if (!body[i] && (is_decoding(n) || unlike_parts(x, n)))
             mark_wide(x, n, stack);
     }
     for (int i = 0; i < x->options->n_wide; i++) {
         struct sl_node *n = x->options->wide[i];
-        if (n->index < g->n_nodes && g->nodes[n->index] == n) /* else it was taken over by the layer before */
-            mark_wide(x, n, stack);
+        if (n->index >= g->n_nodes || g->nodes[n->index] != n)
+            continue; /* it was taken over by the layer before */
+        mark_wide(x, n, stack);
+        x->info[n->index].reads_wide = true;
     }
+    mark_sensitive(x);
 }
