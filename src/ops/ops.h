@@ -81,6 +81,21 @@ sluice_status sl_verify_types(struct sl_graph *g, sl_err *e);
  *                         align_corners, pytorch_half_pixel, tf_half_pixel_for_nn ...); nearest_mode; cubic_alpha
  *   gather                axis; param indices (s64)     space_to_depth, depth_to_space  block, mode
  *   const_input           param data
+ * Native only:
+ *   ew_pow, ew_mod (fmod), ew_prelu (second input: slope)      ew_equal ... ew_shift_right: comparisons give bool
+ *   predicate             type not|is_nan|is_inf; detect_negative, detect_positive       where  inputs condition (bool), a, b
+ *   cast                  to (a type's name)       reduce_prod  axes, keepdims           log_softmax, hardmax  axis
+ *   argmax, argmin        axis, keepdims, select_last_index
+ *   top_k                 axis, k, largest, sorted, output values|indices                cumsum  axis, exclusive, reverse
+ *   gather_dynamic        axis; input 1: indices        gather_elements  axis           gather_nd  batch_dims
+ *   scatter_elements      axis, reduction none|add|mul|max|min; inputs data, indices, updates      scatter_nd  reduction
+ *   grid_sample           mode linear|nearest|cubic, padding_mode zeros|border|reflection, align_corners; grid [n, oh, ow, 2]
+ *   roi_align             mode avg|max, sizes [h, w], sampling_ratio, spatial_scale, coordinate half_pixel|output_half_pixel;
+ *                         inputs picture, rois [r, 4], batch indices [r]                 lrn  size, alpha, beta, bias
+ *   deform_conv           as conv, and offset_groups; inputs x, offset, mask (optional), both channels last
+ *   col2im                image_shape, block_shape, strides, dilations, pads; in the origin's axis order [n, c * block, positions]
+ *   resize                also coordinate tf_crop_and_resize with roi [start_h, start_w, end_h, end_w] and extrapolation_value;
+ *                         exclude_outside
  */
 float sl_activation_f32(const struct sl_node *n, float x); /* `type`/`activation` of the node applied to one value */
 bool sl_activation_known(const char *type);
@@ -91,8 +106,9 @@ struct sl_conv_geometry {
     int64_t pad_top, pad_left, pad_bottom, pad_right, groups;
 };
 void sl_conv_geometry(const struct sl_node *n, struct sl_conv_geometry *out);
-/* Source index of each output position of a resize along one axis: for nearest out[i*1], for linear out[i*2] with 11-bit weights
- * (weights may be NULL for nearest). Shared by float evaluation and quantization. axis 0 = height, 1 = width. */
+/* Source indices and weights of each output position of a resize along one axis: nearest 1 a position, linear 2, cubic 4 (weights
+ * sum to 1 and may be NULL; index -1: outside, in tf_crop_and_resize alone). Shared by float evaluation and quantization, which
+ * rounds the weights. axis 0 = height, 1 = width. */
 sluice_status sl_resize_indices(const struct sl_node *n, int axis, int64_t in_size, int64_t out_size, int32_t *index, double *weight,
                                 sl_err *e);
 

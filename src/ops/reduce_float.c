@@ -43,7 +43,9 @@ sluice_status infer_reduce(struct sl_graph *g, struct sl_node *n, sl_err *e)
         if (!reduced[i] || keepdims)
             out.dim[out.rank++] = reduced[i] ? 1 : s->dim[i];
     }
-    if (count == 0 && n->op != SL_OP_reduce_sum && n->op != SL_OP_reduce_prod)
+    /* Of no values: sum 0, product 1, float extremes the infinities; a mean and an integer's extreme do not exist. */
+    bool extreme = n->op == SL_OP_reduce_max || n->op == SL_OP_reduce_min;
+    if (count == 0 && (n->op == SL_OP_reduce_mean || (extreme && !sl_is_float_class(n->in[0]->dtype))))
         return sl_fail(e, SLUICE_E_SHAPE, "the reduced axes of %s hold no values", SL_SHAPE_TEXT(s));
     if (n->in[0]->dtype == SL_BOOL && n->op != SL_OP_reduce_max && n->op != SL_OP_reduce_min)
         return sl_fail(e, SLUICE_E_SHAPE, "input has type bool, numbers are wanted");

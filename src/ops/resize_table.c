@@ -44,6 +44,7 @@ static double coordinate_of(const struct sl_resize_rule *r, int axis, int64_t in
     const double centre = r->has_scales ? (x + 0.5) / scale : (x + 0.5) * in / out;
     switch (r->coordinate) {
     case SL_COORD_ASYMMETRIC: return r->has_scales ? x / scale : x * in / out;
+    /* by the output's whole side, as onnxruntime does; ONNX's reference takes in * scale, which need not be whole */
     case SL_COORD_ALIGN_CORNERS: return out_size == 1 ? 0 : x * (in - 1) / (out - 1);
     case SL_COORD_PYTORCH_HALF_PIXEL: return out_size == 1 ? 0 : centre - 0.5;
     /* in/2 * (1 - out / (scale * in)) + (x + 0.5) / scale - 0.5, with the terms of 1/scale together: the centre stays exact */
