@@ -69,7 +69,17 @@ def quantize_static(model, out, feeds, method="Percentile"):
         def get_next(self):
             return next(self.it, None)
 
+    import onnx
     pre = str(out) + ".pre.onnx"
+    m = onnx.load(str(model))
+    if next(o.version for o in m.opset_import if o.domain in ("", "ai.onnx")) < 13:  # per-channel DequantizeLinear needs 13
+        model = str(out) + ".13.onnx"
+        inputs = {i.name for i in m.graph.initializer}
+        kept = [i for i in m.graph.input if i.name not in inputs]
+        del m.graph.input[:]
+        m.graph.input.extend(kept)
+        m.ir_version = max(m.ir_version, 7)
+        onnx.save(onnx.version_converter.convert_version(m, 13), model)
     t = time.perf_counter()
     quant_pre_process(str(model), pre)
     quantize(pre, str(out), Reader(), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8,
