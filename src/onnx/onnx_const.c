@@ -22,7 +22,8 @@ static const struct { const char *name; enum sl_dtype declared, stored; int bits
     {"uint4", SL_U8, SL_U8, 4},           {"int4", SL_S8, SL_S8, 4},          {"float4e2m1", SL_NONE, SL_NONE, 0},
 };
 enum { TYPE_FLOAT = 1, TYPE_UINT8 = 2, TYPE_INT32 = 6, TYPE_INT64 = 7, TYPE_FLOAT16 = 10, TYPE_DOUBLE = 11, TYPE_UINT32 = 12,
-       TYPE_UINT64 = 13, TYPE_BFLOAT16 = 16, TYPE_UINT4 = 21, TYPE_INT4 = 22 };
+       TYPE_UINT64 = 13, TYPE_BFLOAT16 = 16, TYPE_UINT4 = ONNX_TYPE_UINT4,
+       TYPE_INT4 = ONNX_TYPE_INT4 };
 enum { FIELD_FLOAT = 4, FIELD_INT32 = 5, FIELD_INT64 = 7, FIELD_DOUBLE = 10, FIELD_UINT64 = 11 };
 
 static bool type_in_range(int32_t t)

@@ -114,6 +114,18 @@ sluice_status onnx_cast(struct onnx_import *c, struct sl_node *x, enum sl_dtype 
     return onnx_finish(c, out);
 }
 
+/* 4-bit integers are kept in 8 bits: the upper half is cut off, or filled with the sign. */
+static sluice_status keep_four_bits(struct onnx_import *c, struct sl_node *x, bool is_signed, struct sl_node **out)
+{
+    const struct sl_shape scalar = {0};
+    const uint8_t mask = 15, sign = 8;
+    SL_TRY(onnx_binary(c, SL_OP_ew_and, x, onnx_constant(c, sl_const_splat(c->a, x->dtype, &scalar, &mask)), out));
+    if (!is_signed)
+        return SLUICE_OK;
+    SL_TRY(onnx_binary(c, SL_OP_ew_xor, *out, onnx_constant(c, sl_const_splat(c->a, x->dtype, &scalar, &sign)), out));
+    return onnx_binary(c, SL_OP_ew_sub, *out, onnx_constant(c, sl_const_splat(c->a, x->dtype, &scalar, &sign)), out);
+}
+
 static sluice_status cast_to(struct onnx_import *c, enum sl_dtype to, int32_t data_type)
 {
     struct sl_node *x;
@@ -121,6 +133,8 @@ static sluice_status cast_to(struct onnx_import *c, enum sl_dtype to, int32_t da
     if (to == SL_NONE)
         return onnx_unsupported(c, "a cast to %s", onnx_dtype_name(data_type));
     SL_TRY(onnx_cast(c, x, to, &x));
+    if (data_type == ONNX_TYPE_UINT4 || data_type == ONNX_TYPE_INT4)
+        SL_TRY(keep_four_bits(c, x, data_type == ONNX_TYPE_INT4, &x));
     return onnx_out(c, 0, x);
 }
 
@@ -144,7 +158,7 @@ sluice_status translate_cast_like(struct onnx_import *c, const struct onnx_node 
 {
     struct sl_node *like;
     SL_TRY(onnx_in(c, 1, &like));
-    return cast_to(c, like->dtype, 0);
+    return cast_to(c, like->dtype, onnx_declared_type(c, 1));
 }
 
 /* ---- comparisons and logic: masks ---- */

@@ -91,6 +91,8 @@ sluice_status onnx_need_const(struct onnx_import *c, int i, const char *what, co
 /* Integer constants as int64 (any integer type; floats with whole values). count -1: any number. */
 sluice_status onnx_const_ints(struct onnx_import *c, const struct sl_const *k, const char *what, int *n, int64_t **out);
 sluice_status onnx_need_ints(struct onnx_import *c, int i, const char *what, int *n, int64_t **out);
+/* TensorProto.DataType that the file declares for an input: an initializer's, or a graph input's. 0: not known. */
+int32_t onnx_declared_type(struct onnx_import *c, int input);
 bool onnx_const_scalar(const struct sl_const *k, double *out);          /* one element, or a splat */
 bool onnx_node_scalar(const struct sl_node *n, double *out);            /* a const_input with one value */
 const struct sl_const *onnx_node_const(const struct sl_node *n);        /* of a const_input, else NULL */
@@ -143,6 +145,7 @@ sluice_status onnx_unsupported(struct onnx_import *c, const char *format, ...) S
 void onnx_note(struct onnx_import *c, const char *format, ...) SL_PRINTF(2, 3);
 
 /* ---- onnx_const.c: constants ---- */
+enum { ONNX_TYPE_UINT4 = 21, ONNX_TYPE_INT4 = 22 };     /* kept in 8 bits */
 enum sl_dtype onnx_dtype(int32_t data_type);            /* as declared: f16 is SL_F16; SL_NONE when not ours */
 enum sl_dtype onnx_stored_dtype(int32_t data_type);     /* as kept: all floats are SL_F32 */
 const char *onnx_dtype_name(int32_t data_type);
@@ -161,6 +164,8 @@ sluice_status onnx_axes(struct onnx_import *c, int input, int opset_of_input, in
 sluice_status onnx_matmul(struct onnx_import *c, struct sl_node *x, struct sl_node *y, struct sl_node **out);
 /* Inputs 0 and 1 of arithmetic; before opset 7, `axis` says where the second one stands. */
 sluice_status onnx_two_inputs(struct onnx_import *c, struct sl_node **x, struct sl_node **y);
+sluice_status onnx_conv(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel, const struct sl_const *bias,
+                        struct sl_node **out); /* by the current node's attributes */
 sluice_status onnx_gather(struct onnx_import *c, struct sl_node *x, const struct sl_const *indices, int axis, struct sl_node **out);
 sluice_status onnx_cast(struct onnx_import *c, struct sl_node *x, enum sl_dtype to, struct sl_node **out);
 sluice_status onnx_pad_wrap(struct onnx_import *c, struct sl_node *x, int64_t *pads);

@@ -353,6 +353,7 @@ sluice_status translate_lp_normalization(struct onnx_import *c, const struct onn
     SL_TRY(onnx_reduce(c, SL_OP_reduce_sum, y, 1, (int64_t[]){axis}, true, &y));
     if (p == 2)
         SL_TRY(onnx_unary(c, y, "sqrt", &y));
+    SL_TRY(onnx_binary(c, SL_OP_ew_max, y, onnx_f32(c, 1.17549435e-38), &y)); /* a line of zeros stays zeros */
     SL_TRY(onnx_binary(c, SL_OP_ew_div, x, y, &y));
     return onnx_out(c, 0, y);
 }

@@ -1,4 +1,5 @@
 /* onnx_reduce.c: the Reduce family. Axes are an attribute in older opsets and an input since 13 (ReduceSum) or 18 (the others). */
+#include <math.h>
 #include <string.h>
 
 #include "onnx/onnx_import.h"
@@ -14,6 +15,30 @@ static sluice_status reduced_axes(struct onnx_import *c, const struct sl_node *x
     return SLUICE_OK;
 }
 
+static bool is_empty(const struct sl_node *x, int n, const int64_t *axes)
+{
+    for (int i = 0; i < n; i++)
+        if (x->shape.dim[axes[i]] == 0)
+            return true;
+    return false;
+}
+
+/* The largest of no values is the least that there is, and the other way round. */
+static sluice_status empty_extreme(struct onnx_import *c, enum sl_op op, struct sl_node *x, int n, const int64_t *axes, bool keepdims)
+{
+    struct sl_shape s = {0};
+    const float none = op == SL_OP_reduce_max ? -INFINITY : INFINITY;
+    for (int i = 0, k = 0; i < x->shape.rank; i++) {
+        bool reduced = k < n && axes[k] == i;
+        k += reduced;
+        if (!reduced || keepdims)
+            s.dim[s.rank++] = reduced ? 1 : x->shape.dim[i];
+    }
+    if (x->dtype != SL_F32)
+        return onnx_unsupported(c, "%s of no values of type %s", c->node->op_type, sl_dtype_name(x->dtype));
+    return onnx_out(c, 0, onnx_constant(c, sl_const_splat(c->a, SL_F32, &s, &none)));
+}
+
 static sluice_status reduce(struct onnx_import *c, enum sl_op op, const char *before, const char *after, int opset_of_input)
 {
     struct sl_node *x;
@@ -23,7 +48,10 @@ static sluice_status reduce(struct onnx_import *c, enum sl_op op, const char *be
     SL_TRY(reduced_axes(c, x, opset_of_input, &n, axes));
     if (before)
         SL_TRY(onnx_unary(c, x, before, &x));
-    SL_TRY(onnx_reduce(c, op, x, n, axes, onnx_attr_int(c, "keepdims", 1) != 0, &x));
+    bool keepdims = onnx_attr_int(c, "keepdims", 1) != 0;
+    if (is_empty(x, n, axes) && (op == SL_OP_reduce_max || op == SL_OP_reduce_min))
+        return empty_extreme(c, op, x, n, axes, keepdims);
+    SL_TRY(onnx_reduce(c, op, x, n, axes, keepdims, &x));
     if (after)
         SL_TRY(onnx_unary(c, x, after, &x));
     return onnx_out(c, 0, x);

@@ -12,6 +12,8 @@ struct resizing {
     int64_t out[SL_MAX_RANK];
     double scale[SL_MAX_RANK];
     const char *mode, *coordinate, *nearest, *policy;
+    bool crops;                      /* tf_crop_and_resize: each axis samples roi[axis] .. roi[rank + axis] of it */
+    double roi[2 * SL_MAX_RANK];
 };
 
 static sluice_status scale_list(struct onnx_import *c, int input, int *n, double *scales, bool *given)
@@ -117,6 +119,10 @@ static sluice_status resize_picture(struct onnx_import *c, const struct resizing
     sl_set_ints(c->g, n, "sizes", 2, (int64_t[]){a < 0 ? 1 : r->out[a], r->out[b]});
     sl_set_floats(c->g, n, "scales", 2, (double[]){a < 0 ? 1 : r->scale[a], r->scale[b]});
     sl_set_string(c->g, n, "coordinate", r->coordinate);
+    if (r->crops) {
+        sl_set_floats(c->g, n, "roi", 4, (double[]){a < 0 ? 0 : r->roi[a], r->roi[b], a < 0 ? 1 : r->roi[r->rank + a], r->roi[r->rank + b]});
+        sl_set_float(c->g, n, "extrapolation_value", onnx_attr_float(c, "extrapolation_value", 0));
+    }
     if (strcmp(r->mode, "nearest") == 0)
         sl_set_string(c->g, n, "nearest_mode", r->nearest);
     if (strcmp(r->mode, "cubic") == 0) {
@@ -161,7 +167,7 @@ static sluice_status resize(struct onnx_import *c, struct resizing *r, struct sl
 {
     int changing[SL_MAX_RANK], n = 0;
     for (int i = 0; i < r->rank; i++)
-        if (r->out[i] != x->shape.dim[i] || r->scale[i] != 1)
+        if (r->out[i] != x->shape.dim[i] || r->scale[i] != 1 || (r->crops && (r->roi[i] != 0 || r->roi[r->rank + i] != 1)))
             changing[n++] = i;
     /* Axes are independent in every mode, so they go in pairs from the last. */
     for (; n > 0; n -= 2) {
@@ -178,6 +184,27 @@ static sluice_status resize(struct onnx_import *c, struct resizing *r, struct sl
     return onnx_out(c, 0, x);
 }
 
+/* The region of interest: start and end of each axis (of `axes` alone, where given) in 0..1. */
+static sluice_status find_roi(struct onnx_import *c, struct resizing *r)
+{
+    int n_axes, axes[SL_MAX_RANK];
+    const struct sl_const *k;
+    r->crops = strcmp(r->coordinate, "tf_crop_and_resize") == 0;
+    if (!r->crops)
+        return SLUICE_OK;
+    SL_TRY(resized_axes(c, r->rank, &n_axes, axes));
+    SL_TRY(onnx_need_const(c, 1, "roi", &k));
+    if (sl_shape_elements(&k->shape) != 2 * (size_t)n_axes)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "roi has %zu numbers for %d axes", sl_shape_elements(&k->shape), n_axes);
+    for (int i = 0; i < r->rank; i++)
+        r->roi[r->rank + i] = 1;
+    for (int i = 0; i < n_axes; i++) {
+        r->roi[axes[i]] = onnx_const_at_f64(k, (size_t)i);
+        r->roi[r->rank + axes[i]] = onnx_const_at_f64(k, (size_t)(n_axes + i));
+    }
+    return SLUICE_OK;
+}
+
 static sluice_status check_word(struct onnx_import *c, const char *name, const char *word, const char *const *known, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -190,7 +217,7 @@ sluice_status translate_resize(struct onnx_import *c, const struct onnx_node *n)
 {
     static const char *const modes[] = {"nearest", "linear", "cubic"};
     static const char *const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
-                                              "tf_half_pixel_for_nn"};
+                                              "tf_half_pixel_for_nn", "tf_crop_and_resize"};
     static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
     struct sl_node *x;
     bool old = c->scope->opset < 11;
@@ -206,6 +233,7 @@ sluice_status translate_resize(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(check_word(c, "nearest_mode", r.nearest, nearest, SL_COUNT(nearest)));
     if (onnx_attr_int(c, "antialias", 0))
         return onnx_unsupported(c, "antialias 1");
+    SL_TRY(find_roi(c, &r));
     SL_TRY(find_sizes(c, &r, x, old ? 1 : 2, old ? -1 : 3));
     return resize(c, &r, x);
 }

@@ -120,6 +120,17 @@ bool onnx_node_scalar(const struct sl_node *n, double *out)
     return onnx_const_scalar(onnx_node_const(n), out);
 }
 
+int32_t onnx_declared_type(struct onnx_import *c, int input)
+{
+    const struct onnx_value *v = onnx_has_in(c, input) ? onnx_value_find(c->scope, c->node->in[input]) : NULL;
+    if (v && v->init)
+        return v->init->data_type;
+    for (int i = 0; v && i < c->model->graph->n_inputs; i++)
+        if (strcmp(c->model->graph->inputs[i].name, v->name) == 0)
+            return c->model->graph->inputs[i].elem_type;
+    return 0;
+}
+
 bool onnx_wants_out(const struct onnx_import *c, int i)
 {
     return i < c->node->n_out && c->node->out[i][0];

@@ -1,0 +1,175 @@
+/*
+ * onnx_volume.c: convolutions and pools over depth, height and width, as sums and maxima of planes: the depth of a channels-last volume
+ * joins the batch, each step of the kernel's depth is one two-dimensional layer over a slice of it.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "onnx/onnx_window.h"
+
+enum { MOST_DEPTH = 64 }; /* of a kernel: each step is a layer */
+
+sluice_status onnx_pad_axes(struct onnx_import *c, struct sl_node *x, const int64_t *before, const int64_t *after, int n, double value,
+                            struct sl_node **out)
+{
+    int64_t all[2 * SL_MAX_RANK] = {0};
+    bool any = false;
+    for (int i = 0; i < n; i++) {
+        all[2 + i] = before[i];
+        all[x->shape.rank + 2 + i] = after[i];
+        any = any || before[i] || after[i];
+    }
+    *out = x;
+    if (!any)
+        return SLUICE_OK;
+    *out = onnx_add(c, SL_OP_pad, 1, &x);
+    sl_set_ints(c->g, *out, "pads", 2 * x->shape.rank, all);
+    sl_set_string(c->g, *out, "pad_mode", "constant");
+    sl_set_float(c->g, *out, "value", value);
+    return onnx_finish(c, out);
+}
+
+/* The planes that step k of the kernel's depth sees: [n * out_d, h, w, c] of a volume [n, d, h, w, c] that is padded already. */
+static sluice_status planes_at(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w, int64_t k, struct sl_node **out)
+{
+    int64_t from[SL_MAX_RANK] = {0}, to[SL_MAX_RANK], by[SL_MAX_RANK];
+    for (int i = 0; i < 5; i++) {
+        to[i] = x->shape.dim[i];
+        by[i] = 1;
+    }
+    from[1] = k * w->dilation[0];
+    to[1] = from[1] + (w->out[0] - 1) * w->stride[0] + 1;
+    by[1] = w->stride[0];
+    SL_TRY(onnx_slice(c, x, from, to, by, out));
+    const int64_t *d = (*out)->shape.dim;
+    const int64_t dims[4] = {d[0] * d[1], d[2], d[3], d[4]};
+    return onnx_reshape(c, *out, 4, dims, out);
+}
+
+static sluice_status as_volume(struct onnx_import *c, struct sl_node *x, int64_t batch, const struct onnx_window *w, struct sl_node **out)
+{
+    const int64_t *d = x->shape.dim, dims[5] = {batch, w->out[0], d[1], d[2], d[3]};
+    SL_TRY(onnx_reshape(c, x, 5, dims, out));
+    return onnx_channels_first(c, *out, out);
+}
+
+/* Height and width of the window. */
+static struct onnx_window plane_window(const struct onnx_window *w)
+{
+    struct onnx_window p = {.n = 2};
+    int64_t *to[] = {p.in, p.kernel, p.stride, p.dilation, p.before, p.after, p.out};
+    const int64_t *from[] = {w->in, w->kernel, w->stride, w->dilation, w->before, w->after, w->out};
+    for (size_t k = 0; k < SL_COUNT(to); k++)
+        memcpy(to[k], from[k] + 1, 2 * sizeof **to);
+    return p;
+}
+
+static sluice_status check_depth(struct onnx_import *c, const struct onnx_window *w)
+{
+    return w->kernel[0] <= MOST_DEPTH ? SLUICE_OK
+                                      : onnx_unsupported(c, "a kernel of depth %lld, at most %d is supported", (long long)w->kernel[0], MOST_DEPTH);
+}
+
+/* Step k of weights [kd, o, i, kh, kw]. */
+static const struct sl_const *kernel_at(struct onnx_import *c, const struct sl_const *kernel, int64_t k)
+{
+    struct sl_shape s = {.rank = 4};
+    memcpy(s.dim, kernel->shape.dim + 1, 4 * sizeof *s.dim);
+    if (kernel->splat)
+        return onnx_const_reshape(c->a, kernel, &s);
+    return sl_const_view(c->a, SL_F32, &s, (const float *)kernel->data + (size_t)k * sl_shape_elements(&s));
+}
+
+sluice_status onnx_conv_volume(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel, const struct sl_const *bias,
+                               const struct onnx_window *w, int64_t groups, struct sl_node **out)
+{
+    static const int64_t depth_first[5] = {2, 0, 1, 3, 4};
+    struct onnx_window plane = plane_window(w);
+    int64_t batch = x->shape.dim[0];
+    struct sl_node *part, *sum = NULL;
+    SL_TRY(check_depth(c, w));
+    SL_TRY(onnx_const_permute(c->a, kernel, depth_first, &kernel, c->e));
+    SL_TRY(onnx_pad_axes(c, x, w->before, w->after, 1, 0, &x));
+    SL_TRY(onnx_channels_last(c, x, &x));
+    for (int64_t k = 0; k < w->kernel[0]; k++) {
+        SL_TRY(planes_at(c, x, w, k, &part));
+        SL_TRY(onnx_conv_plane(c, part, kernel_at(c, kernel, k), k ? NULL : bias, &plane, groups, &part));
+        if (sum)
+            SL_TRY(onnx_binary(c, SL_OP_ew_add, sum, part, &part));
+        sum = part;
+    }
+    return as_volume(c, sum, batch, w, out);
+}
+
+sluice_status onnx_max_pool_volume(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w, struct sl_node **out)
+{
+    struct onnx_window plane = plane_window(w);
+    int64_t batch = x->shape.dim[0];
+    struct sl_node *part, *most = NULL;
+    SL_TRY(check_depth(c, w));
+    SL_TRY(onnx_pad_axes(c, x, w->before, w->after, 1, -INFINITY, &x));
+    SL_TRY(onnx_channels_last(c, x, &x));
+    for (int64_t k = 0; k < w->kernel[0]; k++) {
+        SL_TRY(planes_at(c, x, w, k, &part));
+        SL_TRY(onnx_pool_plane(c, SL_OP_maxpool, part, &plane, false, &part));
+        if (most)
+            SL_TRY(onnx_binary(c, SL_OP_ew_max, most, part, &part));
+        most = part;
+    }
+    return as_volume(c, most, batch, w, out);
+}
+
+/* Positions of axis i that count in the window at output o. */
+static int64_t counted(const struct onnx_window *w, const int64_t *declared, bool count_pad, int i, int64_t o)
+{
+    int64_t n = 0, lo = count_pad ? -declared[i] : 0, hi = w->in[i] + (count_pad ? declared[3 + i] : 0);
+    for (int64_t k = 0; k < w->kernel[i]; k++) {
+        int64_t at = o * w->stride[i] - w->before[i] + k * w->dilation[i];
+        n += at >= lo && at < hi;
+    }
+    return n;
+}
+
+/* 1 / the number of positions behind each output, [1, 1, out_d, out_h, out_w]. */
+static sluice_status count_map(struct onnx_import *c, const struct onnx_window *w, const int64_t *declared, bool count_pad,
+                               struct sl_node **out)
+{
+    struct sl_shape s = {5, {1, 1, w->out[0], w->out[1], w->out[2]}};
+    void *data;
+    SL_TRY(onnx_take_folding(c, sl_shape_elements(&s)));
+    const struct sl_const *map = sl_const_new(c->a, SL_F32, &s, &data);
+    if (!map)
+        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for the counts of a pool");
+    float *v = data;
+    for (int64_t d = 0; d < w->out[0]; d++)
+        for (int64_t h = 0; h < w->out[1]; h++)
+            for (int64_t x = 0; x < w->out[2]; x++)
+                *v++ = 1.0f / (float)SL_MAX(1, counted(w, declared, count_pad, 0, d) * counted(w, declared, count_pad, 1, h) *
+                                                   counted(w, declared, count_pad, 2, x));
+    *out = onnx_constant(c, map);
+    return SLUICE_OK;
+}
+
+sluice_status onnx_average_pool_volume(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w, const int64_t *declared,
+                                       bool count_pad, struct sl_node **out)
+{
+    struct onnx_window plane = plane_window(w);
+    int64_t batch = x->shape.dim[0];
+    struct sl_node *part, *sum = NULL, *counts = NULL;
+    SL_TRY(check_depth(c, w));
+    SL_TRY(onnx_pad_axes(c, x, w->before, w->after, 3, 0, &x));
+    memset(plane.before, 0, sizeof plane.before);
+    memset(plane.after, 0, sizeof plane.after);
+    SL_TRY(onnx_channels_last(c, x, &x));
+    for (int64_t k = 0; k < w->kernel[0]; k++) {
+        SL_TRY(planes_at(c, x, w, k, &part));
+        SL_TRY(onnx_pool_plane(c, SL_OP_avgpool, part, &plane, false, &part));
+        if (sum)
+            SL_TRY(onnx_binary(c, SL_OP_ew_add, sum, part, &part));
+        sum = part;
+    }
+    SL_TRY(onnx_binary(c, SL_OP_ew_mult, sum, onnx_f32(c, (double)(w->kernel[1] * w->kernel[2])), &sum));
+    SL_TRY(as_volume(c, sum, batch, w, &sum));
+    SL_TRY(count_map(c, w, declared, count_pad, &counts));
+    return onnx_binary(c, SL_OP_ew_mult, sum, counts, out);
+}
