@@ -7,12 +7,13 @@
 #include "kernels/simd_avx2.h"
 #include "kernels/variants.h"
 
-/* ---- table, u8 to u8: 16 shuffles of 16 entries, each for the values whose high half is its number ---- */
+/* ---- table, u8 to u8: 16 shuffles of 16 entries, each for the values whose high half is its number; u16 to u16: gathers ----
+ */
 
 static bool takes_table(const void *args)
 {
     const struct sl_table_args *a = args;
-    return a->x_type == SL_U8 && a->out_type == SL_U8;
+    return a->x_type == a->out_type;
 }
 
 static void plan_table(struct sl_work *w)
@@ -33,10 +34,23 @@ SL_ALWAYS_INLINE __m256i look_up(const __m256i *rows, __m256i x)
     return q;
 }
 
+static void interpolate_u16(const uint16_t *table, const uint16_t *x, int64_t i, int64_t end, uint16_t *out)
+{
+    for (; i + 16 <= end; i += 16)
+        sl_store16(out, SL_U16, i, sl_interpolate8(table, sl_load8(x, SL_U16, i)),
+                   sl_interpolate8(table, sl_load8(x, SL_U16, i + 8)));
+    for (; i < end; i++)
+        out[i] = (uint16_t)sl_interpolate(table, x[i]);
+}
+
 static void run_table(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
     const struct sl_table_args *a = w->args;
     const int64_t end = sl_flat_end(w, task, a->n);
+    if (a->x_type == SL_U16) {
+        interpolate_u16(a->table, io->in[0], sl_flat_first(w, task), end, io->out);
+        return;
+    }
     const uint8_t *x = io->in[0], *table = a->table;
     uint8_t *out = io->out;
     __m256i rows[16];

@@ -89,37 +89,55 @@ static void finish_u8_residual_u8(const struct sl_weighted_args *a, const float 
     finish_residual(a, multiplier, acc, rows, n, r, out, at, SL_U8, SL_U8);
 }
 
-/* Everything else: u16 outputs, mixed residuals, tables. */
+/* Plain u16 outputs, and residuals of mixed types. */
 static void finish_any(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows, int n,
                        const void *r, void *out, int64_t at)
 {
+    const struct sl_range8 range = sl_range8_of(a->zp, a->lo, a->hi);
     if (r != NULL) {
         finish_residual(a, multiplier, acc, rows, n, r, out, at, a->r_type, a->out_type);
         return;
     }
-    const bool table = a->post == SL_POST_TABLE;
-    const struct sl_range8 range =
-        table ? sl_range8_of(a->index_zero_point, 0, a->out_type == SL_U8 ? 4095 : 65535) : sl_range8_of(a->zp, a->lo, a->hi);
-    for (int i = 0; i < rows; i++, acc += 16, at += a->out_c) {
-        const __m256i q0 = sl_finish8(scaled8(acc, multiplier), &range),
-                      q1 = sl_finish8(scaled8(acc + 8, multiplier + 8), &range);
+    for (int i = 0; i < rows; i++, acc += 16, at += a->out_c)
+        store_some(out, a->out_type, at, sl_finish8(scaled8(acc, multiplier), &range),
+                   sl_finish8(scaled8(acc + 8, multiplier + 8), &range), n);
+}
+
+static void finish_table_u8(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows, int n,
+                            const void *r, void *out, int64_t at)
+{
+    const struct sl_range8 range = sl_range8_of(a->index_zero_point, 0, 4095);
+    const uint8_t *table = a->table;
+    const int64_t step = a->out_c;
+    uint8_t *to = (uint8_t *)out + at;
+    for (int i = 0; i < rows; i++, acc += 16, to += step) {
         uint16_t index[16];
-        if (!table) {
-            store_some(out, a->out_type, at, q0, q1, n);
-            continue;
-        }
-        sl_store256(index, sl_pack16(q0, q1));
-        if (a->out_type == SL_U8)
-            for (int j = 0; j < n; j++)
-                ((uint8_t *)out)[at + j] = ((const uint8_t *)a->table)[index[j]];
+        sl_store256(index, sl_pack16(sl_finish8(scaled8(acc, multiplier), &range),
+                                     sl_finish8(scaled8(acc + 8, multiplier + 8), &range)));
+        if (n == 16)
+            for (int j = 0; j < 16; j++)
+                to[j] = table[index[j]];
         else
             for (int j = 0; j < n; j++)
-                ((uint16_t *)out)[at + j] = (uint16_t)sl_interpolate(a->table, index[j]);
+                to[j] = table[index[j]];
+    }
+}
+
+static void finish_table_u16(const struct sl_weighted_args *a, const float *multiplier, const int32_t *acc, int rows, int n,
+                             const void *r, void *out, int64_t at)
+{
+    const struct sl_range8 range = sl_range8_of(a->index_zero_point, 0, 65535);
+    for (int i = 0; i < rows; i++, acc += 16, at += a->out_c) {
+        const __m256i low = sl_finish8(scaled8(acc, multiplier), &range);
+        const __m256i high = sl_finish8(scaled8(acc + 8, multiplier + 8), &range);
+        store_some(out, SL_U16, at, sl_interpolate8(a->table, low), sl_interpolate8(a->table, high), n);
     }
 }
 
 sl_finish_avx2 *sl_finish_for_avx2(const struct sl_weighted_args *a)
 {
+    if (a->post == SL_POST_TABLE)
+        return a->out_type == SL_U8 ? finish_table_u8 : finish_table_u16;
     if (a->post == SL_POST_LINEAR && a->out_type == SL_U8 && a->r_type == SL_NONE)
         return finish_u8;
     if (a->post == SL_POST_LINEAR && a->out_type == SL_U8 && a->r_type == SL_U8)

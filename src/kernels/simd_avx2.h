@@ -97,6 +97,16 @@ SL_ALWAYS_INLINE __m128i sl_finish4(__m256d d, const struct sl_range4 *r)
     return _mm_add_epi32(_mm256_cvtpd_epi32(_mm256_min_pd(_mm256_max_pd(d, r->lo), r->hi)), r->zp);
 }
 
+/* sl_interpolate of 8 indices: one gather brings both neighbours of each, table[k] and table[k + 1], as 32 bits. */
+SL_ALWAYS_INLINE __m256i sl_interpolate8(const uint16_t *table, __m256i i)
+{
+    const __m256i both = _mm256_i32gather_epi32((const int *)(const void *)table, _mm256_srli_epi32(i, 4), 2);
+    const __m256i low = _mm256_and_si256(both, _mm256_set1_epi32(0xffff)), high = _mm256_srli_epi32(both, 16);
+    const __m256i t = _mm256_and_si256(i, _mm256_set1_epi32(15));
+    const __m256i sum = _mm256_add_epi32(_mm256_slli_epi32(low, 4), _mm256_mullo_epi32(_mm256_sub_epi32(high, low), t));
+    return _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(8)), 4);
+}
+
 /* (double) of 4 integers with |v| < 2^51: exact. */
 SL_ALWAYS_INLINE __m256d sl_double4(__m256i v)
 {

@@ -215,6 +215,14 @@ static void bench_others(const char *only)
         bench_layer(&(struct layer){t, t, 28, 28, 128, 128, 3, 1, false, false}, only);
         bench_layer(&(struct layer){t, t, 28, 28, 240, 240, 3, 1, true, false}, only);
     }
+    static int32_t index[2 * 224], weight[2 * 224];
+    for (int i = 0; i < 2 * 224; i++) {
+        index[i] = i / 8;
+        weight[i] = i % 2 ? 2048 - 300 : 300;
+    }
+    bench_args(SL_FAMILY_RESIZE, only, "linear resize 56 to 112, 32 channels",
+               &(struct sl_resize_args){SL_U8, true, 1, 56, 56, 32, 112, 112, index, index, weight, weight}, &io,
+               112.0 * 112 * 32, "G/s");
     struct sl_copy_args copy;
     const struct sl_shape shape = {4, {1, 56, 56, 144}};
     sl_copy_transpose(&copy, 1, &shape, (const int64_t[]){0, 3, 1, 2});
