@@ -46,6 +46,11 @@ struct sluice_parse_options {
 sluice_status sluice_model_parse_onnx(const char *path, const struct sluice_parse_options *options, struct sluice_model **out,
                                       struct sluice_error *err);
 
+/** Parse a TFLite file; start and end nodes are names of its tensors. A file that is quantized throughout becomes QUANTIZED_MODEL with
+ * its own scales: it needs no calibration. Other files, hybrid ones included, become HAILO_MODEL. Errors as above. */
+sluice_status sluice_model_parse_tflite(const char *path, const struct sluice_parse_options *options, struct sluice_model **out,
+                                        struct sluice_error *err);
+
 /** Open a HAR of any state. The file stays mapped while the model lives. */
 sluice_status sluice_model_load(const char *path, struct sluice_model **out, struct sluice_error *err);
 /** Write the HAR: beside the target, then renamed into place. */

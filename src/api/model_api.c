@@ -6,11 +6,13 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/tar.h"
 #include "har/har.h"
 #include "ir/text.h"
 #include "onnx/onnx.h"
 #include "ops/ops.h"
+#include "tflite/tflite.h"
 
 #define SLUICE_VERSION "0.1.0"
 
@@ -114,19 +116,80 @@ static sluice_status parse_onnx(struct sluice_model *m, const char *path, const 
     return SLUICE_OK;
 }
 
-sluice_status sluice_model_parse_onnx(const char *path, const struct sluice_parse_options *options, struct sluice_model **out,
-                                      struct sluice_error *err)
+/* A file that is quantized throughout is optimized already; where a layer has no scale, calibration has to find them all. */
+static void take_file_quantization(struct sl_model *model, const struct sl_graph *encoded)
+{
+    sl_err why = {0};
+    if (!encoded)
+        return;
+    if (sl_tflite_quantized(encoded, model->arena, &model->fp_optimized, &model->quantized, &why) == SLUICE_OK) {
+        model->state = SL_MODEL_QUANTIZED_MODEL;
+        return;
+    }
+    model->fp_optimized = model->quantized = NULL;
+    sl_warn("the file's own quantization is not used: %s", why.message);
+}
+
+static sluice_status parse_tflite(struct sluice_model *m, const char *path, const struct sluice_parse_options *o, sl_err *e)
+{
+    const char *arch = o->hw_arch ? o->hw_arch : architectures[0];
+    SL_TRY(check_arch(arch, e));
+    struct sl_view bytes;
+    struct sl_onnx_options shapes = {0};
+    SL_TRY(sl_map_file(m->arena, path, &bytes, e));
+    SL_TRY(parse_shapes(m->arena, o, &shapes, e));
+    struct sl_tflite_shape *fixed = SL_NEW_ARRAY(m->arena, struct sl_tflite_shape, shapes.n_tensor_shapes + 1);
+    for (int i = 0; i < shapes.n_tensor_shapes; i++)
+        fixed[i] = (struct sl_tflite_shape){shapes.tensor_shapes[i].name, shapes.tensor_shapes[i].shape};
+    struct sl_tflite_options tflite = {
+        .net_name = o->net_name ? o->net_name : sl_path_stem(m->arena, path),
+        .start_nodes = o->start_nodes,
+        .n_start = (int)o->n_start_nodes,
+        .end_nodes = o->end_nodes,
+        .n_end = (int)o->n_end_nodes,
+        .tensor_shapes = fixed,
+        .n_tensor_shapes = shapes.n_tensor_shapes,
+    };
+    struct sl_graph *g = NULL;
+    struct sl_tflite_report report = {0};
+    SL_TRY(sl_tflite_import(m->arena, path, bytes, &tflite, &g, &report, e));
+    for (int i = 0; i < report.n_notes; i++)
+        sl_info("%s", report.notes[i]);
+    m->model = sl_model_new(m->arena, g->name);
+    m->model->state = SL_MODEL_HAILO_MODEL;
+    m->model->hw_arch = sl_arena_strdup(m->arena, arch);
+    m->model->native = g;
+    take_file_quantization(m->model, report.encoded);
+    return SLUICE_OK;
+}
+
+typedef sluice_status parse_fn(struct sluice_model *m, const char *path, const struct sluice_parse_options *o, sl_err *e);
+
+static sluice_status parse_file(parse_fn *parse, const char *path, const struct sluice_parse_options *options, struct sluice_model **out,
+                                sl_err *err)
 {
     struct sluice_model *m = model_new();
     if (!m)
         return sl_fail(err, SLUICE_E_MEMORY, "out of memory");
-    sluice_status s = parse_onnx(m, path, options, err);
+    sluice_status s = parse(m, path, options, err);
     if (s == SLUICE_OK) {
         *out = m;
         return s;
     }
     sluice_model_free(m);
     return s;
+}
+
+sluice_status sluice_model_parse_onnx(const char *path, const struct sluice_parse_options *options, struct sluice_model **out,
+                                      struct sluice_error *err)
+{
+    return parse_file(parse_onnx, path, options, out, err);
+}
+
+sluice_status sluice_model_parse_tflite(const char *path, const struct sluice_parse_options *options, struct sluice_model **out,
+                                        struct sluice_error *err)
+{
+    return parse_file(parse_tflite, path, options, out, err);
 }
 
 static sluice_status load(struct sluice_model *m, const char *path, sl_err *e)

@@ -71,6 +71,7 @@ bool cli_ask(const char *question, bool otherwise);
 void cli_put(char *text);
 
 int cli_parser_onnx(const struct cli_args *a, struct sluice_error *err);
+int cli_parser_tflite(const struct cli_args *a, struct sluice_error *err);
 int cli_optimize(const struct cli_args *a, struct sluice_error *err);
 int cli_compiler(const struct cli_args *a, struct sluice_error *err);
 int cli_emulate(const struct cli_args *a, struct sluice_error *err);

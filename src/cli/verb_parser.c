@@ -1,4 +1,5 @@
-/* verb_parser.c: `sluice parser onnx`: ONNX -> HAR, with the question about recommended end nodes. */
+/* verb_parser.c: `sluice parser onnx`, `parser tflite` (also `parser tf`): a model file -> HAR, with the question about recommended end
+ * nodes. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -35,13 +36,15 @@ static const char **recommended(sl_arena *a, const char *hint, size_t *n)
     return names;
 }
 
-static sluice_status parse(const struct cli_args *a, sl_arena *arena, struct sluice_model **m, struct sluice_error *err)
+typedef sluice_status parse_fn(const char *path, const struct sluice_parse_options *o, struct sluice_model **m, struct sluice_error *err);
+
+static sluice_status parse(const struct cli_args *a, parse_fn *file, sl_arena *arena, struct sluice_model **m, struct sluice_error *err)
 {
     struct sluice_parse_options o = {.net_name = cli_string(a, "net-name", NULL), .hw_arch = cli_string(a, "hw-arch", NULL)};
     o.start_nodes = cli_list(a, "start-node-names", &o.n_start_nodes);
     o.end_nodes = cli_list(a, "end-node-names", &o.n_end_nodes);
     o.tensor_shapes = cli_list(a, "tensor-shapes", &o.n_tensor_shapes);
-    sluice_status s = sluice_model_parse_onnx(a->positional[0], &o, m, err);
+    sluice_status s = file(a->positional[0], &o, m, err);
     if (s != SLUICE_E_UNSUPPORTED)
         return s;
     size_t n = 0;
@@ -54,18 +57,18 @@ static sluice_status parse(const struct cli_args *a, sl_arena *arena, struct slu
     *err = (struct sluice_error){0};
     o.end_nodes = names;
     o.n_end_nodes = n;
-    return sluice_model_parse_onnx(a->positional[0], &o, m, err);
+    return file(a->positional[0], &o, m, err);
 }
 
-int cli_parser_onnx(const struct cli_args *a, struct sluice_error *err)
+static int parser(const struct cli_args *a, const char *format, parse_fn *file, struct sluice_error *err)
 {
     sl_arena *arena = sl_arena_new();
     struct sluice_model *m = NULL;
     double start = sl_seconds();
-    sl_info("Translation started on ONNX model %s", cli_string(a, "net-name", sl_path_stem(arena, a->positional[0])));
-    sluice_status s = parse(a, arena, &m, err);
+    sl_info("Translation started on %s model %s", format, cli_string(a, "net-name", sl_path_stem(arena, a->positional[0])));
+    sluice_status s = parse(a, file, arena, &m, err);
     if (s == SLUICE_OK) {
-        sl_info("Translation completed on ONNX model %s (completion time: %.2f s)", sluice_model_name(m), sl_seconds() - start);
+        sl_info("Translation completed on %s model %s (completion time: %.2f s)", format, sluice_model_name(m), sl_seconds() - start);
         const char *path = cli_string(a, "har-path", sl_arena_printf(arena, "%s.har", sluice_model_name(m)));
         s = sluice_model_save(m, path, err);
         if (s == SLUICE_OK)
@@ -78,3 +81,6 @@ int cli_parser_onnx(const struct cli_args *a, struct sluice_error *err)
     sl_arena_free(arena);
     return sluice_exit_code(s);
 }
+
+int cli_parser_onnx(const struct cli_args *a, struct sluice_error *err) { return parser(a, "ONNX", sluice_model_parse_onnx, err); }
+int cli_parser_tflite(const struct cli_args *a, struct sluice_error *err) { return parser(a, "TFLite", sluice_model_parse_tflite, err); }

@@ -103,6 +103,12 @@ const struct cli_verb cli_verbs[] = {
      "Operators that are not supported are all named at once, with node names; where a smaller part of the graph would do, its end\n"
      "nodes are recommended, and a question asks whether to take them (at the end of standard input the answer is no; -y is yes).",
      FLAGS(parser_flags), cli_parser_onnx},
+    {"parser tflite", "FILE", 1, 1, "parse a TFLite file into an archive (HAR)",
+     "Nodes are named by tensors. A file that is quantized throughout keeps its own scales: go on with 'sluice compiler'.",
+     FLAGS(parser_flags), cli_parser_tflite},
+    {"parser tf", "FILE", 1, 1, "another name of 'parser tflite'",
+     "SavedModels, frozen graphs and Keras files are recognised, and the message says how to convert them.", FLAGS(parser_flags),
+     cli_parser_tflite},
     {"optimize", "FILE.har", 1, 1, "quantize a parsed archive", "Takes exactly one of --calib-set-path and --use-random-calib-set.",
      FLAGS(optimize_flags), cli_optimize},
     {"compiler", "FILE.har", 1, 1, "compile a quantized archive to a HEF (changes no number)", NULL, FLAGS(compiler_flags), cli_compiler},

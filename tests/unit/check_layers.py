@@ -13,6 +13,7 @@ MAY = {
     "ops": {"base", "ir", "hef"},
     "har": {"base", "ir", "ops"},
     "onnx": {"base", "ir", "ops"},
+    "tflite": {"base", "ir", "ops", "onnx"},  # of onnx the layout pass alone
     "script": {"base", "ir", "ops"},
     "quant": {"base", "ir", "ops", "script"},
     "compile": {"base", "ir", "ops", "hef"},

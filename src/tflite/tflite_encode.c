@@ -1,0 +1,121 @@
+/* tflite_encode.c: ranges by interval arithmetic, for nodes between the tensors that the file has scales of. */
+#include "tflite/tflite_encode.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ops/quant_rules.h"
+
+bool tfl_same_encoding(const struct sl_quant *a, const struct sl_quant *b)
+{
+    return a->dtype == b->dtype && a->scale == b->scale && a->zero_point == b->zero_point;
+}
+
+struct interval { double lo, hi; };
+
+static struct interval interval_of(const struct sl_quant *q)
+{
+    double s = q->scale;
+    return (struct interval){s * (0 - q->zero_point), s * (sl_quant_max(q->dtype) - q->zero_point)};
+}
+
+static struct interval product(struct interval a, struct interval b)
+{
+    double p[4] = {a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi};
+    return (struct interval){fmin(fmin(p[0], p[1]), fmin(p[2], p[3])), fmax(fmax(p[0], p[1]), fmax(p[2], p[3]))};
+}
+
+/* The values that a table over the input's steps will hold. */
+static bool curve_interval(const struct sl_node *n, struct interval *out)
+{
+    const struct sl_quant *q = &n->in[0]->quant;
+    struct sl_curve curve;
+    sl_err ignored = {0};
+    int32_t most = sl_quant_max(q->dtype), step = most == 255 ? 1 : 16;
+    *out = (struct interval){INFINITY, -INFINITY};
+    if (sl_curve_read(n, "type", &curve, &ignored) != SLUICE_OK)
+        return false;
+    for (int32_t i = 0; i <= most; i += step) {
+        double v = sl_curve_value(&curve, (double)q->scale * (double)(i - q->zero_point));
+        if (!isfinite(v))
+            continue;
+        out->lo = fmin(out->lo, v);
+        out->hi = fmax(out->hi, v);
+    }
+    return out->lo <= out->hi;
+}
+
+static bool find_interval(const struct sl_node *n, struct interval *out)
+{
+    struct interval a = n->n_in ? interval_of(&n->in[0]->quant) : (struct interval){0, 0};
+    struct interval b = n->n_in > 1 ? interval_of(&n->in[1]->quant) : a;
+    double count = n->n_in ? (double)sl_shape_elements(&n->in[0]->shape) / fmax(1, (double)sl_shape_elements(&n->shape)) : 1;
+    switch ((int)n->op) {
+    case SL_OP_ew_add: *out = (struct interval){a.lo + b.lo, a.hi + b.hi}; return true;
+    case SL_OP_ew_sub: *out = (struct interval){a.lo - b.hi, a.hi - b.lo}; return true;
+    case SL_OP_ew_mult: *out = product(a, b); return true;
+    case SL_OP_ew_max: *out = (struct interval){fmax(a.lo, b.lo), fmax(a.hi, b.hi)}; return true;
+    case SL_OP_ew_min: *out = (struct interval){fmin(a.lo, b.lo), fmin(a.hi, b.hi)}; return true;
+    case SL_OP_reduce_sum: *out = (struct interval){a.lo * count, a.hi * count}; return true;
+    case SL_OP_reduce_mean:
+    case SL_OP_avgpool: *out = a; return true;
+    case SL_OP_activation: return curve_interval(n, out);
+    default: return false;
+    }
+}
+
+static struct sl_quant wide_encoding(struct interval r)
+{
+    double lo = fmin(r.lo, 0), hi = fmax(r.hi, 0), width = fmax(hi - lo, 1e-30);
+    float scale = (float)(width / 65535);
+    return (struct sl_quant){.dtype = SL_U16, .scale = scale, .zero_point = (int32_t)fmin(fmax(rint(-lo / (double)scale), 0), 65535)};
+}
+
+static sluice_status constant_encoding(struct sl_graph *g, struct sl_node *n, sl_err *e)
+{
+    const struct sl_const *k = sl_param(n, "data");
+    const float *f = k && k->dtype == SL_F32 ? sl_const_dense(g->arena, k) : NULL;
+    struct interval r = {0, 0};
+    if (!f)
+        return sl_fail(e, SLUICE_E_UNSUPPORTED, "layer '%s': a constant of type %s", sl_node_text(n), sl_dtype_name(n->dtype));
+    for (size_t i = 0; i < sl_shape_elements(&k->shape); i++) {
+        if (!isfinite(f[i]))
+            return sl_fail(e, SLUICE_E_VALUE, "layer '%s': a constant holds a value that is not finite", sl_node_text(n));
+        r.lo = fmin(r.lo, (double)f[i]);
+        r.hi = fmax(r.hi, (double)f[i]);
+    }
+    n->quant = wide_encoding(r);
+    return SLUICE_OK;
+}
+
+static sluice_status encode_node(struct sl_graph *g, struct sl_node *n, sl_err *e)
+{
+    enum sl_encode encode = sl_op_row(n->op)->encode;
+    struct interval r;
+    if (n->dtype != SL_F32) {
+        sl_fail(e, SLUICE_E_UNSUPPORTED, "layer '%s' (%s) computes on integers, which has no quantized form", sl_node_text(n),
+                sl_op_info(n->op)->name);
+        return sl_hint(e, "end the network before it (--end-node-names) and compute it on the host");
+    }
+    if (n->quant.dtype != SL_NONE)
+        return SLUICE_OK;
+    if (n->op == SL_OP_const_input)
+        return constant_encoding(g, n, e);
+    if (n->n_in && (encode == SL_ENCODE_SAME || encode == SL_ENCODE_UNITED)) {
+        n->quant = n->in[0]->quant;
+        return SLUICE_OK;
+    }
+    if (find_interval(n, &r)) {
+        n->quant = wide_encoding(r);
+        return SLUICE_OK;
+    }
+    sl_fail(e, SLUICE_E_UNSUPPORTED, "layer '%s' (%s): the file has no scale for its output", sl_node_text(n), sl_op_info(n->op)->name);
+    return sl_hint(e, "quantize this network with calibration data: sluice optimize");
+}
+
+sluice_status tfl_encode_graph(struct sl_graph *g, sl_err *e)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        SL_TRY(encode_node(g, g->nodes[i], e));
+    return SLUICE_OK;
+}

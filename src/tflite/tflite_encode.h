@@ -1,0 +1,12 @@
+/* tflite_encode.h: encodings of the nodes of which a quantized file says nothing: those an operator was written out with. */
+#ifndef SL_TFLITE_TFLITE_ENCODE_H
+#define SL_TFLITE_TFLITE_ENCODE_H
+
+#include "ir/ir.h"
+
+bool tfl_same_encoding(const struct sl_quant *a, const struct sl_quant *b);
+/* Every node gets an encoding: its input's where it copies, else 16 bits over all values that its inputs' encodings can make.
+ * SLUICE_E_UNSUPPORTED names a layer of which nothing can be said. */
+sluice_status tfl_encode_graph(struct sl_graph *g, sl_err *e);
+
+#endif

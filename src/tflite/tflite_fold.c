@@ -1,0 +1,99 @@
+/* tflite_fold.c: operators that make constants: shapes, ranges, fills. What is computed from them folds. */
+#include <math.h>
+#include <string.h>
+
+#include "ops/values.h"
+#include "tflite/tflite_import.h"
+
+enum { MOST_FOLDED = 1 << 26 };
+
+static enum sl_dtype out_type(const struct tfl_import *c)
+{
+    return tfl_stored_dtype(&c->model.tensors[c->op->out[0]]);
+}
+
+sluice_status tflop_shape(struct tfl_import *c, const struct tfl_operator *op)
+{
+    struct sl_node *x;
+    SL_TRY(tfl_in(c, 0, &x));
+    if (!x || (out_type(c) != SL_S32 && out_type(c) != SL_S64))
+        return sl_fail(c->e, SLUICE_E_FORMAT, "a shape of type %s", sl_dtype_name(out_type(c)));
+    return tfl_out(c, 0, tfl_ints(c, out_type(c), 1, x->shape.rank, x->shape.dim));
+}
+
+sluice_status tflop_rank(struct tfl_import *c, const struct tfl_operator *op)
+{
+    struct sl_node *x;
+    SL_TRY(tfl_in(c, 0, &x));
+    if (!x)
+        return sl_fail(c->e, SLUICE_E_FORMAT, "the input is missing");
+    return tfl_out(c, 0, tfl_ints(c, SL_S32, 0, 1, (int64_t[]){x->shape.rank}));
+}
+
+static sluice_status splat(struct tfl_import *c, enum sl_dtype t, const struct sl_shape *s, const void *element)
+{
+    size_t n;
+    if (!sl_shape_count(s, &n))
+        return sl_fail(c->e, SLUICE_E_LIMIT, "the shape is too large");
+    struct sl_node *y = tfl_constant(c, sl_const_splat(c->a, t, s, element));
+    y->quant = tfl_encoding(&c->model.tensors[c->op->out[0]]);
+    return tfl_out(c, 0, y);
+}
+
+sluice_status tflop_zeros_like(struct tfl_import *c, const struct tfl_operator *op)
+{
+    static const uint64_t zero;
+    struct sl_node *x;
+    SL_TRY(tfl_in(c, 0, &x));
+    return x ? splat(c, x->dtype, &x->shape, &zero) : sl_fail(c->e, SLUICE_E_FORMAT, "the input is missing");
+}
+
+sluice_status tflop_fill(struct tfl_import *c, const struct tfl_operator *op)
+{
+    struct sl_node *value;
+    const struct sl_const *k;
+    int64_t dims[2 * SL_MAX_RANK];
+    int n;
+    SL_TRY(tfl_need_ints(c, 0, "shape", &n, dims));
+    if (n > SL_MAX_RANK)
+        return tfl_unsupported(c, "a shape of %d dimensions", n);
+    struct sl_shape s = sl_shape_of(n, dims);
+    SL_TRY(tfl_in(c, 1, &value));
+    k = tfl_node_const(value);
+    if (k && sl_shape_elements(&k->shape) == 1)
+        return splat(c, k->dtype, &s, k->data);
+    if (!value || sl_shape_elements(&value->shape) != 1)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "the value is not one number");
+    SL_TRY(tfl_reshape(c, value, 0, NULL, &value));
+    SL_TRY(tfl_expand(c, value, &s, &value));
+    return tfl_out(c, 0, value);
+}
+
+sluice_status tflop_range(struct tfl_import *c, const struct tfl_operator *op)
+{
+    static const char *const names[3] = {"start", "limit", "delta"};
+    const struct sl_const *k[3], *result;
+    struct sl_shape s = {.rank = 1};
+    double v[3];
+    void *data;
+    for (int i = 0; i < 3; i++) {
+        SL_TRY(tfl_need_const(c, i, names[i], &k[i]));
+        if (sl_shape_elements(&k[i]->shape) != 1 || k[i]->dtype != k[0]->dtype)
+            return sl_fail(c->e, SLUICE_E_SHAPE, "%s is not one number of the same type", names[i]);
+        v[i] = sl_value_number(k[i]->dtype, k[i]->data, 0);
+    }
+    double length = v[2] != 0 ? ceil((v[1] - v[0]) / v[2]) : NAN;
+    if (!(length <= MOST_FOLDED))
+        return sl_fail(c->e, SLUICE_E_VALUE, "no range from %g to %g by %g", v[0], v[1], v[2]);
+    s.dim[0] = length > 0 ? (int64_t)length : 0;
+    result = sl_const_new(c->a, k[0]->dtype, &s, &data);
+    if (!result)
+        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a range");
+    size_t bytes = sl_dtype_bits(k[0]->dtype) / 8;
+    for (int64_t i = 0; i < s.dim[0]; i++) {
+        float f = (float)(v[0] + (double)i * v[2]);
+        int64_t integer = (int64_t)(v[0] + (double)i * v[2]);
+        sl_values_pack(k[0]->dtype, sl_is_float_class(k[0]->dtype) ? (void *)&f : (void *)&integer, 1, (char *)data + (size_t)i * bytes);
+    }
+    return tfl_out(c, 0, tfl_constant(c, result));
+}

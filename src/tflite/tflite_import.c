@@ -1,0 +1,110 @@
+/*
+ * tflite_import.c: the TFLite front end from bytes to a finished native graph: structure, inputs, operators, layout, names. The stages
+ * are the lines of import_model.
+ */
+#include <string.h>
+
+#include "base/file.h"
+#include "ir/name.h"
+#include "onnx/layout.h"
+#include "tflite/tflite_import.h"
+
+/* Network names become file and scope names: other characters than these become '_'. */
+static const char *network_name(sl_arena *a, const char *path, const char *given)
+{
+    const char *stem = given && given[0] ? given : sl_path_stem(a, path);
+    char *name = sl_arena_strdup(a, stem[0] ? stem : "net");
+    for (char *s = name; *s; s++)
+        if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '_' || *s == '-'))
+            *s = '_';
+    return name;
+}
+
+/* Inputs that the outputs do not depend on would be streams that nothing reads. */
+static void drop_unused_inputs(struct tfl_import *c)
+{
+    struct sl_graph *g = c->g;
+    sl_graph_renumber(g);
+    bool *used = SL_NEW_ARRAY(c->scratch, bool, (size_t)g->n_nodes + 1);
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i]->n_in; k++)
+            used[g->nodes[i]->in[k]->index] = true;
+    int n_inputs = 0, n_nodes = 0;
+    for (int i = 0; i < g->n_inputs; i++) {
+        if (used[g->inputs[i].node->index])
+            g->inputs[n_inputs++] = g->inputs[i];
+        else
+            tfl_note(c, "input '%s' is not needed for the outputs and is left out", g->inputs[i].origin_name);
+    }
+    g->n_inputs = n_inputs;
+    for (int i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->op != SL_OP_input_layer || used[i])
+            g->nodes[n_nodes++] = g->nodes[i];
+    g->n_nodes = n_nodes;
+    sl_graph_renumber(g);
+}
+
+/* The float network without what the file says of its quantization: an ordinary native graph. */
+static struct sl_graph *without_encodings(const struct sl_graph *encoded, sl_arena *a)
+{
+    struct sl_graph *g = sl_graph_copy(encoded, a);
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct sl_node *n = g->nodes[i];
+        n->quant = (struct sl_quant){.dtype = SL_NONE};
+        sl_remove_param(n, "kernel_scale");
+        sl_remove_param(n, "kernel_bias");
+        if (n->op == SL_OP_requantize)
+            sl_graph_replace_uses(g, n, n->in[0]);
+    }
+    sl_graph_remove_dead(g);
+    return g;
+}
+
+static sluice_status finish_graph(struct tfl_import *c, struct sl_graph **out)
+{
+    struct sl_graph *g;
+    sl_graph_remove_dead(c->g);
+    drop_unused_inputs(c);
+    SL_TRY(sl_choose_layout(c->g, false, c->a, &g, &c->report->n_transposes, c->e));
+    *out = without_encodings(g, c->a);
+    SL_TRY(sl_assign_names(*out, c->e));
+    SL_TRY(sl_verify_types(*out, c->e));
+    if (c->n_encoded == 0)
+        return SLUICE_OK;
+    c->report->encoded = g;
+    SL_TRY(sl_assign_names(g, c->e));
+    return sl_verify_types(g, c->e);
+}
+
+static sluice_status import_model(struct tfl_import *c, struct sl_view bytes, const char *net, struct sl_graph **out)
+{
+    SL_TRY(tfl_check_content(bytes, c->e));
+    SL_TRY(tfl_read_model(c->a, bytes, &c->model, c->e));
+    c->report->version = c->model.version;
+    c->report->description = c->model.description;
+    c->report->n_tflite_nodes = c->model.n_operators;
+    c->values = SL_NEW_ARRAY(c->a, struct tfl_value, (size_t)c->model.n_tensors + 1);
+    c->fates = SL_NEW_ARRAY(c->a, unsigned char, (size_t)c->model.n_operators + 1);
+    c->g = sl_graph_new(c->a, net);
+    SL_TRY(tfl_find_ports(c));
+    SL_TRY(tfl_make_inputs(c));
+    SL_TRY(tfl_translate(c));
+    SL_TRY(tfl_make_outputs(c));
+    return finish_graph(c, out);
+}
+
+sluice_status sl_tflite_import(sl_arena *a, const char *path, struct sl_view bytes, const struct sl_tflite_options *o,
+                               struct sl_graph **out, struct sl_tflite_report *report, sl_err *e)
+{
+    static const struct sl_tflite_options none;
+    struct sl_tflite_report unseen;
+    struct tfl_import c = {.a = a, .scratch = sl_arena_new(), .options = o ? o : &none, .report = report ? report : &unseen, .e = e};
+    *c.report = (struct sl_tflite_report){.description = ""};
+    *out = NULL;
+    sluice_status s = import_model(&c, bytes, network_name(a, path, c.options->net_name), out);
+    sl_arena_free(c.scratch);
+    if (s == SLUICE_OK)
+        return s;
+    *out = NULL;
+    return sl_context(e, "%s", path);
+}

@@ -1,0 +1,145 @@
+/*
+ * tflite_ports.c: where the network starts and ends: the graph's inputs and outputs, or tensors that the user names; and the shapes of
+ * inputs, with open dimensions fixed by the user or, for a batch, by 1.
+ */
+#include <string.h>
+
+#include "base/strings.h"
+#include "tflite/tflite_import.h"
+
+static sluice_status find_tensor(struct tfl_import *c, const char *what, const char *name, int *out)
+{
+    const char **names = SL_NEW_ARRAY(c->scratch, const char *, (size_t)c->model.n_tensors + 1);
+    for (int i = 0; i < c->model.n_tensors; i++) {
+        names[i] = c->model.tensors[i].name;
+        if (strcmp(names[i], name) == 0) {
+            *out = i;
+            return SLUICE_OK;
+        }
+    }
+    const char *near = sl_nearest(name, names, (size_t)c->model.n_tensors);
+    sl_fail(c->e, SLUICE_E_NOT_FOUND, "%s node '%s' is not in the model", what, name);
+    return near ? sl_hint(c->e, "did you mean '%s'?", near) : sl_hint(c->e, "give names of tensors, as the TFLite file has them");
+}
+
+static sluice_status find_list(struct tfl_import *c, const char *what, const char *const *names, int n, const int *otherwise,
+                               int n_otherwise, int *n_out, int **out)
+{
+    int count = n ? n : n_otherwise;
+    *out = SL_NEW_ARRAY(c->a, int, (size_t)count + 1);
+    for (int i = 0; i < count; i++) {
+        int tensor = n ? 0 : otherwise[i];
+        bool twice = false;
+        if (n)
+            SL_TRY(find_tensor(c, what, names[i], &tensor));
+        for (int k = 0; k < *n_out; k++)
+            twice = twice || (*out)[k] == tensor;
+        if (!twice)
+            (*out)[(*n_out)++] = tensor;
+    }
+    return *n_out ? SLUICE_OK : sl_fail(c->e, SLUICE_E_FORMAT, "the model has no %ss", what);
+}
+
+sluice_status tfl_find_ports(struct tfl_import *c)
+{
+    const struct sl_tflite_options *o = c->options;
+    const struct tfl_model *m = &c->model;
+    SL_TRY(find_list(c, "input", o->start_nodes, o->n_start, m->inputs, m->n_inputs, &c->n_starts, &c->starts));
+    return find_list(c, "output", o->end_nodes, o->n_end, m->outputs, m->n_outputs, &c->n_ends, &c->ends);
+}
+
+/* ---- inputs ---- */
+
+static sluice_status input_shape(struct tfl_import *c, const struct tfl_tensor *t, struct sl_shape *s)
+{
+    const struct sl_shape *given = NULL;
+    size_t n;
+    for (int i = 0; i < c->options->n_tensor_shapes; i++) {
+        const char *name = c->options->tensor_shapes[i].name;
+        if (name ? strcmp(name, t->name) == 0 : c->n_starts == 1)
+            given = &c->options->tensor_shapes[i].shape;
+    }
+    *s = given ? *given : t->shape;
+    if (given && given->rank != t->shape.rank && t->shape.rank)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': the given shape has %d dimensions, the model's has %d", t->name, given->rank,
+                       t->shape.rank);
+    if (!given && t->dynamic) {
+        char text[160];
+        tfl_note(c, "input '%s': its shape is open in the model, %s is used", t->name, sl_shape_text(s, text, sizeof text));
+    }
+    for (int k = 0; k < s->rank; k++)
+        if (s->dim[k] < 1)
+            return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': dimension %d is %lld, not at least 1", t->name, k, (long long)s->dim[k]);
+    if (!sl_shape_count(s, &n) || n > (size_t)1 << 40)
+        return sl_fail(c->e, SLUICE_E_LIMIT, "input '%s' is larger than 2^40 elements", t->name);
+    return SLUICE_OK;
+}
+
+static struct sl_port *add_port(struct tfl_import *c, struct sl_port *ports, int *n, const char *name)
+{
+    struct sl_port *p = &ports[(*n)++];
+    *p = (struct sl_port){.origin_name = name};
+    for (int k = 0; k < SL_MAX_RANK; k++)
+        p->perm[k] = k;
+    return p;
+}
+
+sluice_status tfl_make_inputs(struct tfl_import *c)
+{
+    c->g->inputs = SL_NEW_ARRAY(c->a, struct sl_port, (size_t)c->n_starts + 1);
+    for (int i = 0; i < c->n_starts; i++) {
+        const struct tfl_tensor *t = &c->model.tensors[c->starts[i]];
+        struct tfl_value *v = &c->values[c->starts[i]];
+        struct sl_shape s;
+        if (t->data.size)
+            return sl_fail(c->e, SLUICE_E_VALUE, "input '%s' is a constant of the model", t->name);
+        if (tfl_stored_dtype(t) == SL_NONE)
+            return sl_fail(c->e, SLUICE_E_UNSUPPORTED, "input '%s' has type %s: only tensors of numbers can be inputs", t->name,
+                           tfl_type_name(t->type));
+        SL_TRY(input_shape(c, t, &s));
+        v->node = sl_graph_add(c->g, SL_OP_input_layer, 0, NULL);
+        v->node->dtype = tfl_stored_dtype(t);
+        v->node->shape = s;
+        v->node->quant = tfl_encoding(t);
+        sl_node_add_origin(c->a, v->node, t->name);
+        struct sl_port *p = add_port(c, c->g->inputs, &c->g->n_inputs, t->name);
+        p->node = v->node;
+        p->origin_dtype = tfl_dtype(t->type);
+        p->origin_shape = s;
+        SL_TRY(sl_infer(c->g, v->node, c->e));
+    }
+    return SLUICE_OK;
+}
+
+/* ---- outputs ---- */
+
+sluice_status tfl_make_outputs(struct tfl_import *c)
+{
+    c->g->outputs = SL_NEW_ARRAY(c->a, struct sl_port, (size_t)c->n_ends + 1);
+    for (int i = 0; i < c->n_ends; i++) {
+        const struct tfl_tensor *t = &c->model.tensors[c->ends[i]];
+        struct sl_node *from = c->values[c->ends[i]].node, *out;
+        if (!from && t->data.size) {
+            const struct sl_const *k;
+            SL_TRY(tfl_tensor_const(c, t, &k));
+            from = tfl_constant(c, k);
+            from->quant = tfl_encoding(t);
+        }
+        if (!from)
+            return sl_fail(c->e, SLUICE_E_FORMAT, "output '%s' is made by no operator and is no input", t->name);
+        out = sl_graph_add(c->g, SL_OP_output_layer, 1, &from);
+        sl_node_add_origin(c->a, out, t->name);
+        SL_TRY(sl_infer(c->g, out, c->e));
+        enum sl_dtype declared = tfl_dtype(t->type);
+        struct sl_port *p = add_port(c, c->g->outputs, &c->g->n_outputs, t->name);
+        p->node = out;
+        p->origin_dtype = tfl_stored_dtype(t) == out->dtype ? declared : out->dtype;
+        p->origin_shape = out->shape;
+        char file[160], made[160];
+        if (!sl_shape_equal(&t->shape, &out->shape) && !t->dynamic)
+            tfl_note(c, "output '%s' has shape %s, the file says %s", t->name, sl_shape_text(&out->shape, made, sizeof made),
+                     sl_shape_text(&t->shape, file, sizeof file));
+        out->quant = from->quant;
+    }
+    return SLUICE_OK;
+}

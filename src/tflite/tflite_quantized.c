@@ -1,0 +1,272 @@
+/*
+ * tflite_quantized.c: a file's own scales and zero points -> the integer graph of docs/numerics.md, without calibration. Comes after
+ * tflite_import.c, in place of the optimize stage. The steps are the lines of sl_tflite_quantized:
+ *   activations go into the layer they end, encodings reach the nodes that an operator was written with (tflite_encode.c),
+ *   copies that change an encoding get a requantize, averages round as TFLite does, then each layer's quantize rule runs.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "ir/uses.h"
+#include "ops/quant_rules.h"
+#include "tflite/tflite.h"
+#include "tflite/tflite_encode.h"
+
+/* ---- activations that the file keeps inside their operator ---- */
+
+static bool is_clamp(const char *type) { return !strcmp(type, "relu") || !strcmp(type, "relu6") || !strcmp(type, "clip"); }
+
+static bool is_weighted(enum sl_op op) { return op == SL_OP_conv || op == SL_OP_dw || op == SL_OP_fc || op == SL_OP_deconv; }
+
+/* Layers whose requantization has limits of its own. */
+static bool has_limits(enum sl_op op)
+{
+    return (op >= SL_OP_ew_add && op <= SL_OP_ew_div) || op == SL_OP_matmul || op == SL_OP_avgpool || op == SL_OP_reduce_mean ||
+           op == SL_OP_reduce_sum || op == SL_OP_layer_norm || op == SL_OP_rms_norm;
+}
+
+static void move_activation(struct sl_graph *g, struct sl_node *from, struct sl_node *to)
+{
+    static const char *const numbers[] = {"alpha", "beta", "minimum", "maximum"};
+    sl_set_string(g, to, "activation", sl_get_string(from, "type", ""));
+    for (size_t i = 0; i < SL_COUNT(numbers); i++)
+        if (sl_attr(from, numbers[i]))
+            sl_set_float(g, to, numbers[i], sl_get_float(from, numbers[i], 0));
+}
+
+/* `limits`: also of layers that keep a clamp as limits alone, which the float stage has as a layer of its own. */
+static void take_activations(struct sl_graph *g, bool limits)
+{
+    sl_graph_renumber(g);
+    struct sl_uses uses = sl_find_uses(g, g->arena);
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct sl_node *n = g->nodes[i], *p = n->n_in == 1 ? n->in[0] : NULL;
+        if (n->op != SL_OP_activation || !p || p->quant.dtype != SL_NONE || !is_clamp(sl_get_string(n, "type", "")) ||
+            uses.first[p->index + 1] - uses.first[p->index] != 1 || sl_attr(p, "activation") ||
+            !(is_weighted(p->op) || (limits && has_limits(p->op))))
+            continue;
+        move_activation(g, n, p);
+        p->quant = n->quant;
+        sl_node_take_origins(g->arena, p, n);
+        for (int u = uses.first[n->index]; u < uses.first[n->index + 1]; u++)
+            for (int k = 0; k < g->nodes[uses.to[u]]->n_in; k++)
+                if (g->nodes[uses.to[u]]->in[k] == n)
+                    g->nodes[uses.to[u]]->in[k] = p;
+    }
+    sl_graph_remove_dead(g);
+}
+
+/* ---- copies and joins that change an encoding ---- */
+
+static struct sl_node *new_layer(struct sl_graph *g, struct sl_node *at, enum sl_op op, const char *what, const struct sl_quant *q)
+{
+    struct sl_node *n = sl_graph_insert_after(g, at, op, 1, &at);
+    for (int k = 1;; k++) {
+        n->name = sl_arena_printf(g->arena, "%s_%s%d", at->name, what, k);
+        if (sl_graph_find(g, n->name) == n)
+            break;
+    }
+    n->scope = at->scope;
+    n->dtype = at->dtype;
+    n->shape = at->shape;
+    n->quant = *q;
+    sl_node_take_origins(g->arena, n, at);
+    return n;
+}
+
+/* A layer that copies keeps its input's encoding; what the file says of its output comes behind it. */
+static void requantize_copies(struct sl_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct sl_node *n = g->nodes[i];
+        enum sl_encode encode = sl_op_row(n->op)->encode;
+        if (n->op == SL_OP_output_layer)
+            n->quant = n->in[0]->quant;
+        else if (encode == SL_ENCODE_SAME && n->n_in && !tfl_same_encoding(&n->quant, &n->in[0]->quant)) {
+            struct sl_quant wanted = n->quant;
+            n->quant = n->in[0]->quant;
+            struct sl_node *r = new_layer(g, n, SL_OP_requantize, "requantize", &wanted);
+            sl_graph_replace_uses(g, n, r);
+            r->in[0] = n;
+        } else if (encode == SL_ENCODE_UNITED) {
+            for (int k = 0; k < n->n_in; k++)
+                if (!tfl_same_encoding(&n->in[k]->quant, &n->quant))
+                    n->in[k] = new_layer(g, n->in[k], SL_OP_requantize, "requantize", &n->quant);
+        }
+    }
+    sl_graph_renumber(g);
+}
+
+/* TFLite rounds the average of stored integers half away from zero; ours rounds halves to even, of the values behind the zero point. With
+ * the zero point where the stored integer is 0 and a multiplier one step above 1, halves go the same way: the stored bytes only change
+ * their meaning before and after. */
+static void center_averages(struct sl_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct sl_node *n = g->nodes[i];
+        if (n->op != SL_OP_avgpool || n->quant.dtype != SL_U8 || !tfl_same_encoding(&n->quant, &n->in[0]->quant) || n->quant.zero_point == 128)
+            continue;
+        struct sl_quant given = n->quant, centered = {.dtype = SL_U8, .scale = given.scale, .zero_point = 128};
+        n->in[0] = new_layer(g, n->in[0], SL_OP_activation, "centered", &centered);
+        n->quant = centered;
+        struct sl_node *back = new_layer(g, n, SL_OP_activation, "decentered", &given);
+        sl_graph_replace_uses(g, n, back);
+        back->in[0] = n;
+    }
+    sl_graph_renumber(g);
+}
+
+/* ---- integers ---- */
+
+static void weighted_limits(const struct sl_node *n, double *low, double *high)
+{
+    const char *type = sl_get_string(n, "activation", "");
+    *low = !strcmp(type, "relu") || !strcmp(type, "relu6") ? 0 : -INFINITY;
+    *high = !strcmp(type, "relu6") ? 6 : INFINITY;
+    if (!strcmp(type, "clip")) {
+        *low = sl_get_float(n, "minimum", -INFINITY);
+        *high = sl_get_float(n, "maximum", INFINITY);
+    }
+}
+
+static void drop_activation(struct sl_node *n)
+{
+    static const char *const done[] = {"activation", "alpha", "beta", "minimum", "maximum"};
+    for (size_t i = 0; i < SL_COUNT(done); i++)
+        sl_remove_attr(n, done[i]);
+}
+
+/* The file's kernel integers: real weight / scale, exact but for the last bit of a product that rounding undoes. */
+static sluice_status integer_kernel(struct sl_quantizer *q, struct sl_node *n, const float *scale, sl_err *e)
+{
+    const struct sl_shape shape = sl_param(n, "kernel")->shape;
+    int64_t columns = shape.dim[shape.rank - 1], rows = (int64_t)sl_shape_elements(&shape) / columns;
+    const float *w;
+    int8_t *out;
+    SL_TRY(sl_float_param(q, n, "kernel", -1, &w, e));
+    SL_TRY(sl_new_param(q, n, "kernel", SL_S8, shape.rank, shape.dim, &out, e));
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < columns; c++) {
+            double s = (double)scale[sl_kernel_out_channel(n, &shape, r, c)], v = rint((double)w[r * columns + c] / s);
+            out[r * columns + c] = (int8_t)fmin(fmax(v, -128), 127);
+        }
+    return SLUICE_OK;
+}
+
+static sluice_status integer_bias(struct sl_quantizer *q, struct sl_node *n, int64_t channels, const float *scale, sl_err *e)
+{
+    bool wide = n->in[0]->quant.dtype == SL_U16;
+    const struct sl_const *file = sl_param(n, "kernel_bias");
+    const int32_t *exact = file ? sl_const_dense(q->graph->arena, file) : NULL;
+    const float *real = NULL;
+    void *out;
+    if (sl_param(n, "bias"))
+        SL_TRY(sl_float_param(q, n, "bias", channels, &real, e));
+    SL_TRY(sl_new_param(q, n, "bias", wide ? SL_S64 : SL_S32, 1, &channels, &out, e));
+    for (int64_t o = 0; o < channels; o++) {
+        double v = exact ? (double)exact[o] : real ? rint((double)real[o] / ((double)n->in[0]->quant.scale * (double)scale[o])) : 0;
+        if (wide)
+            ((int64_t *)out)[o] = (int64_t)fmin(fmax(v, -0x1p62), 0x1p62);
+        else
+            ((int32_t *)out)[o] = (int32_t)fmin(fmax(v, INT32_MIN), INT32_MAX);
+    }
+    return SLUICE_OK;
+}
+
+static sluice_status quantize_from_file(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
+{
+    int64_t channels = n->shape.dim[n->shape.rank - 1];
+    double low, high;
+    const float *scale;
+    float *m;
+    SL_TRY(sl_float_param(q, n, "kernel_scale", channels, &scale, e));
+    SL_TRY(integer_kernel(q, n, scale, e));
+    SL_TRY(integer_bias(q, n, channels, scale, e));
+    SL_TRY(sl_new_param(q, n, "multiplier", SL_F32, 1, &channels, &m, e));
+    for (int64_t o = 0; o < channels; o++)
+        SL_TRY(sl_quant_multiplier((double)n->in[0]->quant.scale * (double)scale[o] / (double)n->quant.scale, "a channel's multiplier", &m[o], e));
+    weighted_limits(n, &low, &high);
+    sl_set_string(q->graph, n, "post", "linear");
+    sl_set_limits(q, n, low, high);
+    drop_activation(n);
+    sl_remove_param(n, "kernel_scale");
+    sl_remove_param(n, "kernel_bias");
+    return SLUICE_OK;
+}
+
+/* Stored values as they are: the encoding changes, the bytes do not. */
+static sluice_status identity_table(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
+{
+    const int64_t entries = 256;
+    uint8_t *table;
+    SL_TRY(sl_new_param(q, n, "table", SL_U8, 1, &entries, &table, e));
+    for (int i = 0; i < 256; i++)
+        table[i] = (uint8_t)i;
+    return SLUICE_OK;
+}
+
+static sluice_status quantize_node(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
+{
+    if (sl_param(n, "kernel_scale"))
+        return quantize_from_file(q, n, e);
+    if (n->op == SL_OP_activation && !sl_attr(n, "type"))
+        return identity_table(q, n, e);
+    SL_TRY(sl_op_row(n->op)->quantize(q, n, e));
+    if (n->op == SL_OP_avgpool && n->quant.zero_point == 128 && tfl_same_encoding(&n->quant, &n->in[0]->quant))
+        sl_set_float(q->graph, n, "multiplier", (double)nextafterf(1, 2));
+    return SLUICE_OK;
+}
+
+/* Clamps of layers that are not weighted become limits of the plan. */
+static struct sl_node_plan *plan_limits(struct sl_graph *g)
+{
+    struct sl_node_plan *plan = SL_NEW_ARRAY(g->arena, struct sl_node_plan, (size_t)g->n_nodes + 1);
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct sl_node *n = g->nodes[i];
+        plan[i] = (struct sl_node_plan){.clamp_low = -INFINITY, .clamp_high = INFINITY};
+        if (is_weighted(n->op) || !sl_attr(n, "activation"))
+            continue;
+        weighted_limits(n, &plan[i].clamp_low, &plan[i].clamp_high);
+        drop_activation(n);
+    }
+    return plan;
+}
+
+static sluice_status quantize_graph(struct sl_graph *g, sl_err *e)
+{
+    struct sl_quantizer q = {.graph = g, .plan = plan_limits(g)};
+    for (int i = 0; i < g->n_nodes; i++)
+        if (quantize_node(&q, g->nodes[i], e) != SLUICE_OK)
+            return sl_context(e, "layer '%s'", sl_node_text(g->nodes[i]));
+    g->stage = SL_STAGE_QUANTIZED;
+    return sl_graph_verify(g, e);
+}
+
+/* The float stage of the same layers. */
+static sluice_status float_stage(const struct sl_graph *encoded, sl_arena *a, struct sl_graph **out, sl_err *e)
+{
+    struct sl_graph *g = sl_graph_copy(encoded, a);
+    take_activations(g, false);
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct sl_node *n = g->nodes[i];
+        n->quant = (struct sl_quant){.dtype = SL_NONE};
+        sl_remove_param(n, "kernel_scale");
+        sl_remove_param(n, "kernel_bias");
+    }
+    g->stage = SL_STAGE_FP_OPTIMIZED;
+    *out = g;
+    return sl_verify_types(g, e);
+}
+
+sluice_status sl_tflite_quantized(const struct sl_graph *encoded, sl_arena *a, struct sl_graph **fp, struct sl_graph **quantized, sl_err *e)
+{
+    struct sl_graph *g = sl_graph_copy(encoded, a);
+    SL_TRY(float_stage(encoded, a, fp, e));
+    take_activations(g, true);
+    SL_TRY(tfl_encode_graph(g, e));
+    requantize_copies(g);
+    center_averages(g);
+    SL_TRY(quantize_graph(g, e));
+    *quantized = g;
+    return SLUICE_OK;
+}
