@@ -36,6 +36,8 @@ struct sl_range sl_percentile_range(const struct sl_statistics *s, double low, d
 /* Mean squared error that `bits` bits over [low, high] would make on the data. */
 double sl_range_error(const struct sl_statistics *s, double low, double high, int bits);
 
+double sl_statistics_variance(const struct sl_statistics *s);
+
 /* Scale and zero point for a range: zero is exact, the ends are within half a step. */
 struct sl_quant sl_range_encoding(struct sl_range r, enum sl_dtype t);
 
