@@ -176,11 +176,12 @@ uint64_t sl_device_memory_limit(const struct sl_program *p, const struct sl_devi
 sluice_status sl_device_verify(const struct sl_program *p, const struct sl_device_options *o, sl_err *e)
 {
     struct sl_check c = {.p = p, .e = e, .index = SL_NO_TENSOR};
-    double activations = 0, splats = 0, limit = (double)sl_device_memory_limit(p, o);
+    double activations = 0, splats = 0;
     double work_limit = (double)(o->work_limit ? o->work_limit : SL_DEVICE_WORK);
     const uint32_t most = 131072;
     if (p->n_tensors > most || p->n_consts > most || p->n_insns > most)
         return sl_broken(&c, SL_RULE_size, "%" PRIu32 ", %" PRIu32 " and %" PRIu32, p->n_tensors, p->n_consts, p->n_insns);
+    double limit = (double)sl_device_memory_limit(p, o);
     if (p->n_states || p->n_scalars)
         return sl_broken(&c, SL_RULE_extents, "%" PRIu32 " states and %" PRIu32 " scalars", p->n_states, p->n_scalars);
     for (uint32_t i = 0; i < p->n_tensors; i++)
