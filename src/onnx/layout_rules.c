@@ -206,6 +206,29 @@ static sluice_status gather(struct layout *l, const struct sl_node *n, struct pl
     return layout_done(l, m, perm, out);
 }
 
+/* ---- what only native runs ---- */
+
+static sluice_status argmax(struct layout *l, const struct sl_node *n, struct placed *out)
+{
+    struct placed *x = layout_in(l, n, 0);
+    int axis = (int)sl_get_int(n, "axis", 0), at = x->perm[axis], perm[SL_MAX_RANK], rank = 0;
+    bool keep = sl_get_int(n, "keepdims", 1) != 0;
+    for (int i = 0; i < x->rank; i++)
+        if (keep || i != axis)
+            perm[rank++] = keep ? x->perm[i] : x->perm[i] - (x->perm[i] > at);
+    struct sl_node *m = layout_copy_node(l, n, 1, &x->node);
+    sl_set_int(l->g, m, "axis", at);
+    return layout_done(l, m, perm, out);
+}
+
+static sluice_status where(struct layout *l, const struct sl_node *n, struct placed *out)
+{
+    int perm[SL_MAX_RANK];
+    struct sl_node *in[3];
+    SL_TRY(in_common_order(l, n, n->shape.rank, perm, in));
+    return layout_done(l, layout_copy_node(l, n, 3, in), perm, out);
+}
+
 /* ---- products ---- */
 
 /* Leading axes may stay permuted when both operands agree; b may have its last two swapped, a may not. */
@@ -242,4 +265,10 @@ layout_rule *const layout_rules[SL_OP_COUNT] = {
     [SL_OP_reduce_min] = reduce, [SL_OP_softmax] = softmax, [SL_OP_matmul] = matmul, [SL_OP_concat] = concat, [SL_OP_slice] = slice,
     [SL_OP_pad] = pad, [SL_OP_expand] = expand, [SL_OP_gather] = gather, [SL_OP_transpose] = transpose, [SL_OP_reshape] = layout_reshape,
     [SL_OP_fc] = layout_fc,
+    [SL_OP_ew_pow] = binary, [SL_OP_ew_mod] = binary, [SL_OP_ew_prelu] = binary, [SL_OP_ew_equal] = binary,
+    [SL_OP_ew_greater] = binary, [SL_OP_ew_less] = binary, [SL_OP_ew_greater_equal] = binary, [SL_OP_ew_less_equal] = binary,
+    [SL_OP_ew_and] = binary, [SL_OP_ew_or] = binary, [SL_OP_ew_xor] = binary, [SL_OP_ew_shift_left] = binary,
+    [SL_OP_ew_shift_right] = binary, [SL_OP_predicate] = any_order, [SL_OP_cast] = any_order, [SL_OP_where] = where,
+    [SL_OP_reduce_prod] = reduce, [SL_OP_log_softmax] = softmax, [SL_OP_hardmax] = softmax, [SL_OP_cumsum] = softmax,
+    [SL_OP_top_k] = softmax, [SL_OP_argmax] = argmax, [SL_OP_argmin] = argmax, [SL_OP_lrn] = channels_last,
 };
