@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Operators of TFLite one by one, against LiteRT's reference kernels: the vectors of tflite_ops, and each layer of the quantized models
+fed the golden's own intermediate.
+
+Float: 1e-4 of the range (at least 1e-2). Int8: within 1 step on >= 99.9 % of the values, and bit-equal where values are only moved or
+pooled. An operator that only `native` runs counts as refused by the quantized form, and the reason is printed."""
+import pathlib
+import struct
+import sys
+import tarfile
+import tempfile
+
+import numpy as np
+
+import models
+
+EXACT = {"AVERAGE_POOL_2D", "MAX_POOL_2D", "PAD", "CONCATENATION", "RESHAPE", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT", "SQUEEZE", "PACK",
+         "GATHER", "TILE", "DEPTH_TO_SPACE", "BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "RESIZE_NEAREST_NEIGHBOR"}
+NATIVE_ONLY = {"ARG_MAX"}
+MODELS = ["hello_world_int8", "micro_speech_int8", "str_ww_ref_int8", "resnet8_cifar10_int8", "kws_ref_int8", "ad01_int8", "vww_96_int8",
+          "person_detect_int8", "mobilenet_v2_int8_nchw"]
+
+
+class Table:
+    """Just enough of FlatBuffers to see which tensors an operator reads."""
+
+    def __init__(self, data, at):
+        self.data, self.at = data, at
+        self.vtable = at - self.int(at)
+        self.slots = (struct.unpack_from("<H", data, self.vtable)[0] - 4) // 2
+
+    def int(self, at):
+        return struct.unpack_from("<i", self.data, at)[0]
+
+    def follow(self, slot):
+        offset = struct.unpack_from("<H", self.data, self.vtable + 4 + 2 * slot)[0] if slot < self.slots else 0
+        return self.at + offset + self.int(self.at + offset) if offset else 0
+
+    def ints(self, slot):
+        at = self.follow(slot)
+        return [self.int(at + 4 + 4 * i) for i in range(self.int(at))] if at else []
+
+    def tables(self, slot):
+        at = self.follow(slot)
+        return [Table(self.data, at + 4 + 4 * i + self.int(at + 4 + 4 * i)) for i in range(self.int(at))]
+
+    def text(self, slot):
+        at = self.follow(slot)
+        return self.data[at + 4:at + 4 + self.int(at)].decode() if at else ""
+
+
+def read_graph(path):
+    data = path.read_bytes()
+    root = Table(data, struct.unpack_from("<i", data, 0)[0])
+    graph = root.tables(2)[0]
+    return [t.text(3) for t in graph.tables(0)], graph.ints(1), [(o.ints(1), o.ints(2)) for o in graph.tables(3)]
+
+
+def to_stored(a):
+    return (a.astype(np.int32) + 128).astype(np.uint8) if a.dtype == np.int8 else a
+
+
+def emulate(har, work, mode, arrays):
+    """arrays: name -> array. Outputs in the origin's layout, integers as the file has them."""
+    raw, args = mode == "quantized", []
+    for i, (name, a) in enumerate(arrays.items()):
+        np.save(work / f"in{i}.npy", to_stored(a) if raw else a)
+        args.append(f"{name}={work}/in{i}.npy")
+    out = work / "out"
+    models.sluice("emulate", har, "--mode", mode, "--origin-layout", "--output-dir", out, *(["--raw"] if raw else []), "--input", *args)
+    return models.outputs(out)
+
+
+def judge(label, op, quantized, want, got):
+    got = got.reshape(want.shape)
+    if quantized and want.dtype in (np.int8, np.uint8):
+        d = np.abs(got.astype(np.int32) - (128 if want.dtype == np.int8 else 0) - want.astype(np.int32))
+        good = not d.any() if op in EXACT else (d <= 1).mean() >= 0.999
+        line = f"equal {(d == 0).mean():8.3%}  within 1 step {(d <= 1).mean():8.3%}  worst {int(d.max())}"
+    else:
+        error, bar = np.abs(got.astype(np.float64) - want).max(), 1e-4 * max(float(want.max()) - float(want.min()), 1e-2)
+        good, line = error <= bar, f"error {error:.3g}  bar {bar:.3g}"
+    if not good or "-v" in sys.argv:
+        print(f"{label:64s} {op:24s} {line}  {'ok' if good else 'FAIL'}")
+    return good
+
+
+def check_vector(folder, op, work, refused):
+    quantized = folder.name.endswith("_int8") and op not in NATIVE_ONLY
+    har = work / "op.har"
+    names, inputs, _ = read_graph(folder / "model.tflite")
+    r = models.sluice("parser", "tflite", folder / "model.tflite", "--har-path", har, check=False)
+    if r.returncode != 0:
+        print(f"{folder.name:40s} {r.stderr.strip()[-200:]}")
+        return False
+    if quantized and "is not used" in r.stderr:
+        refused.append(f"{folder.name}: {r.stderr.strip()[-160:]}")
+        return False
+    arrays = {names[t]: np.load(folder / f"input_{i}.npy") for i, t in enumerate(inputs)}
+    if not quantized and folder.name.endswith("_int8"):
+        arrays = {k: v.astype(np.float32) for k, v in arrays.items()}
+    got = emulate(har, work, "quantized" if quantized else "native", arrays)
+    want = [np.load(folder / f"output_{i}.npy") for i in range(len(got))]
+    return all([judge(folder.name, op, quantized, w, g) for w, g in zip(want, got)])
+
+
+def check_vectors(work):
+    good, total, refused = 0, 0, []
+    with tarfile.open(models.DATA / "tflite_ops" / "vectors.tar.xz") as t:
+        t.extractall(work)
+    for line in (models.DATA / "tflite_ops" / "INDEX.csv").read_text().splitlines()[1:]:
+        test, op = line.split(",")[:2]
+        total += 1
+        good += check_vector(work / test, op, work, refused)
+    for text in refused:
+        print("refused", text)
+    print(f"tflite_ops: {good} of {total}")
+    return good == total
+
+
+def check_layers(name, work):
+    m = models.manifest(name)
+    path = models.DATA / m["model"]
+    names, _, operators = read_graph(path)
+    values = {int(k[1:]): v for k, v in np.load(models.DATA / "golden" / name / "case0" / "intermediates.npz").items()}
+    for i, t in zip(m["cases"][0]["inputs"], m["inputs"]):
+        values[names.index(t["name"])] = np.load(models.DATA / "golden" / name / "case0" / i["file"])
+    good, total = 0, 0
+    for record in m["intermediates"]["tensors"]:
+        reads, makes = operators[record["op_index"]]
+        inputs = {names[t]: values[t] for t in reads if t in values}
+        har = work / "layer.har"
+        models.sluice("parser", "tflite", path, "--har-path", har, "--start-node-names", *inputs, "--end-node-names", names[makes[0]])
+        total += 1
+        got = emulate(har, work, "quantized", inputs)
+        good += judge(f"{name} {record['tensor']}", record["op"], True, values[makes[0]], got[0])
+    print(f"{name}: {good} of {total} layers")
+    return good == total
+
+
+def main():
+    models.need_data()
+    chosen = [a for a in sys.argv[1:] if a != "-v"]
+    good = True
+    with tempfile.TemporaryDirectory() as t:
+        work = pathlib.Path(t)
+        if not chosen or "vectors" in chosen:
+            good = check_vectors(work) and good
+        for name in MODELS:
+            has = (models.DATA / "golden" / name / "case0" / "intermediates.npz").is_file()
+            if has and (not chosen or name in chosen):
+                good = check_layers(name, work) and good
+    return 0 if good else 1
+
+
+sys.exit(main())
