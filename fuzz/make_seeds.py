@@ -32,6 +32,20 @@ def seeds_npy():
     }
 
 
+def seeds_script():
+    lines = [
+        'normalization1 = normalization([127.0, 127.0, 127.0], [128.0, 128.0, 128.0])', 'n = normalization([0., .5, 1e-5], [1.0, 2, 3], net/input_layer1)',
+        'change_output_activation(conv1, sigmoid)', 'nms_postprocess("../cfg/a.json", meta_arch=yolov8, engine=cpu)',
+        'model_optimization_flavor(optimization_level=2, compression_level=0)', 'model_optimization_config(calibration, batch_size=8, calibset_size=64)',
+        'pre_quantization_optimization(activation_clipping, layers={conv*}, mode=percentile, clipping_values=[0.01, 99.7])',
+        'quantization_param([conv1, output_layer1], precision_mode=a16_w8)', 'quantization_param({net/c[0-9]*}, force_range_out=[-1.5, 2])',
+        'post_quantization_optimization(finetune, policy=disabled, learning_rate=1e-5, loss_layer_names=[conv1])',
+        'a, b, c = defuse(conv1, 2)', '{} = defuse_block(matmul1, defuse_count=4)', 'context_0 = context([conv1,\n  conv2])', 'context_0.place(0, [conv1])',
+        'buffers(conv1, conv2, 3, FULL_ROW)', 'allocator_param(timeout=25m, automatic_ddr=False, fps=null)', '# a comment', 'performance_param(fps=null, optimize_for_batch=8)',
+    ]
+    return {'all': '\n'.join(lines).encode(), **{'line%d' % i: (l + '\r\n').encode() for i, l in enumerate(lines)}}
+
+
 def zipped(method, names):
     b = io.BytesIO()
     with zipfile.ZipFile(b, 'w', method) as z:
@@ -338,6 +352,40 @@ def seeds_onnx():
                                [onnx_tensor('w', [6], 1) + pb(13, pb(1, 'location') + pb(2, '../w.bin')) + pb(14, 1)]),
         'unsupported': onnx_model([n('Relu', ['x'], ['t']), n('Mystery', ['t'], ['y'])], flat, [v('y', [1, 6])]),
         'cycle': onnx_model([n('Add', ['x', 'b'], ['a']), n('Relu', ['a'], ['b']), n('Neg', ['b'], ['y'])], flat, [v('y', [1, 6])]),
+        'volume': onnx_model([n('Conv', ['x', 'w'], ['c'], pads=[1, 0, 0, 1, 0, 0]), n('MaxPool', ['c'], ['m'], kernel_shape=[2, 2, 2]),
+                              n('AveragePool', ['m'], ['y'], kernel_shape=[2, 2, 2], pads=[1, 1, 1, 1, 1, 1], count_include_pad=1)],
+                             [v('x', [1, 2, 4, 6, 6])], [v('y', [1, 3, 4, 4, 4])], [f('w', 3, 2, 3, 3, 3)]),
+        'recurrent': onnx_model([n('LSTM', ['x', 'w', 'r', 'b'], ['a', 'h', 'c'], hidden_size=3, direction='bidirectional'),
+                                 n('GRU', ['x', 'gw', 'gr'], ['g'], hidden_size=2, linear_before_reset=1), n('ReduceSum', ['g'], ['s']),
+                                 n('Add', ['a', 's'], ['y'])], [v('x', [4, 1, 5])], [v('y', [4, 2, 1, 3])],
+                                [f('w', 2, 12, 5), f('r', 2, 12, 3), f('b', 2, 24), f('gw', 1, 6, 5), f('gr', 1, 6, 2)]),
+        'einsum': onnx_model([n('Einsum', ['x', 'w'], ['a'], equation='bij,bjk->bik'), n('Einsum', ['a'], ['t'], equation='...ij->...ji'),
+                              n('Einsum', ['t', 't', 'x'], ['y'], equation='bij,bkj,bil->lk')], [v('x', [1, 3, 4])], [v('y', [4, 3])],
+                             [f('w', 1, 4, 3)]),
+        'quantized': onnx_model([n('QuantizeLinear', ['x', 's', 'z'], ['q']), n('DequantizeLinear', ['q', 's', 'z'], ['d']),
+                                 n('DynamicQuantizeLinear', ['d'], ['u', 'us', 'uz']), n('MatMulInteger', ['u', 'w', 'uz'], ['m']),
+                                 n('Cast', ['m'], ['y'], to=1)], flat, [v('y', [1, 2])],
+                                [onnx_tensor('s', [], 1, struct.pack('<f', 0.1)), onnx_tensor('z', [], 2, b'\x80'),
+                                 onnx_tensor('w', [6, 2], 3, bytes(range(250, 256)) + bytes(6))]),
+        'index': onnx_model([n('TopK', ['x', 'k'], ['v', 'i']), n('GatherElements', ['x', 'i'], ['g']), n('ArgMax', ['x'], ['m'], axis=1),
+                             n('OneHot', ['m', 'd', 'o'], ['h']), n('CumSum', ['x', 'a'], ['c']), n('Trilu', ['h3'], ['t']),
+                             n('Unsqueeze', ['h', 'a'], ['h3']), n('Less', ['v', 'g'], ['l']), n('Where', ['l', 'v', 'g'], ['w']),
+                             n('ScatterElements', ['c', 'i', 'w'], ['y'], axis=1)], flat, [v('y', [1, 6])],
+                            [i('k', 2), i('d', 6), i('a', 1), onnx_tensor('o', [2], 1, struct.pack('<2f', 0, 1))]),
+        'signal': onnx_model([n('STFT', ['x', 's', 'w'], ['f']), n('DFT', ['f'], ['y'], axis=2, inverse=1), n('HannWindow', ['n'], ['w'])],
+                             [v('x', [1, 16, 1])], [v('y', [1, 3, 5, 2])],
+                             [onnx_tensor('s', [], 7, struct.pack('<q', 4)), onnx_tensor('n', [], 7, struct.pack('<q', 8))]),
+        'groups': onnx_model([n('Reshape', ['x', 's'], ['r']), n('InstanceNormalization', ['r', 'o', 'z'], ['i']), n('Reshape', ['i', 'b'], ['g']),
+                              n('LRN', ['g'], ['l'], size=3), n('DepthToSpace', ['l'], ['d'], blocksize=2), n('LpPool', ['d'], ['y'],
+                                                                                                         kernel_shape=[2, 2])],
+                             [v('x', [1, 4, 6, 6])], [v('y', [1, 1, 11, 11])],
+                             [i('s', 0, 2, -1), i('b', 1, 4, 6, 6), f('o', 2), f('z', 2)]),
+        'gelu': onnx_model([n('Div', ['x', 'r'], ['d']), n('Erf', ['d'], ['e']), n('Add', ['e', 'one'], ['a']), n('Mul', ['x', 'a'], ['m']),
+                            n('Mul', ['m', 'half'], ['g']), n('ReduceMean', ['g'], ['u'], axes=[-1]), n('Sub', ['g', 'u'], ['c']),
+                            n('Pow', ['c', 'two'], ['p']), n('ReduceMean', ['p'], ['w'], axes=[-1]), n('Add', ['w', 'tiny'], ['t']),
+                            n('Sqrt', ['t'], ['q']), n('Div', ['c', 'q'], ['y'])], flat, [v('y', [1, 6])],
+                           [onnx_tensor(k, [], 1, struct.pack('<f', x)) for k, x in
+                            dict(r=2 ** 0.5, one=1, half=0.5, two=2, tiny=1e-5).items()]),
         'old': onnx_model([n('Pad', ['x'], ['p'], pads=[0, 0, 1, 1, 0, 0, 1, 1]), n('Slice', ['p'], ['s'], starts=[1], ends=[9], axes=[2]),
                            n('Softmax', ['s'], ['y'], axis=2)], picture, [v('y', [1, 3, 8, 10])], opset=9),
     }
