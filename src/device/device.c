@@ -185,6 +185,9 @@ void sl_device_free(struct sl_device *d)
 
 /* ---- running ---- */
 
+/* A step of fewer nanoseconds runs on the caller alone: waking a thread takes as long. */
+enum { WORTH_SHARING = 15000 };
+
 struct running { const struct sl_work *work; struct sl_io io; uint8_t *scratch; size_t stride; };
 
 static void run_task(void *data, int task, int worker)
@@ -199,9 +202,10 @@ static void run_step(struct sl_device *d, const struct sl_step *s)
     for (int k = 0; k < 2; k++)
         r.io.in[k] = s->in[k] == SL_NO_TENSOR ? NULL : d->address[s->in[k]];
     r.io.out = d->address[s->out];
-    if (s->work.n_tasks == 1)
-        run_task(&r, 0, 0);
-    else if (s->work.n_tasks > 1)
+    bool alone = s->work.n_tasks == 1 || s->nanoseconds < WORTH_SHARING;
+    for (int task = 0; alone && task < s->work.n_tasks; task++)
+        run_task(&r, task, 0);
+    if (!alone && s->work.n_tasks > 1)
         sl_parallel_for(d->pool, s->work.n_tasks, run_task, &r);
 }
 

@@ -83,6 +83,14 @@ static void add_step(struct making *m, enum sl_family family, const void *args, 
     t->in[1] = in1;
     t->out = m->i->out;
     t->insn = m->index;
+    t->nanoseconds = (double)sl_shape_elements(&s->p->tensors[in0 == SL_NO_TENSOR ? m->i->out : in0].shape) * 0.5 +
+                     (double)sl_shape_elements(&tensor_out(m)->shape) * 0.5;
+}
+
+/* What the multiply-accumulates of the step just added take on top. */
+static void add_products(struct making *m, double products)
+{
+    m->s->steps[m->s->n - 1].nanoseconds += products / 40;
 }
 
 static void add_plain_step(struct making *m, enum sl_family family, const void *args)
@@ -125,6 +133,8 @@ static sluice_status make_weighted(struct making *m)
     if (a->post == SL_POST_LINEAR)
         a->table = NULL;
     add_plain_step(m, SL_FAMILY_WEIGHTED, a);
+    double positions = g.deconv ? (double)g.in_h * (double)g.in_w : (double)g.out_h * (double)g.out_w;
+    add_products(m, (double)g.n * positions * (double)sl_shape_elements(&m->s->p->consts[i->consts[SL_K_weighted_kernel]].shape));
     return SLUICE_OK;
 }
 
@@ -256,6 +266,7 @@ static sluice_status make_matmul(struct making *m)
                                  .lo = (int32_t)m->i->ints[SL_I_matmul_lo], .hi = (int32_t)m->i->ints[SL_I_matmul_hi],
                                  .multiplier = (float)m->i->floats[SL_F_matmul_multiplier]};
     add_plain_step(m, SL_FAMILY_MATMUL, a);
+    add_products(m, (double)sl_shape_elements(&tensor_out(m)->shape) * (double)a->a.dim[a->a.rank - 1]);
     return SLUICE_OK;
 }
 

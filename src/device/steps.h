@@ -11,6 +11,7 @@ struct sl_step {
     uint32_t in[2]; /* tensors; SL_NO_TENSOR: none */
     uint32_t out;
     uint32_t insn;
+    double nanoseconds; /* a rough guess on one thread: very short steps are not worth waking others for */
 };
 
 struct sl_steps {
