@@ -139,26 +139,65 @@ static void plan(struct sl_work *w)
     w->n_tasks = sl_task_count(w->state[ROWS], w->state[SIZE]);
 }
 
-#define STRIDED(type)                                                                                                          \
-    do {                                                                                                                       \
-        const type *p = (const type *)(const void *)in;                                                                        \
-        type *q = (type *)(void *)out;                                                                                         \
-        for (int64_t i = 0; i < n; i++)                                                                                        \
-            q[i * out_step] = p[i * in_step];                                                                                  \
-    } while (0)
+/* A run of n elements, `rows` times: the two innermost dimensions. */
+struct block {
+    uint8_t *out;
+    const uint8_t *in;
+    int64_t n, out_step, in_step;            /* in elements */
+    int64_t rows, out_row_step, in_row_step; /* in elements */
+};
 
-static void copy_run(uint8_t *out, int64_t out_step, const uint8_t *in, int64_t in_step, int64_t n, int bytes)
+#define STRIDED(type)                                                                                                          \
+    for (int64_t row = 0; row < b->rows; row++) {                                                                              \
+        const type *p = (const type *)(const void *)b->in + row * b->in_row_step;                                              \
+        type *q = (type *)(void *)b->out + row * b->out_row_step;                                                              \
+        for (int64_t i = 0; i < b->n; i++)                                                                                     \
+            q[i * b->out_step] = p[i * b->in_step];                                                                            \
+    }
+
+static void copy_strided(const struct block *b, int bytes)
 {
-    if (in_step == 1 && out_step == 1)
-        memcpy(out, in, (size_t)n * (size_t)bytes);
-    else if (bytes == 1)
-        STRIDED(uint8_t);
-    else if (bytes == 2)
-        STRIDED(uint16_t);
-    else if (bytes == 4)
-        STRIDED(uint32_t);
-    else
-        STRIDED(uint64_t);
+    if (bytes == 1) {
+        STRIDED(uint8_t)
+    } else if (bytes == 2) {
+        STRIDED(uint16_t)
+    } else if (bytes == 4) {
+        STRIDED(uint32_t)
+    } else {
+        STRIDED(uint64_t)
+    }
+}
+
+/* Runs of bytes. Short ones of a usual size are copied without a call: pictures of three channels are full of them. */
+static void copy_runs(const struct block *b, int bytes)
+{
+    const size_t n = (size_t)(b->n * bytes);
+    const int64_t out_step = b->out_row_step * bytes, in_step = b->in_row_step * bytes;
+    uint8_t *q = b->out;
+    const uint8_t *p = b->in;
+#define RUNS(size)                                                                                                             \
+    case size:                                                                                                                 \
+        for (int64_t row = 0; row < b->rows; row++, q += out_step, p += in_step)                                               \
+            memcpy(q, p, size);                                                                                                \
+        break;
+    switch (n) {
+        RUNS(1)
+        RUNS(2)
+        RUNS(3)
+        RUNS(4)
+        RUNS(6)
+        RUNS(8)
+        RUNS(12)
+        RUNS(16)
+        RUNS(24)
+        RUNS(32)
+        RUNS(64)
+    default:
+        for (int64_t row = 0; row < b->rows; row++, q += out_step, p += in_step)
+            memcpy(q, p, n);
+        break;
+    }
+#undef RUNS
 }
 
 static void run(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
@@ -167,15 +206,25 @@ static void run(const struct sl_work *w, const struct sl_io *io, int task, void 
     const int inner = (int)w->state[RANK] - 1;
     const int64_t *dim = w->state + DIM, *in = w->state + IN, *out = w->state + OUT;
     const int64_t end = SL_MIN(w->state[ROWS], (task + 1) * w->state[SIZE]);
-    for (int64_t row = task * w->state[SIZE]; row < end; row++) {
+    struct block b = {.n = dim[inner], .out_step = out[inner], .in_step = in[inner]};
+    if (inner > 0) {
+        b.out_row_step = out[inner - 1];
+        b.in_row_step = in[inner - 1];
+    }
+    for (int64_t row = task * w->state[SIZE]; row < end; row += b.rows) {
         int64_t rest = row, in_at = c->in_offset, out_at = c->out_offset;
         for (int k = inner - 1; k >= 0; k--) {
             in_at += rest % dim[k] * in[k];
             out_at += rest % dim[k] * out[k];
             rest /= dim[k];
         }
-        copy_run((uint8_t *)io->out + out_at * c->bytes, out[inner], (const uint8_t *)io->in[0] + in_at * c->bytes, in[inner],
-                 dim[inner], c->bytes);
+        b.rows = inner > 0 ? SL_MIN(end - row, dim[inner - 1] - row % dim[inner - 1]) : 1;
+        b.out = (uint8_t *)io->out + out_at * c->bytes;
+        b.in = (const uint8_t *)io->in[0] + in_at * c->bytes;
+        if (b.in_step == 1 && b.out_step == 1)
+            copy_runs(&b, c->bytes);
+        else
+            copy_strided(&b, c->bytes);
     }
 }
 

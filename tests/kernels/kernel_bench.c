@@ -225,6 +225,9 @@ static void bench_others(const char *only)
                112.0 * 112 * 32, "G/s");
     struct sl_copy_args copy;
     const struct sl_shape shape = {4, {1, 56, 56, 144}};
+    const struct sl_shape picture = {4, {1, 416, 416, 3}}, half = {4, {1, 208, 208, 3}};
+    sl_copy_slice(&copy, 1, &picture, (const int64_t[]){0, 1, 1, 0}, (const int64_t[]){1, 2, 2, 1}, &half);
+    bench_args(SL_FAMILY_COPY, only, "every other pixel of 416x416x3", &copy, &io, 208.0 * 208 * 3, "G/s");
     sl_copy_transpose(&copy, 1, &shape, (const int64_t[]){0, 3, 1, 2});
     bench_args(SL_FAMILY_COPY, only, "transpose to NCHW, bytes", &copy, &io, gb, "G/s");
     free(x);
