@@ -160,7 +160,7 @@ static void input_perm(int rank, bool last, int *perm)
 {
     for (int i = 0; i < SL_MAX_RANK; i++)
         perm[i] = i;
-    if (!last || (rank != 3 && rank != 4))
+    if (!last || rank < 3 || rank > 5)
         return;
     perm[1] = rank - 1;
     for (int i = 2; i < rank; i++)
@@ -221,21 +221,23 @@ static sluice_status count_transposes(const struct sl_graph *in, const bool *las
     return s;
 }
 
-/* Pictures start channels last (turned where the origin has channels first), sequences as they are; each input is turned the other way when that saves transposes. */
+/* Pictures and volumes start channels last (turned where the origin has channels first), sequences as they are; each input is turned
+ * the other way when that saves transposes. */
 static sluice_status choose_inputs(const struct sl_graph *in, bool channels_first, bool *last, const bool *only_fc, sl_err *e)
 {
     int best, tried = 0;
     bool any = false;
     for (int i = 0; i < in->n_inputs; i++) {
-        last[i] = channels_first && in->inputs[i].node->shape.rank == 4;
-        any = any || in->inputs[i].node->shape.rank == 4 || in->inputs[i].node->shape.rank == 3;
+        int rank = in->inputs[i].node->shape.rank;
+        last[i] = channels_first && (rank == 4 || rank == 5);
+        any = any || (rank >= 3 && rank <= 5);
     }
     if (!any)
         return SLUICE_OK;
     SL_TRY(count_transposes(in, last, only_fc, &best, e));
     for (int i = 0; i < in->n_inputs && best > 0 && tried < MOST_TRIED; i++) {
         int rank = in->inputs[i].node->shape.rank, n;
-        if (rank != 3 && rank != 4)
+        if (rank < 3 || rank > 5)
             continue;
         tried++;
         last[i] = !last[i];
