@@ -61,7 +61,8 @@ const struct sluice_port *sluice_session_output(const struct sluice_session *s, 
 
 struct sluice_run_options {
     bool raw;            /* outputs keep the stored integer type instead of float32 */
-    bool origin_layout;  /* inputs and outputs in the original model's shapes and axis order */
+    bool origin_layout;  /* inputs and outputs in the original model's shapes and axis order; raw ones of an int8 or int16 model in its
+                          * own type, in place of the u8 or u16 that is stored (less 128, 32768) */
 };
 
 /**

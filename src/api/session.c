@@ -143,6 +143,22 @@ static void permute(const struct session_port *p, int bytes, bool to_origin, con
     free(scratch);
 }
 
+enum sl_dtype session_raw_type(const struct session_port *p, bool origin_layout)
+{
+    bool is_signed = (p->dtype == SL_U8 && p->origin_dtype == SL_S8) || (p->dtype == SL_U16 && p->origin_dtype == SL_S16);
+    return origin_layout && is_signed ? p->origin_dtype : p->dtype;
+}
+
+void session_turn_sign(enum sl_dtype t, const void *in, void *out, size_t n)
+{
+    if (t == SL_S8)
+        for (size_t i = 0; i < n; i++)
+            ((uint8_t *)out)[i] = ((const uint8_t *)in)[i] ^ 0x80;
+    else
+        for (size_t i = 0; i < n; i++)
+            ((uint16_t *)out)[i] = ((const uint16_t *)in)[i] ^ 0x8000;
+}
+
 static void quantize(const struct session_port *p, const float *in, void *out)
 {
     struct sl_quantize_args args = {.type = p->dtype, .n = p->elements, .scale = p->info.scale, .zero_point = p->info.zero_point};
@@ -202,6 +218,9 @@ void session_get_output(struct sluice_session *s, int i, void *out, const struct
         permute(p, bytes, true, stored, out);
     else if (stored != out)
         memcpy(out, stored, p->elements * (size_t)bytes);
+    enum sl_dtype type = session_raw_type(p, o->origin_layout);
+    if (o->raw && type != p->dtype)
+        session_turn_sign(type, out, out, p->elements);
     sl_arena_reset(s->arena, mark);
 }
 
@@ -217,8 +236,13 @@ sluice_status sluice_session_run(struct sluice_session *s, const void *const *in
                                  const struct sluice_run_options *options, struct sluice_error *err)
 {
     unsigned fp = sl_fp_enter();
-    for (int i = 0; i < s->n_in; i++)
-        session_put_input(s, i, inputs[i], input_is_raw && input_is_raw[i], options->origin_layout);
+    for (int i = 0; i < s->n_in; i++) {
+        bool raw = input_is_raw && input_is_raw[i];
+        enum sl_dtype type = session_raw_type(&s->in[i], options->origin_layout);
+        session_put_input(s, i, inputs[i], raw, options->origin_layout);
+        if (raw && type != s->in[i].dtype)
+            session_turn_sign(type, s->in_buffers[i], s->in_buffers[i], s->in[i].elements);
+    }
     sluice_status status = session_run_frame(s, NULL, NULL, err);
     for (int i = 0; i < s->n_out && status == SLUICE_OK; i++)
         session_get_output(s, i, outputs[i], options);

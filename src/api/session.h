@@ -14,6 +14,7 @@ struct session_port {
     enum sl_dtype dtype;       /* stored: SL_F32, or u8/u16 of the integer engines */
     struct sl_shape shape;     /* stored */
     struct sl_shape origin;
+    enum sl_dtype origin_dtype; /* SL_NONE: not known */
     int perm[SL_MAX_RANK];     /* origin axis i = stored axis perm[i] */
     size_t elements;
     int n_scales;
@@ -47,6 +48,11 @@ sluice_status session_set_ports(struct sluice_session *s, sl_err *e);
 sluice_status session_open_float(struct sluice_session *s, const struct sl_graph *g, sl_err *e);
 sluice_status session_open_quantized(struct sluice_session *s, const struct sl_model *m, sl_err *e);
 sluice_status session_open_hef(struct sluice_session *s, const char *path, sl_err *e);
+
+/* The integers of the original model: signed ones stand for stored values less half the range (int8 -128 is stored 0). */
+enum sl_dtype session_raw_type(const struct session_port *p, bool origin_layout);
+/* Between the two, n bytes or halves of words: the top bit turns over. */
+void session_turn_sign(enum sl_dtype t, const void *in, void *out, size_t n);
 
 /* Put one frame given as float32 or stored integers, in stored or origin layout, into input i's buffer. */
 void session_put_input(struct sluice_session *s, int i, const void *data, bool raw, bool origin_layout);

@@ -53,6 +53,7 @@ static void device_port(const struct sl_program *p, const struct sl_program_port
     to->dtype = t->dtype;
     to->shape = t->shape;
     to->origin = from->origin_shape;
+    to->origin_dtype = from->origin_dtype;
     memcpy(to->perm, from->perm, sizeof to->perm);
 }
 

@@ -37,7 +37,8 @@ static sluice_status open_samples(struct run *r, sl_err *e)
     return sl_samples_open(r->a, r->o->inputs, (int)r->o->n_inputs, inputs, s->n_in, &o, &r->samples, e);
 }
 
-/* Sample k into the session's input buffers: integers of the stored type as they are, everything else as real values. */
+/* Sample k into the session's input buffers: integers of the stored type (in the origin's layout also of the origin's) as they are,
+ * everything else as real values. */
 static sluice_status put_sample(struct run *r, int64_t k, sl_err *e)
 {
     struct sluice_session *s = r->s;
@@ -45,7 +46,9 @@ static sluice_status put_sample(struct run *r, int64_t k, sl_err *e)
     struct sl_array *arrays = SL_NEW_ARRAY(r->a, struct sl_array, s->n_in + 1);
     SL_TRY(sl_samples_read(r->samples, r->a, k, arrays, e));
     for (int i = 0; i < s->n_in; i++) {
-        bool raw = arrays[i].dtype == s->in[i].dtype, picture = arrays[i].shape.rank == 4 && arrays[i].dtype == SL_U8;
+        enum sl_dtype origin_type = session_raw_type(&s->in[i], r->o->run.origin_layout);
+        bool is_origin = arrays[i].dtype == origin_type && origin_type != s->in[i].dtype;
+        bool raw = arrays[i].dtype == s->in[i].dtype || is_origin, picture = arrays[i].shape.rank == 4 && arrays[i].dtype == SL_U8;
         bool origin = r->o->run.origin_layout && !(picture && sl_shape_equal(&arrays[i].shape, &s->in[i].shape) &&
                                                    !sl_shape_equal(&s->in[i].shape, &s->in[i].origin));
         const void *data = arrays[i].data;
@@ -58,6 +61,8 @@ static sluice_status put_sample(struct run *r, int64_t k, sl_err *e)
             data = real;
         }
         session_put_input(s, i, data, raw, origin);
+        if (is_origin)
+            session_turn_sign(origin_type, s->in_buffers[i], s->in_buffers[i], s->in[i].elements);
     }
     sl_arena_reset(r->a, mark);
     return SLUICE_OK;
@@ -81,7 +86,7 @@ static sluice_status open_output(struct run *r, int i, const char *directory, st
     const struct session_port *p = &r->s->out[i];
     struct sl_buffer header = {0};
     o->name = file_name(r->a, p->info.name);
-    o->form.dtype = r->o->run.raw ? p->dtype : SL_F32;
+    o->form.dtype = r->o->run.raw ? session_raw_type(p, r->o->run.origin_layout) : SL_F32;
     o->form.shape = r->o->run.origin_layout ? p->origin : p->shape;
     if (o->form.shape.rank == 0) {
         o->form.shape = (struct sl_shape){.rank = 1, .dim = {1}};

@@ -56,15 +56,11 @@ def read_graph(path):
     return [t.text(3) for t in graph.tables(0)], graph.ints(1), [(o.ints(1), o.ints(2)) for o in graph.tables(3)]
 
 
-def to_stored(a):
-    return (a.astype(np.int32) + 128).astype(np.uint8) if a.dtype == np.int8 else a
-
-
 def emulate(har, work, mode, arrays):
-    """arrays: name -> array. Outputs in the origin's layout, integers as the file has them."""
+    """arrays: name -> array. Inputs and outputs in the origin's layout, integers as the file has them."""
     raw, args = mode == "quantized", []
     for i, (name, a) in enumerate(arrays.items()):
-        np.save(work / f"in{i}.npy", to_stored(a) if raw else a)
+        np.save(work / f"in{i}.npy", a)
         args.append(f"{name}={work}/in{i}.npy")
     out = work / "out"
     models.sluice("emulate", har, "--mode", mode, "--origin-layout", "--output-dir", out, *(["--raw"] if raw else []), "--input", *args)
@@ -74,7 +70,8 @@ def emulate(har, work, mode, arrays):
 def judge(label, op, quantized, want, got):
     got = got.reshape(want.shape)
     if quantized and want.dtype in (np.int8, np.uint8):
-        d = np.abs(got.astype(np.int32) - (128 if want.dtype == np.int8 else 0) - want.astype(np.int32))
+        assert got.dtype == want.dtype, (label, got.dtype)
+        d = np.abs(got.astype(np.int32) - want.astype(np.int32))
         good = not d.any() if op in EXACT else (d <= 1).mean() >= 0.999
         line = f"equal {(d == 0).mean():8.3%}  within 1 step {(d <= 1).mean():8.3%}  worst {int(d.max())}"
     else:
