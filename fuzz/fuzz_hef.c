@@ -1,4 +1,5 @@
-/* fuzz_hef.c: any bytes as a HEF file: a clear refusal, or streams that can be shown and, if it is ours, programs that can be read. */
+/* fuzz_hef.c: any bytes as a HEF file: a clear refusal, or streams that can be shown and, if it is ours, programs that can be
+ * read. */
 #include <string.h>
 
 #include "base/hash.h"

@@ -1,5 +1,5 @@
-/* program_seeds.c: writes seeds for fuzz_hef and fuzz_program: program_seeds FOLDER makes FOLDER/hef, FOLDER/program and the lists of
- * their files. The programs are those of tests/exact, one of each kind. */
+/* program_seeds.c: writes seeds for fuzz_hef and fuzz_program: program_seeds FOLDER makes FOLDER/hef, FOLDER/program and the
+ * lists of their files. The programs are those of tests/exact, one of each kind. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /*
- * compile.c: the pass list of compile and its driver. A pass turns what the graph says into more of the program; after each the program
- * is checked for structure. No pass changes a number. Before it: quant/. After it: hef/ writes the program, device/ runs it.
+ * compile.c: the pass list of compile and its driver. A pass turns what the graph says into more of the program; after each the
+ * program is checked for structure. No pass changes a number. Before it: quant/. After it: hef/ writes the program, device/
+ * runs it.
  */
 #include "compile/compile.h"
 

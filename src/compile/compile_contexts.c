@@ -1,7 +1,7 @@
 /*
- * compile_contexts.c: pass contexts. Greedy: instructions in order go into the current context until its weights and row buffers would
- * pass the machine's L3 memory, or its layers the layer controllers. An instruction that alone passes them has a context of its own:
- * on the chip its weights would be streamed.
+ * compile_contexts.c: pass contexts. Greedy: instructions in order go into the current context until its weights and row
+ * buffers would pass the machine's L3 memory, or its layers the layer controllers. An instruction that alone passes them has a
+ * context of its own: on the chip its weights would be streamed.
  */
 #include <inttypes.h>
 
@@ -22,8 +22,8 @@ static int64_t row_bytes(const struct sl_program_tensor *t)
     return bytes;
 }
 
-/* Rows of its input that an instruction holds at a time: the window and one that is being written; everything where whole pictures
- * are needed before the first result. */
+/* Rows of its input that an instruction holds at a time: the window and one that is being written; everything where whole
+ * pictures are needed before the first result. */
 static int64_t rows_held(const struct sl_program *p, const struct sl_insn *i)
 {
     const struct sl_shape *s = &p->tensors[i->in[0]].shape;

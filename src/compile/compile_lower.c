@@ -17,7 +17,8 @@ sluice_status sl_check_quantized(struct sl_compiling *c, sl_err *e)
         const struct sl_node *n = g->nodes[i];
         size_t elements;
         if (n->quant.dtype != SL_U8 && n->quant.dtype != SL_U16)
-            return sl_fail(e, SLUICE_E_UNSUPPORTED, "%s '%s' has no integer encoding", sl_op_info(n->op)->name, sl_node_text(n));
+            return sl_fail(e, SLUICE_E_UNSUPPORTED, "%s '%s' has no integer encoding", sl_op_info(n->op)->name,
+                           sl_node_text(n));
         if (!sl_shape_count(&n->shape, &elements) || elements == 0)
             return sl_fail(e, SLUICE_E_SHAPE, "%s '%s' has no elements", sl_op_info(n->op)->name, sl_node_text(n));
     }
@@ -36,8 +37,8 @@ static sluice_status lower_node(struct sl_compiling *c, const struct sl_node *n,
     return SLUICE_OK;
 }
 
-/* Nodes in order, but a constant input only before its first reader, so that it is in the reader's context. Instructions keep pointers
- * to names, scales and constants of the graph, which outlives the program. */
+/* Nodes in order, but a constant input only before its first reader, so that it is in the reader's context. Instructions keep
+ * pointers to names, scales and constants of the graph, which outlives the program. */
 sluice_status sl_lower_nodes(struct sl_compiling *c, sl_err *e)
 {
     for (int i = 0; i < c->g->n_nodes; i++) {
@@ -72,7 +73,8 @@ static struct sl_program_port make_port(const struct sl_compiling *c, const stru
     return out;
 }
 
-/* An output stream is called after the layer that feeds it, unless that name is taken: an input shown as output, or one layer twice. */
+/* An output stream is called after the layer that feeds it, unless that name is taken: an input shown as output, or one layer
+ * twice. */
 static const char *output_name(const struct sl_compiling *c, int index, const struct sl_map *taken)
 {
     const struct sl_node *n = c->g->outputs[index].node;
@@ -121,7 +123,8 @@ static bool find_operand(const char *names, const char *word, uint32_t *slot)
     return false;
 }
 
-static sluice_status carry_alternative(struct sl_compiling *c, const struct sl_alternative *from, struct sl_program_alternative *to, sl_err *e)
+static sluice_status carry_alternative(struct sl_compiling *c, const struct sl_alternative *from,
+                                       struct sl_program_alternative *to, sl_err *e)
 {
     sl_arena *a = c->p->arena;
     uint32_t insn = c->insn_of[from->layer->index];
@@ -135,8 +138,8 @@ static sluice_status carry_alternative(struct sl_compiling *c, const struct sl_a
     struct sl_node bag = {.n_params = from->n_params, .params = from->params};
     for (int k = 0; k < from->n_params; k++) {
         if (!find_operand(names, from->params[k].name, &to->slots[k]))
-            return sl_fail(e, SLUICE_E_UNSUPPORTED, "alternative '%s' of layer '%s' replaces '%s', which the layer has not", from->name,
-                           sl_node_text(from->layer), from->params[k].name);
+            return sl_fail(e, SLUICE_E_UNSUPPORTED, "alternative '%s' of layer '%s' replaces '%s', which the layer has not",
+                           from->name, sl_node_text(from->layer), from->params[k].name);
         to->consts[k] = sl_lower_const(&c->l, &bag, from->params[k].name);
         to->n_consts++;
     }
@@ -151,8 +154,8 @@ sluice_status sl_carry_states(struct sl_compiling *c, sl_err *e)
     p->scalars = SL_NEW_ARRAY(p->arena, struct sl_program_scalar, g->n_scalars);
     p->alternatives = SL_NEW_ARRAY(p->arena, struct sl_program_alternative, g->n_alternatives);
     for (int i = 0; i < g->n_states; i++)
-        p->states[p->n_states++] = (struct sl_program_state){g->states[i].name, g->states[i].id, g->states[i].dtype, g->states[i].entry,
-                                                             g->states[i].length};
+        p->states[p->n_states++] = (struct sl_program_state){g->states[i].name, g->states[i].id, g->states[i].dtype,
+                                                             g->states[i].entry, g->states[i].length};
     for (int i = 0; i < g->n_scalars; i++)
         p->scalars[p->n_scalars++] = (struct sl_program_scalar){g->scalars[i].name, g->scalars[i].id, g->scalars[i].maximum};
     for (int i = 0; i < g->n_alternatives; i++)

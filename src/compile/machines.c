@@ -6,7 +6,7 @@
 #include "hef/hef.h"
 
 static const struct sl_machine machines[] = {
-#define MACHINE(name, arch, clusters, subclusters, controllers, apus, aligners, l3, streams, macs, clock, load)                    \
+#define MACHINE(name, arch, clusters, subclusters, controllers, apus, aligners, l3, streams, macs, clock, load)                \
     {#name, arch, clusters, subclusters, controllers, apus, aligners, l3, streams, macs, clock, load},
 #include "compile/machine.def"
 #undef MACHINE

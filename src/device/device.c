@@ -1,6 +1,6 @@
 /*
- * device.c: loads a program (verify, plan, prepare, pack) and runs frames. After load every address and size is known; running walks
- * the steps, splits each among the threads and allocates nothing.
+ * device.c: loads a program (verify, plan, prepare, pack) and runs frames. After load every address and size is known; running
+ * walks the steps, splits each among the threads and allocates nothing.
  */
 #include "device/device.h"
 
@@ -13,15 +13,15 @@
 
 struct sl_device {
     sl_arena *a;
-    struct sl_program program;  /* the caller's, with an alternative's constants in place */
+    struct sl_program program; /* the caller's, with an alternative's constants in place */
     struct sl_memory_plan plan;
     struct sl_steps steps;
     struct sl_pool *pool;
     bool keep_all;
     enum sl_cpu_level level;
     uint8_t *workspace, *packed, *scratch;
-    size_t scratch_stride;      /* of one worker */
-    void **address;             /* by tensor; those in a caller's input are set by each run */
+    size_t scratch_stride; /* of one worker */
+    void **address;        /* by tensor; those in a caller's input are set by each run */
     uint32_t *input_views, n_input_views;
     struct sl_device_memory memory;
 };
@@ -76,7 +76,10 @@ static void *allocate(size_t bytes)
 }
 
 /* Sizes of weights and scratch, then the memory itself; weights are packed by all threads. */
-struct packing { struct sl_device *d; size_t *offset; };
+struct packing {
+    struct sl_device *d;
+    size_t *offset;
+};
 
 static void pack_one(void *data, int task, int worker)
 {
@@ -188,7 +191,12 @@ void sl_device_free(struct sl_device *d)
 /* A step of fewer nanoseconds runs on the caller alone: waking a thread takes as long. */
 enum { WORTH_SHARING = 15000 };
 
-struct running { const struct sl_work *work; struct sl_io io; uint8_t *scratch; size_t stride; };
+struct running {
+    const struct sl_work *work;
+    struct sl_io io;
+    uint8_t *scratch;
+    size_t stride;
+};
 
 static void run_task(void *data, int task, int worker)
 {

@@ -19,18 +19,27 @@ enum sl_rule {
 struct sl_check {
     const struct sl_program *p;
     sl_err *e;
-    uint32_t index;                  /* of the instruction; SL_NO_TENSOR outside instructions */
+    uint32_t index; /* of the instruction; SL_NO_TENSOR outside instructions */
     const struct sl_insn *i;
     const struct sl_insn_info *info;
-    double work;                     /* so far: multiply-accumulates and moved bytes */
+    double work; /* so far: multiply-accumulates and moved bytes */
 };
 
 /* Fails with the rule's sentence, the instruction and what was found. */
 sluice_status sl_broken(struct sl_check *c, enum sl_rule rule, const char *found, ...) SL_PRINTF(3, 4);
 
-static inline const struct sl_program_tensor *sl_check_in(const struct sl_check *c, int k) { return &c->p->tensors[c->i->in[k]]; }
-static inline const struct sl_program_tensor *sl_check_out(const struct sl_check *c) { return &c->p->tensors[c->i->out]; }
-static inline int32_t sl_qmax(enum sl_dtype t) { return t == SL_U16 ? 65535 : 255; }
+static inline const struct sl_program_tensor *sl_check_in(const struct sl_check *c, int k)
+{
+    return &c->p->tensors[c->i->in[k]];
+}
+static inline const struct sl_program_tensor *sl_check_out(const struct sl_check *c)
+{
+    return &c->p->tensors[c->i->out];
+}
+static inline int32_t sl_qmax(enum sl_dtype t)
+{
+    return t == SL_U16 ? 65535 : 255;
+}
 
 /* Constant operand k: present, of one type and shape. rank -1: any shape. *out NULL when it is none and not required. */
 sluice_status sl_check_const(struct sl_check *c, int k, bool required, enum sl_dtype t, int rank, const int64_t *dims,

@@ -1,7 +1,7 @@
 /*
- * device_verify.c: proves, before anything is planned or run, that a program from a stranger reads and writes nothing but its own
- * tensors, computes only what docs/numerics.md defines, and stays within limits of memory and work. The rules: rules.def. The checks of
- * one instruction are in the verify_*.c file of its form.
+ * device_verify.c: proves, before anything is planned or run, that a program from a stranger reads and writes nothing but its
+ * own tensors, computes only what docs/numerics.md defines, and stays within limits of memory and work. The rules: rules.def.
+ * The checks of one instruction are in the verify_*.c file of its form.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -33,17 +33,19 @@ static sluice_status check_tensor(struct sl_check *c, uint32_t index, double *by
         return sl_broken(c, SL_RULE_tensor_type, "tensor %" PRIu32 " '%s' of type %s", index, t->name, sl_dtype_name(t->dtype));
     for (int i = 0; i < s->rank; i++)
         if (s->dim[i] < 1 || s->dim[i] > INT32_MAX)
-            return sl_broken(c, SL_RULE_tensor_sides, "tensor %" PRIu32 " '%s' with a side of %" PRId64, index, t->name, s->dim[i]);
+            return sl_broken(c, SL_RULE_tensor_sides, "tensor %" PRIu32 " '%s' with a side of %" PRId64, index, t->name,
+                             s->dim[i]);
     if (s->rank < 0 || s->rank > SL_MAX_RANK)
         return sl_broken(c, SL_RULE_tensor_sides, "tensor %" PRIu32 " with %d axes", index, s->rank);
     if (!positive(t->scale) || t->zero_point < 0 || t->zero_point > sl_qmax(t->dtype))
-        return sl_broken(c, SL_RULE_tensor_encoding, "tensor %" PRIu32 " '%s' with scale %.9g, zero point %" PRId32, index, t->name,
-                         (double)t->scale, t->zero_point);
+        return sl_broken(c, SL_RULE_tensor_encoding, "tensor %" PRIu32 " '%s' with scale %.9g, zero point %" PRId32, index,
+                         t->name, (double)t->scale, t->zero_point);
     if (t->n_scales && (s->rank < 1 || t->n_scales != s->dim[s->rank - 1]))
         return sl_broken(c, SL_RULE_tensor_encoding, "tensor %" PRIu32 " '%s' with %d scales", index, t->name, t->n_scales);
     for (int i = 0; i < t->n_scales; i++)
         if (!positive(t->scales[i]))
-            return sl_broken(c, SL_RULE_tensor_encoding, "tensor %" PRIu32 " '%s' with a scale of %.9g", index, t->name, (double)t->scales[i]);
+            return sl_broken(c, SL_RULE_tensor_encoding, "tensor %" PRIu32 " '%s' with a scale of %.9g", index, t->name,
+                             (double)t->scales[i]);
     if (t->extent_scalar != SL_NO_SCALAR)
         return sl_broken(c, SL_RULE_extents, "tensor %" PRIu32 " '%s' with a run-time extent", index, t->name);
     double n = t->dtype == SL_U16 ? 2 : 1;
@@ -62,8 +64,8 @@ static sluice_status check_constants(struct sl_check *c, double *splats)
         bool sides = k->shape.rank >= 0 && k->shape.rank <= SL_MAX_RANK;
         for (int d = 0; sides && d < k->shape.rank; d++)
             sides = k->shape.dim[d] >= 0 && k->shape.dim[d] <= INT32_MAX;
-        if (!sides || !sl_bytes_of(k->dtype, k->splat ? &one : &k->shape, &stored) || !sl_bytes_of(k->dtype, &k->shape, &written) ||
-            stored != k->bytes)
+        if (!sides || !sl_bytes_of(k->dtype, k->splat ? &one : &k->shape, &stored) ||
+            !sl_bytes_of(k->dtype, &k->shape, &written) || stored != k->bytes)
             return sl_broken(c, SL_RULE_constant_bytes, "constant %" PRIu32 " of %zu bytes", i, k->bytes);
         if (k->splat)
             *splats += (double)written;
@@ -76,7 +78,8 @@ static sluice_status check_constants(struct sl_check *c, double *splats)
 static sluice_status check_port(struct sl_check *c, const char *what, uint32_t index, const struct sl_program_port *port)
 {
     if (port->name == NULL || port->name[0] == 0 || port->tensor >= c->p->n_tensors)
-        return sl_broken(c, SL_RULE_ports, "%s %" PRIu32 " with tensor %" PRIu32 " of %" PRIu32, what, index, port->tensor, c->p->n_tensors);
+        return sl_broken(c, SL_RULE_ports, "%s %" PRIu32 " with tensor %" PRIu32 " of %" PRIu32, what, index, port->tensor,
+                         c->p->n_tensors);
     const struct sl_shape *s = &c->p->tensors[port->tensor].shape;
     unsigned seen = 0;
     size_t values;
@@ -101,10 +104,11 @@ static sluice_status check_insn(struct sl_check *c, uint8_t *state, uint32_t *co
         return sl_broken(c, SL_RULE_opcode, "opcode %u", i->opcode);
     if (i->n_in < info->least_in || (info->most_in >= 0 && i->n_in > info->most_in) || i->n_consts != info->n_consts ||
         i->n_ints != info->n_ints || i->n_floats != info->n_floats)
-        return sl_broken(c, SL_RULE_operands, "%u inputs, %u constants, %u integers, %u floats", i->n_in, i->n_consts, i->n_ints,
-                         i->n_floats);
+        return sl_broken(c, SL_RULE_operands, "%u inputs, %u constants, %u integers, %u floats", i->n_in, i->n_consts,
+                         i->n_ints, i->n_floats);
     if (i->context < *context || i->context >= c->p->n_contexts)
-        return sl_broken(c, SL_RULE_contexts, "context %" PRIu32 " after %" PRIu32 " of %" PRIu32, i->context, *context, c->p->n_contexts);
+        return sl_broken(c, SL_RULE_contexts, "context %" PRIu32 " after %" PRIu32 " of %" PRIu32, i->context, *context,
+                         c->p->n_contexts);
     *context = i->context;
     for (int k = 0; k < i->n_in; k++) {
         if (i->in[k] >= c->p->n_tensors)

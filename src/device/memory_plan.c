@@ -1,8 +1,8 @@
 /*
- * memory_plan.c: offsets for tensors. First tensors that can share one buffer are joined into groups: a reshape is its input, an
- * elementwise result may take its dying input's place, parts of a concat over the outermost axes lie in its output. Then groups are
- * placed by size into the lowest fitting gap among those alive at the same time. Two ways are tried and the smaller is kept. Before
- * it: device_verify.c. After it: steps.c.
+ * memory_plan.c: offsets for tensors. First tensors that can share one buffer are joined into groups: a reshape is its input,
+ * an elementwise result may take its dying input's place, parts of a concat over the outermost axes lie in its output. Then
+ * groups are placed by size into the lowest fitting gap among those alive at the same time. Two ways are tried and the smaller
+ * is kept. Before it: device_verify.c. After it: steps.c.
  */
 #include "device/memory_plan.h"
 
@@ -18,7 +18,7 @@ struct group {
     uint32_t which;       /* input port or constant */
     uint32_t first, last; /* instructions that write it first and use it last; outputs: NEVER */
     uint64_t bytes, offset;
-    uint32_t members;     /* head of a list of tensors through `next` */
+    uint32_t members; /* head of a list of tensors through `next` */
 };
 
 struct planning {
@@ -42,7 +42,8 @@ uint64_t sl_tensor_bytes(const struct sl_program_tensor *t)
 
 static void new_group(struct planning *w, uint32_t tensor, enum sl_place_kind kind, uint32_t which, uint32_t first)
 {
-    w->groups[w->n_groups] = (struct group){kind, which, first, w->last_use[tensor], sl_tensor_bytes(&w->p->tensors[tensor]), 0, tensor};
+    w->groups[w->n_groups] =
+        (struct group){kind, which, first, w->last_use[tensor], sl_tensor_bytes(&w->p->tensors[tensor]), 0, tensor};
     w->group_of[tensor] = w->n_groups++;
     w->offset[tensor] = 0;
     w->next[tensor] = SL_NO_TENSOR;
@@ -73,15 +74,15 @@ static void merge(struct planning *w, uint32_t from, uint32_t to, uint64_t offse
     f->members = SL_NO_TENSOR;
 }
 
-/* An elementwise instruction may write over input k when that is the whole of its group, has the output's layout, and dies here. The
- * other input must not see the change: it is elsewhere, or the same tensor read at the same positions. */
+/* An elementwise instruction may write over input k when that is the whole of its group, has the output's layout, and dies
+ * here. The other input must not see the change: it is elsewhere, or the same tensor read at the same positions. */
 static bool can_overwrite(const struct planning *w, uint32_t index, int k)
 {
     const struct sl_insn *i = &w->p->insns[index];
     const struct sl_program_tensor *in = &w->p->tensors[i->in[k]], *out = &w->p->tensors[i->out];
     const struct group *g = &w->groups[w->group_of[i->in[k]]];
-    if (g->kind != SL_PLACE_WORKSPACE || g->last != index || in->dtype != out->dtype || !sl_shape_equal(&in->shape, &out->shape) ||
-        w->offset[i->in[k]] != 0 || g->bytes != sl_tensor_bytes(in))
+    if (g->kind != SL_PLACE_WORKSPACE || g->last != index || in->dtype != out->dtype ||
+        !sl_shape_equal(&in->shape, &out->shape) || w->offset[i->in[k]] != 0 || g->bytes != sl_tensor_bytes(in))
         return false;
     uint32_t other = i->n_in == 2 ? i->in[1 - k] : i->in[k];
     return other == i->in[k] || w->group_of[other] != w->group_of[i->in[k]];
@@ -227,8 +228,8 @@ static uint64_t place_by_size(struct group **order, uint32_t n, struct group **p
     return top;
 }
 
-/* In order of time: groups that died are forgotten, so that a long network costs no more a group than a short one. Where very many
- * are alive at once, each goes above all others. */
+/* In order of time: groups that died are forgotten, so that a long network costs no more a group than a short one. Where very
+ * many are alive at once, each goes above all others. */
 static uint64_t place_by_time(struct group **order, uint32_t n, struct group **placed)
 {
     uint64_t top = 0;

@@ -11,7 +11,11 @@ enum sl_place_kind {
     SL_PLACE_CONSTANT   /* constant `which` of the program */
 };
 
-struct sl_place { enum sl_place_kind kind; uint32_t which; uint64_t offset; };
+struct sl_place {
+    enum sl_place_kind kind;
+    uint32_t which;
+    uint64_t offset;
+};
 
 struct sl_memory_plan {
     struct sl_place *places; /* by tensor, in the arena given */

@@ -1,6 +1,6 @@
 /*
- * steps.c: instructions -> kernel calls. One function a form (isa.def) copies the operands into the kernel family's arguments; the
- * verifier has proved them. Before it: memory_plan.c. After it: device.c packs and runs.
+ * steps.c: instructions -> kernel calls. One function a form (isa.def) copies the operands into the kernel family's arguments;
+ * the verifier has proved them. Before it: memory_plan.c. After it: device.c packs and runs.
  */
 #include "device/steps.h"
 
@@ -109,15 +109,32 @@ static sluice_status make_weighted(struct making *m)
     const void *group_scale, *multiplier;
     sl_weighted_read(m->s->p, i, &g);
     struct sl_weighted_args *a = SL_NEW(m->s->a, struct sl_weighted_args);
-    *a = (struct sl_weighted_args){.x_type = x->dtype, .out_type = out->dtype, .r_type = r ? r->dtype : SL_NONE,
-                                   .kernel_type = m->s->p->consts[i->consts[SL_K_weighted_kernel]].dtype, .deconv = g.deconv,
-                                   .n = g.n, .in_h = g.in_h, .in_w = g.in_w, .in_c = g.in_c, .out_h = g.out_h, .out_w = g.out_w,
-                                   .out_c = g.out_c, .kh = g.kh, .kw = g.kw, .groups = g.groups,
-                                   .sh = v[SL_I_weighted_stride_h], .sw = v[SL_I_weighted_stride_w],
-                                   .dh = v[SL_I_weighted_dilation_h], .dw = v[SL_I_weighted_dilation_w],
-                                   .top = v[SL_I_weighted_pad_top], .left = v[SL_I_weighted_pad_left],
-                                   .zp_x = x->zero_point, .zp_r = r ? r->zero_point : 0, .zp = out->zero_point,
-                                   .lo = (int32_t)v[SL_I_weighted_lo], .hi = (int32_t)v[SL_I_weighted_hi],
+    *a = (struct sl_weighted_args){.x_type = x->dtype,
+                                   .out_type = out->dtype,
+                                   .r_type = r ? r->dtype : SL_NONE,
+                                   .kernel_type = m->s->p->consts[i->consts[SL_K_weighted_kernel]].dtype,
+                                   .deconv = g.deconv,
+                                   .n = g.n,
+                                   .in_h = g.in_h,
+                                   .in_w = g.in_w,
+                                   .in_c = g.in_c,
+                                   .out_h = g.out_h,
+                                   .out_w = g.out_w,
+                                   .out_c = g.out_c,
+                                   .kh = g.kh,
+                                   .kw = g.kw,
+                                   .groups = g.groups,
+                                   .sh = v[SL_I_weighted_stride_h],
+                                   .sw = v[SL_I_weighted_stride_w],
+                                   .dh = v[SL_I_weighted_dilation_h],
+                                   .dw = v[SL_I_weighted_dilation_w],
+                                   .top = v[SL_I_weighted_pad_top],
+                                   .left = v[SL_I_weighted_pad_left],
+                                   .zp_x = x->zero_point,
+                                   .zp_r = r ? r->zero_point : 0,
+                                   .zp = out->zero_point,
+                                   .lo = (int32_t)v[SL_I_weighted_lo],
+                                   .hi = (int32_t)v[SL_I_weighted_hi],
                                    .post = v[SL_I_weighted_post] == SL_INSN_POST_TABLE ? SL_POST_TABLE : SL_POST_LINEAR,
                                    .index_zero_point = (int32_t)v[SL_I_weighted_index_zero_point],
                                    .residual_multiplier = (float)i->floats[SL_F_weighted_residual_multiplier],
@@ -134,7 +151,8 @@ static sluice_status make_weighted(struct making *m)
         a->table = NULL;
     add_plain_step(m, SL_FAMILY_WEIGHTED, a);
     double positions = g.deconv ? (double)g.in_h * (double)g.in_w : (double)g.out_h * (double)g.out_w;
-    add_products(m, (double)g.n * positions * (double)sl_shape_elements(&m->s->p->consts[i->consts[SL_K_weighted_kernel]].shape));
+    add_products(m,
+                 (double)g.n * positions * (double)sl_shape_elements(&m->s->p->consts[i->consts[SL_K_weighted_kernel]].shape));
     return SLUICE_OK;
 }
 
@@ -152,9 +170,12 @@ static sluice_status make_lookup(struct making *m)
 static sluice_status make_requantize(struct making *m)
 {
     struct sl_requantize_args *a = SL_NEW(m->s->a, struct sl_requantize_args);
-    *a = (struct sl_requantize_args){.x_type = tensor_in(m, 0)->dtype, .out_type = tensor_out(m)->dtype,
-                                     .n = sl_shape_elements(&tensor_out(m)->shape), .zp_x = tensor_in(m, 0)->zero_point,
-                                     .zp = tensor_out(m)->zero_point, .lo = (int32_t)m->i->ints[SL_I_requantize_lo],
+    *a = (struct sl_requantize_args){.x_type = tensor_in(m, 0)->dtype,
+                                     .out_type = tensor_out(m)->dtype,
+                                     .n = sl_shape_elements(&tensor_out(m)->shape),
+                                     .zp_x = tensor_in(m, 0)->zero_point,
+                                     .zp = tensor_out(m)->zero_point,
+                                     .lo = (int32_t)m->i->ints[SL_I_requantize_lo],
                                      .hi = (int32_t)m->i->ints[SL_I_requantize_hi],
                                      .multiplier = (float)m->i->floats[SL_F_requantize_multiplier]};
     add_plain_step(m, SL_FAMILY_REQUANTIZE, a);
@@ -164,10 +185,16 @@ static sluice_status make_requantize(struct making *m)
 static struct sl_eltwise_args *new_eltwise(struct making *m, enum sl_eltwise_op op)
 {
     struct sl_eltwise_args *a = SL_NEW(m->s->a, struct sl_eltwise_args);
-    *a = (struct sl_eltwise_args){.op = op, .a_type = tensor_in(m, 0)->dtype, .b_type = tensor_in(m, 1)->dtype,
-                                  .out_type = tensor_out(m)->dtype, .a = tensor_in(m, 0)->shape, .b = tensor_in(m, 1)->shape,
-                                  .out = tensor_out(m)->shape, .zp_a = tensor_in(m, 0)->zero_point,
-                                  .zp_b = tensor_in(m, 1)->zero_point, .zp = tensor_out(m)->zero_point};
+    *a = (struct sl_eltwise_args){.op = op,
+                                  .a_type = tensor_in(m, 0)->dtype,
+                                  .b_type = tensor_in(m, 1)->dtype,
+                                  .out_type = tensor_out(m)->dtype,
+                                  .a = tensor_in(m, 0)->shape,
+                                  .b = tensor_in(m, 1)->shape,
+                                  .out = tensor_out(m)->shape,
+                                  .zp_a = tensor_in(m, 0)->zero_point,
+                                  .zp_b = tensor_in(m, 1)->zero_point,
+                                  .zp = tensor_out(m)->zero_point};
     return a;
 }
 
@@ -201,13 +228,27 @@ static struct sl_pool_args *new_pool(struct making *m, enum sl_pool_op op)
     struct sl_window_view g;
     struct sl_pool_args *a = SL_NEW(m->s->a, struct sl_pool_args);
     sl_window_read(m->s->p, m->i, &g);
-    *a = (struct sl_pool_args){.op = op, .x_type = tensor_in(m, 0)->dtype, .out_type = tensor_out(m)->dtype,
-                               .n = g.n, .in_h = g.in_h, .in_w = g.in_w, .c = g.c, .out_h = g.out_h, .out_w = g.out_w,
-                               .kh = v[SL_I_window_kernel_h], .kw = v[SL_I_window_kernel_w], .sh = v[SL_I_window_stride_h],
-                               .sw = v[SL_I_window_stride_w], .dh = v[SL_I_window_dilation_h], .dw = v[SL_I_window_dilation_w],
-                               .top = v[SL_I_window_pad_top], .left = v[SL_I_window_pad_left],
-                               .bottom = v[SL_I_window_pad_bottom], .right = v[SL_I_window_pad_right],
-                               .zp_x = tensor_in(m, 0)->zero_point, .zp = tensor_out(m)->zero_point};
+    *a = (struct sl_pool_args){.op = op,
+                               .x_type = tensor_in(m, 0)->dtype,
+                               .out_type = tensor_out(m)->dtype,
+                               .n = g.n,
+                               .in_h = g.in_h,
+                               .in_w = g.in_w,
+                               .c = g.c,
+                               .out_h = g.out_h,
+                               .out_w = g.out_w,
+                               .kh = v[SL_I_window_kernel_h],
+                               .kw = v[SL_I_window_kernel_w],
+                               .sh = v[SL_I_window_stride_h],
+                               .sw = v[SL_I_window_stride_w],
+                               .dh = v[SL_I_window_dilation_h],
+                               .dw = v[SL_I_window_dilation_w],
+                               .top = v[SL_I_window_pad_top],
+                               .left = v[SL_I_window_pad_left],
+                               .bottom = v[SL_I_window_pad_bottom],
+                               .right = v[SL_I_window_pad_right],
+                               .zp_x = tensor_in(m, 0)->zero_point,
+                               .zp = tensor_out(m)->zero_point};
     return a;
 }
 
@@ -232,9 +273,13 @@ static struct sl_reduce_args *new_reduce(struct making *m, int64_t axes)
 {
     static const enum sl_reduce_op ops[] = {SL_REDUCE_MEAN, SL_REDUCE_SUM, SL_REDUCE_MAX, SL_REDUCE_MIN};
     struct sl_reduce_args *a = SL_NEW(m->s->a, struct sl_reduce_args);
-    *a = (struct sl_reduce_args){.op = ops[m->i->opcode - SL_INSN_reduce_mean], .x_type = tensor_in(m, 0)->dtype,
-                                 .out_type = tensor_out(m)->dtype, .x = tensor_in(m, 0)->shape, .axes = (unsigned)axes,
-                                 .zp_x = tensor_in(m, 0)->zero_point, .zp = tensor_out(m)->zero_point};
+    *a = (struct sl_reduce_args){.op = ops[m->i->opcode - SL_INSN_reduce_mean],
+                                 .x_type = tensor_in(m, 0)->dtype,
+                                 .out_type = tensor_out(m)->dtype,
+                                 .x = tensor_in(m, 0)->shape,
+                                 .axes = (unsigned)axes,
+                                 .zp_x = tensor_in(m, 0)->zero_point,
+                                 .zp = tensor_out(m)->zero_point};
     return a;
 }
 
@@ -259,11 +304,17 @@ static sluice_status make_extreme(struct making *m)
 static sluice_status make_matmul(struct making *m)
 {
     struct sl_matmul_args *a = SL_NEW(m->s->a, struct sl_matmul_args);
-    *a = (struct sl_matmul_args){.a_type = tensor_in(m, 0)->dtype, .b_type = tensor_in(m, 1)->dtype, .out_type = tensor_out(m)->dtype,
-                                 .a = tensor_in(m, 0)->shape, .b = tensor_in(m, 1)->shape,
-                                 .transpose_b = m->i->ints[SL_I_matmul_transpose_b] == 1, .zp_a = tensor_in(m, 0)->zero_point,
-                                 .zp_b = tensor_in(m, 1)->zero_point, .zp = tensor_out(m)->zero_point,
-                                 .lo = (int32_t)m->i->ints[SL_I_matmul_lo], .hi = (int32_t)m->i->ints[SL_I_matmul_hi],
+    *a = (struct sl_matmul_args){.a_type = tensor_in(m, 0)->dtype,
+                                 .b_type = tensor_in(m, 1)->dtype,
+                                 .out_type = tensor_out(m)->dtype,
+                                 .a = tensor_in(m, 0)->shape,
+                                 .b = tensor_in(m, 1)->shape,
+                                 .transpose_b = m->i->ints[SL_I_matmul_transpose_b] == 1,
+                                 .zp_a = tensor_in(m, 0)->zero_point,
+                                 .zp_b = tensor_in(m, 1)->zero_point,
+                                 .zp = tensor_out(m)->zero_point,
+                                 .lo = (int32_t)m->i->ints[SL_I_matmul_lo],
+                                 .hi = (int32_t)m->i->ints[SL_I_matmul_hi],
                                  .multiplier = (float)m->i->floats[SL_F_matmul_multiplier]};
     add_plain_step(m, SL_FAMILY_MATMUL, a);
     add_products(m, (double)sl_shape_elements(&tensor_out(m)->shape) * (double)a->a.dim[a->a.rank - 1]);
@@ -275,10 +326,14 @@ static sluice_status make_softmax(struct making *m)
     struct sl_softmax_args *a = SL_NEW(m->s->a, struct sl_softmax_args);
     const void *table;
     SL_TRY(constant(m, SL_K_softmax_table, &table));
-    *a = (struct sl_softmax_args){.x_type = tensor_in(m, 0)->dtype, .out_type = tensor_out(m)->dtype, .x = tensor_in(m, 0)->shape,
-                                  .axis = (int)m->i->ints[SL_I_softmax_axis], .table = table,
+    *a = (struct sl_softmax_args){.x_type = tensor_in(m, 0)->dtype,
+                                  .out_type = tensor_out(m)->dtype,
+                                  .x = tensor_in(m, 0)->shape,
+                                  .axis = (int)m->i->ints[SL_I_softmax_axis],
+                                  .table = table,
                                   .index_shift = (int32_t)m->i->ints[SL_I_softmax_index_shift],
-                                  .inverse_scale = m->i->floats[SL_F_softmax_inverse_scale], .zp = tensor_out(m)->zero_point};
+                                  .inverse_scale = m->i->floats[SL_F_softmax_inverse_scale],
+                                  .zp = tensor_out(m)->zero_point};
     add_plain_step(m, SL_FAMILY_SOFTMAX, a);
     return SLUICE_OK;
 }
@@ -291,10 +346,17 @@ static sluice_status make_norm(struct making *m)
     SL_TRY(constant(m, SL_K_norm_gamma, &gamma));
     SL_TRY(constant(m, SL_K_norm_beta, &beta));
     int64_t n = s->dim[s->rank - 1];
-    *a = (struct sl_norm_args){.rms = m->i->opcode == SL_INSN_rms_norm, .x_type = tensor_in(m, 0)->dtype,
-                               .out_type = tensor_out(m)->dtype, .rows = (int64_t)sl_shape_elements(s) / n, .n = n, .gamma = gamma,
-                               .beta = beta, .epsilon = m->i->floats[SL_F_norm_epsilon], .zp_x = tensor_in(m, 0)->zero_point,
-                               .zp = tensor_out(m)->zero_point, .lo = (int32_t)m->i->ints[SL_I_norm_lo],
+    *a = (struct sl_norm_args){.rms = m->i->opcode == SL_INSN_rms_norm,
+                               .x_type = tensor_in(m, 0)->dtype,
+                               .out_type = tensor_out(m)->dtype,
+                               .rows = (int64_t)sl_shape_elements(s) / n,
+                               .n = n,
+                               .gamma = gamma,
+                               .beta = beta,
+                               .epsilon = m->i->floats[SL_F_norm_epsilon],
+                               .zp_x = tensor_in(m, 0)->zero_point,
+                               .zp = tensor_out(m)->zero_point,
+                               .lo = (int32_t)m->i->ints[SL_I_norm_lo],
                                .hi = (int32_t)m->i->ints[SL_I_norm_hi]};
     add_plain_step(m, SL_FAMILY_NORM, a);
     return SLUICE_OK;
@@ -390,7 +452,9 @@ static sluice_status make_pad(struct making *m)
     static const enum sl_pad_mode modes[] = {
         [SL_INSN_PAD_CONSTANT] = SL_PAD_CONSTANT, [SL_INSN_PAD_EDGE] = SL_PAD_EDGE, [SL_INSN_PAD_REFLECT] = SL_PAD_REFLECT};
     struct sl_pad_args *a = SL_NEW(m->s->a, struct sl_pad_args);
-    *a = (struct sl_pad_args){.type = tensor_in(m, 0)->dtype, .mode = modes[m->i->ints[SL_I_pad_mode]], .x = tensor_in(m, 0)->shape,
+    *a = (struct sl_pad_args){.type = tensor_in(m, 0)->dtype,
+                              .mode = modes[m->i->ints[SL_I_pad_mode]],
+                              .x = tensor_in(m, 0)->shape,
                               .value = (int32_t)m->i->ints[SL_I_pad_value]};
     memcpy(a->before, &m->i->ints[SL_I_pad_before], sizeof(a->before));
     memcpy(a->after, &m->i->ints[SL_I_pad_after], sizeof(a->after));
@@ -405,10 +469,18 @@ static sluice_status make_resize(struct making *m)
     const void *arrays[SL_resize_CONSTS];
     for (int k = 0; k < SL_resize_CONSTS; k++)
         SL_TRY(constant(m, k, &arrays[k]));
-    *a = (struct sl_resize_args){.type = tensor_in(m, 0)->dtype, .linear = m->i->ints[SL_I_resize_mode] == SL_INSN_RESIZE_LINEAR,
-                                 .n = in->dim[0], .in_h = in->dim[1], .in_w = in->dim[2], .c = in->dim[3], .out_h = out->dim[1],
-                                 .out_w = out->dim[2], .rows = arrays[SL_K_resize_rows], .columns = arrays[SL_K_resize_columns],
-                                 .row_weights = arrays[SL_K_resize_row_weights], .column_weights = arrays[SL_K_resize_column_weights]};
+    *a = (struct sl_resize_args){.type = tensor_in(m, 0)->dtype,
+                                 .linear = m->i->ints[SL_I_resize_mode] == SL_INSN_RESIZE_LINEAR,
+                                 .n = in->dim[0],
+                                 .in_h = in->dim[1],
+                                 .in_w = in->dim[2],
+                                 .c = in->dim[3],
+                                 .out_h = out->dim[1],
+                                 .out_w = out->dim[2],
+                                 .rows = arrays[SL_K_resize_rows],
+                                 .columns = arrays[SL_K_resize_columns],
+                                 .row_weights = arrays[SL_K_resize_row_weights],
+                                 .column_weights = arrays[SL_K_resize_column_weights]};
     add_plain_step(m, SL_FAMILY_RESIZE, a);
     return SLUICE_OK;
 }
@@ -420,8 +492,13 @@ static sluice_status make_gather(struct making *m)
     struct sl_gather_args *a = SL_NEW(m->s->a, struct sl_gather_args);
     const void *indices;
     SL_TRY(constant(m, SL_K_gather_indices, &indices));
-    *a = (struct sl_gather_args){.bytes = element_bytes(m), .outer = 1, .axis_n = in->dim[axis], .inner = 1, .indices = indices,
-                                 .n_indices = (int64_t)sl_shape_elements(&m->s->p->consts[m->i->consts[SL_K_gather_indices]].shape)};
+    *a = (struct sl_gather_args){.bytes = element_bytes(m),
+                                 .outer = 1,
+                                 .axis_n = in->dim[axis],
+                                 .inner = 1,
+                                 .indices = indices,
+                                 .n_indices =
+                                     (int64_t)sl_shape_elements(&m->s->p->consts[m->i->consts[SL_K_gather_indices]].shape)};
     for (int k = 0; k < axis; k++)
         a->outer *= in->dim[k];
     for (int k = axis + 1; k < in->rank; k++)

@@ -15,13 +15,13 @@ struct sl_step {
 };
 
 struct sl_steps {
-    sl_arena *a;                  /* args and written-out constants */
+    sl_arena *a; /* args and written-out constants */
     const struct sl_program *p;
     const struct sl_memory_plan *plan;
     const struct sl_kernels *kernels;
     struct sl_step *steps;
     uint32_t n, capacity;
-    const void **dense;           /* by constant: its values written out; NULL until asked for */
+    const void **dense; /* by constant: its values written out; NULL until asked for */
     uint64_t splat_bytes;
 };
 

@@ -47,8 +47,8 @@ sluice_status sl_verify_softmax(struct sl_check *c)
     SL_TRY(sl_check_number(c, SL_RULE_axis, "axis", c->i->ints[SL_I_softmax_axis], 0, in->shape.rank - 1));
     SL_TRY(sl_check_const(c, SL_K_softmax_table, true, SL_U16, 1, &entries, &table));
     if (sl_const_int(table, 0) == 0 || shift < 0 || shift > (in->dtype == SL_U8 ? 0 : 15))
-        return sl_broken(c, SL_RULE_softmax_table, "a table of %s that begins with %" PRId64 ", shift %" PRId64, sl_dtype_name(in->dtype),
-                         sl_const_int(table, 0), shift);
+        return sl_broken(c, SL_RULE_softmax_table, "a table of %s that begins with %" PRId64 ", shift %" PRId64,
+                         sl_dtype_name(in->dtype), sl_const_int(table, 0), shift);
     return check_above_zero(c, "inverse_scale", c->i->floats[SL_F_softmax_inverse_scale]);
 }
 

@@ -1,4 +1,5 @@
-/* verify_move.c: instructions that copy stored values: every position they read or write lies inside (docs/numerics.md section 11). */
+/* verify_move.c: instructions that copy stored values: every position they read or write lies inside (docs/numerics.md section
+ * 11). */
 #include <inttypes.h>
 
 #include "device/device_check.h"
@@ -78,11 +79,12 @@ sluice_status sl_verify_slice(struct sl_check *c)
         return sl_broken(c, SL_RULE_output_shape, "%d axes for the input's %d", out->rank, in->rank);
     for (int i = 0; i < in->rank; i++) {
         /* Both factors are below 2^31, so the product and the sum are exact. The step of a single position is not used. */
-        bool inside = start[i] >= 0 && start[i] < in->dim[i] && (out->dim[i] == 1 || (step[i] >= -in->dim[i] && step[i] <= in->dim[i]));
+        bool inside =
+            start[i] >= 0 && start[i] < in->dim[i] && (out->dim[i] == 1 || (step[i] >= -in->dim[i] && step[i] <= in->dim[i]));
         int64_t last = !inside ? -1 : out->dim[i] == 1 ? start[i] : start[i] + (out->dim[i] - 1) * step[i];
         if (last < 0 || last >= in->dim[i])
-            return sl_broken(c, SL_RULE_positions, "%" PRId64 " from %" PRId64 " by %" PRId64 " of %" PRId64, out->dim[i], start[i], step[i],
-                             in->dim[i]);
+            return sl_broken(c, SL_RULE_positions, "%" PRId64 " from %" PRId64 " by %" PRId64 " of %" PRId64, out->dim[i],
+                             start[i], step[i], in->dim[i]);
     }
     return sl_check_same_type(c);
 }
@@ -116,8 +118,9 @@ sluice_status sl_verify_block(struct sl_check *c)
         return sl_broken(c, SL_RULE_input_rank, "an input of %d axes", in->rank);
     bool deep = c->i->opcode == SL_INSN_space_to_depth;
     if (deep ? in->dim[1] % b || in->dim[2] % b : in->dim[3] % (b * b) != 0)
-        return sl_broken(c, SL_RULE_output_shape, "a block of %" PRId64 " that does not divide %" PRId64 " x %" PRId64 " x %" PRId64, b,
-                         in->dim[1], in->dim[2], in->dim[3]);
+        return sl_broken(c, SL_RULE_output_shape,
+                         "a block of %" PRId64 " that does not divide %" PRId64 " x %" PRId64 " x %" PRId64, b, in->dim[1],
+                         in->dim[2], in->dim[3]);
     int64_t dims[4] = {in->dim[0], deep ? in->dim[1] / b : in->dim[1] * b, deep ? in->dim[2] / b : in->dim[2] * b,
                        deep ? in->dim[3] * b * b : in->dim[3] / (b * b)};
     SL_TRY(sl_check_output(c, 4, dims));

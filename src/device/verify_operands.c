@@ -1,4 +1,5 @@
-/* verify_operands.c: the checks that rules of instructions are made of, and how a broken rule is told. Used by the verify_*.c files. */
+/* verify_operands.c: the checks that rules of instructions are made of, and how a broken rule is told. Used by the verify_*.c
+ * files. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -7,7 +8,11 @@
 
 #include "device/device_check.h"
 
-static const struct { const char *name; sluice_status status; const char *sentence; } rules[SL_RULE_COUNT] = {
+static const struct {
+    const char *name;
+    sluice_status status;
+    const char *sentence;
+} rules[SL_RULE_COUNT] = {
 #define RULE(name, status, sentence) {#name, SLUICE_E_##status, sentence},
 #include "device/rules.def"
 #undef RULE
@@ -34,8 +39,8 @@ sluice_status sl_broken(struct sl_check *c, enum sl_rule rule, const char *found
     if (c->index == SL_NO_TENSOR)
         return sl_fail(c->e, rules[rule].status, "%s; found %s", rules[rule].sentence, text);
     const char *layer = c->i->out < c->p->n_tensors ? c->p->tensors[c->i->out].name : "?";
-    return sl_fail(c->e, rules[rule].status, "instruction %" PRIu32 " (%s '%s'): %s; found %s", c->index, c->info ? c->info->name : "?",
-                   layer, rules[rule].sentence, text);
+    return sl_fail(c->e, rules[rule].status, "instruction %" PRIu32 " (%s '%s'): %s; found %s", c->index,
+                   c->info ? c->info->name : "?", layer, rules[rule].sentence, text);
 }
 
 int64_t sl_const_int(const struct sl_program_const *c, size_t i)
@@ -82,8 +87,8 @@ sluice_status sl_check_const(struct sl_check *c, int k, bool required, enum sl_d
     for (int i = 0; i < wanted.rank; i++)
         wanted.dim[i] = dims[i];
     if (v->dtype != t || (rank >= 0 && !sl_shape_equal(&v->shape, &wanted)))
-        return sl_broken(c, SL_RULE_constant_type, "constant %" PRIu32 " of type %s %s, wanted %s %s, for operand %d of '%s'", id,
-                         sl_dtype_name(v->dtype), sl_shape_text(&v->shape, found, sizeof(found)), sl_dtype_name(t),
+        return sl_broken(c, SL_RULE_constant_type, "constant %" PRIu32 " of type %s %s, wanted %s %s, for operand %d of '%s'",
+                         id, sl_dtype_name(v->dtype), sl_shape_text(&v->shape, found, sizeof(found)), sl_dtype_name(t),
                          rank < 0 ? "of any shape" : sl_shape_text(&wanted, text, sizeof(text)), k, c->info->consts);
     *out = v;
     return SLUICE_OK;
@@ -94,7 +99,8 @@ sluice_status sl_check_output(struct sl_check *c, int rank, const int64_t *dims)
     struct sl_shape wanted = sl_shape_of(rank, dims);
     char found[160], text[160];
     if (!sl_shape_equal(&sl_check_out(c)->shape, &wanted))
-        return sl_broken(c, SL_RULE_output_shape, "%s, which should be %s", sl_shape_text(&sl_check_out(c)->shape, found, sizeof(found)),
+        return sl_broken(c, SL_RULE_output_shape, "%s, which should be %s",
+                         sl_shape_text(&sl_check_out(c)->shape, found, sizeof(found)),
                          sl_shape_text(&wanted, text, sizeof(text)));
     return SLUICE_OK;
 }
@@ -103,8 +109,8 @@ sluice_status sl_check_same_type(struct sl_check *c)
 {
     for (int k = 0; k < c->i->n_in; k++)
         if (sl_check_in(c, k)->dtype != sl_check_out(c)->dtype)
-            return sl_broken(c, SL_RULE_types, "input %d of type %s and an output of %s", k, sl_dtype_name(sl_check_in(c, k)->dtype),
-                             sl_dtype_name(sl_check_out(c)->dtype));
+            return sl_broken(c, SL_RULE_types, "input %d of type %s and an output of %s", k,
+                             sl_dtype_name(sl_check_in(c, k)->dtype), sl_dtype_name(sl_check_out(c)->dtype));
     return SLUICE_OK;
 }
 
@@ -118,7 +124,8 @@ sluice_status sl_check_number(struct sl_check *c, enum sl_rule rule, const char 
 sluice_status sl_check_limits(struct sl_check *c, int64_t lo, int64_t hi)
 {
     if (lo < 0 || lo > hi || hi > sl_qmax(sl_check_out(c)->dtype))
-        return sl_broken(c, SL_RULE_range, "lo %" PRId64 ", hi %" PRId64 " of %s", lo, hi, sl_dtype_name(sl_check_out(c)->dtype));
+        return sl_broken(c, SL_RULE_range, "lo %" PRId64 ", hi %" PRId64 " of %s", lo, hi,
+                         sl_dtype_name(sl_check_out(c)->dtype));
     return SLUICE_OK;
 }
 

@@ -33,7 +33,11 @@ void sl_weighted_read(const struct sl_program *p, const struct sl_insn *i, struc
 static sluice_status check_steps(struct sl_check *c)
 {
     const int64_t *v = c->i->ints;
-    static const struct { const char *name; int at; int64_t least; } steps[] = {
+    static const struct {
+        const char *name;
+        int at;
+        int64_t least;
+    } steps[] = {
         {"stride_h", SL_I_weighted_stride_h, 1},     {"stride_w", SL_I_weighted_stride_w, 1},
         {"dilation_h", SL_I_weighted_dilation_h, 1}, {"dilation_w", SL_I_weighted_dilation_w, 1},
         {"pad_top", SL_I_weighted_pad_top, 0},       {"pad_left", SL_I_weighted_pad_left, 0},
@@ -59,8 +63,8 @@ static sluice_status check_kernel(struct sl_check *c, struct sl_weighted_view *v
         return sl_broken(c, SL_RULE_constant_type, "a kernel of type %s and %d axes", sl_dtype_name(k->dtype), k->shape.rank);
     sl_weighted_read(c->p, c->i, v);
     if (v->kh < 1 || v->kw < 1 || v->kh > SIDE || v->kw > SIDE || v->kernel_ic < 1 || v->kernel_oc < 1)
-        return sl_broken(c, SL_RULE_constant_type, "a kernel of %" PRId64 " x %" PRId64 " x %" PRId64 " x %" PRId64, v->kh, v->kw, v->kernel_ic,
-                         v->kernel_oc);
+        return sl_broken(c, SL_RULE_constant_type, "a kernel of %" PRId64 " x %" PRId64 " x %" PRId64 " x %" PRId64, v->kh,
+                         v->kw, v->kernel_ic, v->kernel_oc);
     bool divides = v->groups >= 1 && v->in_c % v->groups == 0 && v->out_c % v->groups == 0;
     bool fits = false;
     if (divides)
@@ -78,8 +82,10 @@ static sluice_status check_kernel(struct sl_check *c, struct sl_weighted_view *v
             fits = v->kernel_ic == v->in_c && v->kernel_oc == v->out_c / v->groups;
         }
     if (!fits)
-        return sl_broken(c, SL_RULE_groups, "groups %" PRId64 ", %" PRId64 " input and %" PRId64 " output channels, kernel features %" PRId64
-                         " and %" PRId64, v->groups, v->in_c, v->out_c, v->kernel_ic, v->kernel_oc);
+        return sl_broken(c, SL_RULE_groups,
+                         "groups %" PRId64 ", %" PRId64 " input and %" PRId64 " output channels, kernel features %" PRId64
+                         " and %" PRId64,
+                         v->groups, v->in_c, v->out_c, v->kernel_ic, v->kernel_oc);
     return SLUICE_OK;
 }
 
@@ -107,7 +113,8 @@ static sluice_status check_sides(struct sl_check *c, const struct sl_weighted_vi
     return sl_check_output(c, out->rank, out->rank == 4 ? all : out->rank == 3 ? three : two);
 }
 
-static sluice_status check_group_scale(struct sl_check *c, const struct sl_weighted_view *v, const struct sl_program_const *kernel)
+static sluice_status check_group_scale(struct sl_check *c, const struct sl_weighted_view *v,
+                                       const struct sl_program_const *kernel)
 {
     const struct sl_program_const *g;
     int64_t size = c->i->ints[SL_I_weighted_kernel_group_size];
@@ -116,11 +123,12 @@ static sluice_status check_group_scale(struct sl_check *c, const struct sl_weigh
         return SLUICE_OK;
     if (kernel->dtype != SL_S4 || size < 1 || size > v->kernel_ic || g->shape.rank != 2 || g->shape.dim[1] != v->kernel_oc ||
         g->shape.dim[0] != (v->kernel_ic + size - 1) / size)
-        return sl_broken(c, SL_RULE_kernel_groups, "groups of %" PRId64 " features for %" PRId64 " and a kernel of type %s", size,
-                         v->kernel_ic, sl_dtype_name(kernel->dtype));
+        return sl_broken(c, SL_RULE_kernel_groups, "groups of %" PRId64 " features for %" PRId64 " and a kernel of type %s",
+                         size, v->kernel_ic, sl_dtype_name(kernel->dtype));
     if (kernel->splat) {
         for (size_t k = 0, n = g->splat ? 1 : sl_shape_elements(&g->shape); k < n; k++)
-            SL_TRY(sl_check_number(c, SL_RULE_kernel_groups, "weight", sl_const_int(kernel, 0) * sl_const_int(g, k), -127, 127));
+            SL_TRY(
+                sl_check_number(c, SL_RULE_kernel_groups, "weight", sl_const_int(kernel, 0) * sl_const_int(g, k), -127, 127));
         return SLUICE_OK;
     }
     for (int64_t at = 0, o, row = 0, n = v->kh * v->kw * v->kernel_ic; row < n; row++)
@@ -180,7 +188,8 @@ sluice_status sl_verify_weighted(struct sl_check *c)
     SL_TRY(check_kernel(c, &v));
     SL_TRY(check_sides(c, &v));
     const struct sl_program_const *kernel = &c->p->consts[c->i->consts[SL_K_weighted_kernel]];
-    double taps = (double)v.kh * (double)v.kw * (double)(v.deconv ? v.kernel_oc : v.kernel_ic) * (c->i->opcode == SL_INSN_dw ? 1.0 / (double)v.in_c : 1.0);
+    double taps = (double)v.kh * (double)v.kw * (double)(v.deconv ? v.kernel_oc : v.kernel_ic) *
+                  (c->i->opcode == SL_INSN_dw ? 1.0 / (double)v.in_c : 1.0);
     double positions = v.deconv ? (double)v.n * (double)v.in_h * (double)v.in_w * (double)v.in_c
                                 : (double)v.n * (double)v.out_h * (double)v.out_w * (double)v.out_c;
     c->work += taps * positions;

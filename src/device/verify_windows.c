@@ -37,9 +37,12 @@ static sluice_status check_side(struct sl_check *c, const char *axis, int64_t in
 /* The ten numbers both window forms begin with. */
 static sluice_status check_window(struct sl_check *c)
 {
-    static const struct { const char *name; int64_t least; } numbers[] = {
-        {"kernel_h", 1}, {"kernel_w", 1}, {"stride_h", 1}, {"stride_w", 1}, {"dilation_h", 1},
-        {"dilation_w", 1}, {"pad_top", 0}, {"pad_left", 0}, {"pad_bottom", 0}, {"pad_right", 0},
+    static const struct {
+        const char *name;
+        int64_t least;
+    } numbers[] = {
+        {"kernel_h", 1},   {"kernel_w", 1}, {"stride_h", 1}, {"stride_w", 1},   {"dilation_h", 1},
+        {"dilation_w", 1}, {"pad_top", 0},  {"pad_left", 0}, {"pad_bottom", 0}, {"pad_right", 0},
     };
     const int64_t *i = c->i->ints;
     const struct sl_shape *in = &sl_check_in(c, 0)->shape, *out = &sl_check_out(c)->shape;
@@ -50,7 +53,8 @@ static sluice_status check_window(struct sl_check *c)
         return sl_broken(c, SL_RULE_input_rank, "an input of %d axes and an output of %d", in->rank, out->rank);
     sl_window_read(c->p, c->i, &v);
     if (out->dim[0] != v.n || out->dim[out->rank - 1] != v.c)
-        return sl_broken(c, SL_RULE_output_shape, "a batch of %" PRId64 " and %" PRId64 " channels", out->dim[0], out->dim[out->rank - 1]);
+        return sl_broken(c, SL_RULE_output_shape, "a batch of %" PRId64 " and %" PRId64 " channels", out->dim[0],
+                         out->dim[out->rank - 1]);
     SL_TRY(check_side(c, "height", v.in_h, v.out_h, i[SL_I_window_kernel_h], i[SL_I_window_stride_h], i[SL_I_window_dilation_h],
                       i[SL_I_window_pad_top], i[SL_I_window_pad_bottom]));
     SL_TRY(check_side(c, "width", v.in_w, v.out_w, i[SL_I_window_kernel_w], i[SL_I_window_stride_w], i[SL_I_window_dilation_w],
@@ -72,7 +76,8 @@ sluice_status sl_verify_average(struct sl_check *c)
     SL_TRY(check_window(c));
     SL_TRY(sl_check_number(c, SL_RULE_flag, "count_include_pad", i[SL_I_average_count_include_pad], 0, 1));
     if (i[SL_I_average_kernel_h] * i[SL_I_average_kernel_w] > INT32_MAX)
-        return sl_broken(c, SL_RULE_reduced, "a window of %" PRId64 " x %" PRId64, i[SL_I_average_kernel_h], i[SL_I_average_kernel_w]);
+        return sl_broken(c, SL_RULE_reduced, "a window of %" PRId64 " x %" PRId64, i[SL_I_average_kernel_h],
+                         i[SL_I_average_kernel_w]);
     SL_TRY(sl_check_limits(c, i[SL_I_average_lo], i[SL_I_average_hi]));
     return sl_check_multiplier(c, "multiplier", c->i->floats[SL_F_average_multiplier], false);
 }

@@ -1,7 +1,7 @@
 /*
- * hef.h: the HEF container, the vendor's public file format: header, protobuf message, configuration words (ccws). The reader takes any
- * valid HEF, header versions 0 to 3, of any compiler; the writer writes version 3 around a payload (payload.h). docs/formats.md has the
- * layout; numbers and field names follow the public hef.proto of HailoRT 5.2.0.
+ * hef.h: the HEF container, the vendor's public file format: header, protobuf message, configuration words (ccws). The reader
+ * takes any valid HEF, header versions 0 to 3, of any compiler; the writer writes version 3 around a payload (payload.h).
+ * docs/formats.md has the layout; numbers and field names follow the public hef.proto of HailoRT 5.2.0.
  */
 #ifndef SL_HEF_HEF_H
 #define SL_HEF_HEF_H
@@ -57,9 +57,19 @@ enum sl_hef_order {
 const char *sl_hef_order_name(enum sl_hef_order o); /* as the vendor's tool prints it */
 const char *sl_hef_type_name(enum sl_hef_type t);
 
-struct sl_hef_shape { uint32_t height, width, features; };
-struct sl_hef_quant { float zero_point, scale, limit_min, limit_max; uint32_t n_zero_points, n_scales; const double *zero_points, *scales; };
-struct sl_hef_nms { uint64_t classes, max_boxes, box_bytes, division_factor; uint32_t burst_size, burst_type; bool defused; };
+struct sl_hef_shape {
+    uint32_t height, width, features;
+};
+struct sl_hef_quant {
+    float zero_point, scale, limit_min, limit_max;
+    uint32_t n_zero_points, n_scales;
+    const double *zero_points, *scales;
+};
+struct sl_hef_nms {
+    uint64_t classes, max_boxes, box_bytes, division_factor;
+    uint32_t burst_size, burst_type;
+    bool defused;
+};
 
 enum sl_hef_connection { SL_HEF_BOUNDARY, SL_HEF_INTERMEDIATE, SL_HEF_DDR, SL_HEF_CACHE };
 enum sl_hef_layer_kind { SL_HEF_INFO, SL_HEF_MUX, SL_HEF_PLANES };
@@ -97,8 +107,15 @@ enum sl_hef_op_kind {
     SL_HEF_OP_NONE
 };
 
-struct sl_hef_pad { uint32_t index, format_order, format_type; const char *name; }; /* numbers as in the message */
-struct sl_hef_decoder { uint32_t n_h, n_w, stride; double h[32], w[32]; int64_t pad, reg_pad, cls_pad, obj_pad; /* -1: not given */ };
+struct sl_hef_pad {
+    uint32_t index, format_order, format_type;
+    const char *name;
+}; /* numbers as in the message */
+struct sl_hef_decoder {
+    uint32_t n_h, n_w, stride;
+    double h[32], w[32];
+    int64_t pad, reg_pad, cls_pad, obj_pad; /* -1: not given */
+};
 
 /* A post-processing op on the host. */
 struct sl_hef_op {
@@ -119,25 +136,27 @@ struct sl_hef_stream {
     bool output;
     enum sl_hef_type type;
     enum sl_hef_order order;
-    struct sl_hef_shape shape;                /* streams: as the device holds it (padded); vstreams: as the host sees it */
-    uint32_t nms_classes, nms_max_boxes;      /* by class: boxes of one class; byte mask: of all classes */
+    struct sl_hef_shape shape;           /* streams: as the device holds it (padded); vstreams: as the host sees it */
+    uint32_t nms_classes, nms_max_boxes; /* by class: boxes of one class; byte mask: of all classes */
     uint64_t nms_frame_bytes;
-    const struct sl_hef_layer *layer;         /* NULL for the output of a host op */
-    const struct sl_hef_op *op;               /* NULL unless the output of a host op */
+    const struct sl_hef_layer *layer; /* NULL for the output of a host op */
+    const struct sl_hef_op *op;       /* NULL unless the output of a host op */
 };
 
 struct sl_hef_group {
     const char *name;
     uint32_t n_contexts, n_layers, n_ops, n_edges, n_sorted_outputs, n_networks;
-    struct sl_hef_layer *layers;              /* of all contexts, in file order */
-    struct sl_hef_op *ops;                    /* host ops, without the core op */
-    struct sl_hef_pad_edge { uint32_t src, dst; } *edges;
+    struct sl_hef_layer *layers; /* of all contexts, in file order */
+    struct sl_hef_op *ops;       /* host ops, without the core op */
+    struct sl_hef_pad_edge {
+        uint32_t src, dst;
+    } * edges;
     const char **sorted_outputs, **networks;
     double bottleneck_fps;
     uint64_t operations;
-    uint32_t n_streams, n_vstreams;           /* inputs, then outputs; vstream outputs in sorted order */
+    uint32_t n_streams, n_vstreams; /* inputs, then outputs; vstream outputs in sorted order */
     struct sl_hef_stream *streams, *vstreams;
-    struct sl_view first_config;              /* what the first configuration action points at: {NULL, 0} without one */
+    struct sl_view first_config; /* what the first configuration action points at: {NULL, 0} without one */
     bool has_config;
 };
 
@@ -148,26 +167,28 @@ struct sl_hef {
     uint64_t extensions, optional_extensions; /* bits */
     uint32_t n_groups;
     struct sl_hef_group *groups;
-    struct sl_view ccws;                      /* configuration words; empty for version 0 */
-    uint8_t hash[16];                         /* MD5, CRC32 or XXH3-64 of the header */
+    struct sl_view ccws; /* configuration words; empty for version 0 */
+    uint8_t hash[16];    /* MD5, CRC32 or XXH3-64 of the header */
     int hash_bytes;
-    bool has_program;                         /* the ccws begin with a sluice payload */
+    bool has_program; /* the ccws begin with a sluice payload */
 };
 
 /* What the core of a HEF is asked to hold for one network group. */
 struct sl_hef_source {
     const struct sl_program *program;
-    uint64_t operations;                      /* a frame, for information; 0 unknown */
+    uint64_t operations; /* a frame, for information; 0 unknown */
 };
 
 /* A whole HEF file in `out`. arch: SL_HEF_ARCH_*. Same programs, same bytes. */
-sluice_status sl_hef_write(sl_arena *a, uint32_t arch, const struct sl_hef_source *groups, size_t n, struct sl_buffer *out, sl_err *e);
+sluice_status sl_hef_write(sl_arena *a, uint32_t arch, const struct sl_hef_source *groups, size_t n, struct sl_buffer *out,
+                           sl_err *e);
 
 bool sl_hef_is(struct sl_view bytes);
 /* Everything but the programs, checked as the vendor's parser checks it. Views into `bytes`, which must outlive it. */
 sluice_status sl_hef_read(sl_arena *a, struct sl_view bytes, struct sl_hef **out, sl_err *e);
 /* The programs, in the order of the network groups. A HEF of another compiler is refused with a reason. flags: SL_PAYLOAD_*. */
-sluice_status sl_hef_programs(sl_arena *a, const struct sl_hef *h, unsigned flags, struct sl_program **out, size_t *n, sl_err *e);
+sluice_status sl_hef_programs(sl_arena *a, const struct sl_hef *h, unsigned flags, struct sl_program **out, size_t *n,
+                              sl_err *e);
 
 /* Names of devices that take a HEF of this arch number: "HAILO15H, HAILO10H". */
 const char *sl_hef_compatible(uint32_t arch);

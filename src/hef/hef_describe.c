@@ -1,6 +1,6 @@
 /*
- * hef_describe.c: what a HEF holds, as the lines that the vendor's `parse-hef` prints and as JSON. Which line comes from which field:
- * docs/formats.md.
+ * hef_describe.c: what a HEF holds, as the lines that the vendor's `parse-hef` prints and as JSON. Which line comes from which
+ * field: docs/formats.md.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -90,8 +90,9 @@ static void put_stream(struct sl_buffer *out, const struct sl_hef_stream *s)
         break;
     case SL_HEF_NMS_BY_CLASS:
     case SL_HEF_NMS_WITH_BYTE_MASK:
-        sl_put_printf(out, "(number of classes: %" PRIu32 ", maximum bounding boxes %s: %" PRIu32 ", maximum frame size: %" PRIu64 ")",
-                      s->nms_classes, s->order == SL_HEF_NMS_BY_CLASS ? "per class" : "total", s->nms_max_boxes, s->nms_frame_bytes);
+        sl_put_printf(
+            out, "(number of classes: %" PRIu32 ", maximum bounding boxes %s: %" PRIu32 ", maximum frame size: %" PRIu64 ")",
+            s->nms_classes, s->order == SL_HEF_NMS_BY_CLASS ? "per class" : "total", s->nms_max_boxes, s->nms_frame_bytes);
         break;
     default:
         sl_put_printf(out, "(%" PRIu32 "x%" PRIu32 "x%" PRIu32 ")", s->shape.height, s->shape.width, s->shape.features);
@@ -109,7 +110,9 @@ static int32_t side(double v)
 
 static void put_op(struct sl_buffer *out, const struct sl_hef_op *op)
 {
-    static const struct { const char *type, *name, *decoding_name; } names[] = {
+    static const struct {
+        const char *type, *name, *decoding_name;
+    } names[] = {
         [SL_HEF_OP_YOLOV5] = {"YOLOV5", "YOLOv5-Post-Process", "YOLOv5Bbox-Only-Post-Process"},
         [SL_HEF_OP_YOLOX] = {"YOLOX", "YOLOX-Post-Process", ""},
         [SL_HEF_OP_SSD] = {"SSD", "SSD-Post-Process", ""},
@@ -128,7 +131,8 @@ static void put_op(struct sl_buffer *out, const struct sl_hef_op *op)
     sl_put_printf(out, OP_INDENT "Op %s\n" OP_INDENT "Name: %s\n", names[op->kind].type,
                   op->decoding_only ? names[op->kind].decoding_name : names[op->kind].name);
     if (!op->decoding_only)
-        sl_put_printf(out, OP_INDENT "Score threshold: %.3f\n" OP_INDENT "IoU threshold: %.2f\n", op->score_threshold, op->iou_threshold);
+        sl_put_printf(out, OP_INDENT "Score threshold: %.3f\n" OP_INDENT "IoU threshold: %.2f\n", op->score_threshold,
+                      op->iou_threshold);
     sl_put_printf(out, OP_INDENT "Classes: %" PRIu32 "\n", op->classes);
     if (!op->decoding_only) {
         if (op->kind == SL_HEF_OP_YOLOV5_SEG)
@@ -144,8 +148,8 @@ static void put_op(struct sl_buffer *out, const struct sl_hef_op *op)
                   side(op->image_width));
     if (op->kind == SL_HEF_OP_SSD)
         sl_put_printf(out,
-                      OP_INDENT "Centers scales factor: %" PRIu32 "\n" OP_INDENT "Bbox dimension scale factor: %" PRIu32 "\n" OP_INDENT
-                                "Normalize boxes: false\n",
+                      OP_INDENT "Centers scales factor: %" PRIu32 "\n" OP_INDENT "Bbox dimension scale factor: %" PRIu32
+                                "\n" OP_INDENT "Normalize boxes: false\n",
                       op->centers_scale, op->dimensions_scale);
     if (op->kind == SL_HEF_OP_YOLOV5_SEG)
         sl_put_printf(out, OP_INDENT "Mask threshold: %.2f\n", op->mask_threshold);
@@ -189,7 +193,11 @@ static void put_group(struct sl_buffer *out, const struct sl_hef *h, const struc
 }
 
 /* What there is to say of the programs without running them. */
-struct program_facts { const char *name; uint32_t instructions, contexts, constants; uint64_t constant_bytes; };
+struct program_facts {
+    const char *name;
+    uint32_t instructions, contexts, constants;
+    uint64_t constant_bytes;
+};
 
 static size_t find_facts(sl_arena *a, const struct sl_hef *h, struct program_facts **out, sl_err *e)
 {
@@ -199,7 +207,8 @@ static size_t find_facts(sl_arena *a, const struct sl_hef *h, struct program_fac
         return 0;
     *out = SL_NEW_ARRAY(a, struct program_facts, n);
     for (size_t i = 0; i < n; i++) {
-        (*out)[i] = (struct program_facts){programs[i].name, programs[i].n_insns, programs[i].n_contexts, programs[i].n_consts, 0};
+        (*out)[i] =
+            (struct program_facts){programs[i].name, programs[i].n_insns, programs[i].n_contexts, programs[i].n_consts, 0};
         for (uint32_t c = 0; c < programs[i].n_consts; c++)
             (*out)[i].constant_bytes += programs[i].consts[c].bytes;
     }
@@ -215,8 +224,9 @@ static void put_programs(struct sl_buffer *out, const struct sl_hef *h)
     if (n == 0)
         sl_put_printf(out, "Program: none that runs here: %s\n", err.message);
     for (size_t i = 0; i < n; i++)
-        sl_put_printf(out, "Program: %s, %" PRIu32 " instructions in %" PRIu32 " contexts, %" PRIu32 " constants of %" PRIu64 " bytes\n",
-                      facts[i].name, facts[i].instructions, facts[i].contexts, facts[i].constants, facts[i].constant_bytes);
+        sl_put_printf(
+            out, "Program: %s, %" PRIu32 " instructions in %" PRIu32 " contexts, %" PRIu32 " constants of %" PRIu64 " bytes\n",
+            facts[i].name, facts[i].instructions, facts[i].contexts, facts[i].constants, facts[i].constant_bytes);
     sl_arena_free(a);
 }
 
@@ -240,8 +250,9 @@ static json_t *stream_json(const struct sl_hef_stream *s, bool device)
     json_object_set_new(o, "direction", json_string(s->output ? "output" : "input"));
     json_object_set_new(o, "type", json_string(sl_hef_type_name(s->type)));
     json_object_set_new(o, "order", json_string(sl_hef_order_name(s->order)));
-    json_object_set_new(o, "shape", json_pack("[I,I,I]", (json_int_t)s->shape.height, (json_int_t)s->shape.width,
-                                              (json_int_t)s->shape.features));
+    json_object_set_new(
+        o, "shape",
+        json_pack("[I,I,I]", (json_int_t)s->shape.height, (json_int_t)s->shape.width, (json_int_t)s->shape.features));
     if (s->nms_frame_bytes) {
         json_object_set_new(o, "frame_bytes", json_integer((json_int_t)s->nms_frame_bytes));
         json_object_set_new(o, "classes", json_integer(s->nms_classes));
@@ -288,8 +299,9 @@ static json_t *programs_json(const struct sl_hef *h)
     size_t n = find_facts(a, h, &facts, &err);
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:I}", "name", facts[i].name, "instructions",
-                                              (json_int_t)facts[i].instructions, "contexts", (json_int_t)facts[i].contexts, "constants",
-                                              (json_int_t)facts[i].constants, "constant_bytes", (json_int_t)facts[i].constant_bytes));
+                                              (json_int_t)facts[i].instructions, "contexts", (json_int_t)facts[i].contexts,
+                                              "constants", (json_int_t)facts[i].constants, "constant_bytes",
+                                              (json_int_t)facts[i].constant_bytes));
     sl_arena_free(a);
     return list;
 }

@@ -15,8 +15,8 @@ static sluice_status damaged(sl_err *e, const char *what)
 static sluice_status check_length(uint64_t rest, uint64_t wanted, sl_err *e)
 {
     if (rest != wanted)
-        return sl_fail(e, SLUICE_E_FORMAT,
-                       "the HEF file is damaged: %" PRIu64 " bytes follow its header, which names %" PRIu64, rest, wanted);
+        return sl_fail(e, SLUICE_E_FORMAT, "the HEF file is damaged: %" PRIu64 " bytes follow its header, which names %" PRIu64,
+                       rest, wanted);
     return SLUICE_OK;
 }
 
@@ -79,8 +79,8 @@ static sluice_status read_v2(struct sl_reader *r, uint32_t proto_size, struct sl
     return SLUICE_OK;
 }
 
-/* With a hash of the message, only the message is covered, and lengths past it are clipped to the file, as the vendor's parser leaves
- * them unchecked; without, the whole file is. */
+/* With a hash of the message, only the message is covered, and lengths past it are clipped to the file, as the vendor's parser
+ * leaves them unchecked; without, the whole file is. */
 static sluice_status read_v3(struct sl_reader *r, uint32_t proto_size, uint32_t magic, struct sl_hef_header *h, sl_err *e)
 {
     uint64_t whole = sl_read_u64be(r), ccws = sl_read_u64be(r);

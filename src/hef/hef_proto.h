@@ -1,4 +1,5 @@
-/* hef_proto.h: the message of a HEF decoded into hef.h's structures, before its parts are compared with each other (hef_read.c). */
+/* hef_proto.h: the message of a HEF decoded into hef.h's structures, before its parts are compared with each other
+ * (hef_read.c). */
 #ifndef SL_HEF_HEF_PROTO_H
 #define SL_HEF_HEF_PROTO_H
 

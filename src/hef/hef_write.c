@@ -1,6 +1,6 @@
 /*
- * hef_write.c: programs -> a HEF file: header version 3, the vendor's ProtoHEFHef message, the payload as configuration words. What each
- * field holds and why the genuine parser wants it: docs/formats.md. Before it: program_write.c.
+ * hef_write.c: programs -> a HEF file: header version 3, the vendor's ProtoHEFHef message, the payload as configuration words.
+ * What each field holds and why the genuine parser wants it: docs/formats.md. Before it: program_write.c.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -74,8 +74,8 @@ static uint32_t up_to_8(uint32_t v)
     return (v + 7) / 8 * 8;
 }
 
-/* Rows of the padded shape; where a row is too long for the field it is halved into more buffers. 0, 0 where that does not fit either:
- * the fields are for information on a software device. */
+/* Rows of the padded shape; where a row is too long for the field it is halved into more buffers. 0, 0 where that does not fit
+ * either: the fields are for information on a software device. */
 static void put_buffers(struct sl_buffer *b, const struct sl_hef_shape *padded, uint32_t data_bytes)
 {
     uint64_t bytes = (uint64_t)padded->width * padded->features * data_bytes, buffers = padded->height;
@@ -172,8 +172,8 @@ static void put_edge(struct sl_buffer *metadata, const struct edge *g, bool per_
 enum { NO_CONTEXT = UINT32_MAX };
 
 struct flow {
-    uint32_t *made_in;                     /* by tensor: context, NO_CONTEXT for a tensor nothing makes */
-    uint32_t **used_in, *n_used;           /* by tensor: contexts that read it, rising, other than the one that makes it */
+    uint32_t *made_in;           /* by tensor: context, NO_CONTEXT for a tensor nothing makes */
+    uint32_t **used_in, *n_used; /* by tensor: contexts that read it, rising, other than the one that makes it */
 };
 
 static void note_use(sl_arena *a, struct flow *f, const struct sl_program *p, uint32_t tensor, uint32_t context)
@@ -206,13 +206,14 @@ static struct flow find_flow(sl_arena *a, const struct sl_program *p)
 }
 
 /* Tensors that leave or enter context c within the network. */
-static void put_inner_edges(sl_arena *a, struct sl_buffer *metadata, const struct sl_program *p, const struct flow *f, uint32_t c,
-                            uint32_t *sys_index)
+static void put_inner_edges(sl_arena *a, struct sl_buffer *metadata, const struct sl_program *p, const struct flow *f,
+                            uint32_t c, uint32_t *sys_index)
 {
     for (uint32_t t = 0; t < p->n_tensors; t++) {
         if (f->n_used[t] == 0)
             continue;
-        struct edge g = {.tensor = &p->tensors[t], .original_name = p->tensors[t].name, .pad_index = p->n_inputs + p->n_outputs + t};
+        struct edge g = {
+            .tensor = &p->tensors[t], .original_name = p->tensors[t].name, .pad_index = p->n_inputs + p->n_outputs + t};
         g.name = sl_arena_printf(a, "%s/edge%" PRIu32, p->name, t);
         g.sys_index = (*sys_index)++ % 256;
         if (f->made_in[t] == c) {
@@ -268,14 +269,28 @@ static void put_context(sl_arena *a, struct sl_buffer *core, const struct sl_pro
     put_string(&metadata, 1, sl_arena_printf(a, "context_%" PRIu32, c));
     for (uint32_t k = 0; k < p->n_inputs; k++)
         if (f->made_in[p->inputs[k].tensor] == c) {
-            struct edge g = {p->inputs[k].name, p->inputs[k].origin_name, &p->tensors[p->inputs[k].tensor], false, true, sys_index++, k,
-                             0, NULL};
+            struct edge g = {p->inputs[k].name,
+                             p->inputs[k].origin_name,
+                             &p->tensors[p->inputs[k].tensor],
+                             false,
+                             true,
+                             sys_index++,
+                             k,
+                             0,
+                             NULL};
             put_edge(&metadata, &g, per_feature);
         }
     for (uint32_t k = 0; k < p->n_outputs; k++)
         if (f->made_in[p->outputs[k].tensor] == c) {
-            struct edge g = {p->outputs[k].name, p->outputs[k].origin_name, &p->tensors[p->outputs[k].tensor], true, true, sys_index++,
-                             p->n_inputs + k, 0, NULL};
+            struct edge g = {p->outputs[k].name,
+                             p->outputs[k].origin_name,
+                             &p->tensors[p->outputs[k].tensor],
+                             true,
+                             true,
+                             sys_index++,
+                             p->n_inputs + k,
+                             0,
+                             NULL};
             put_edge(&metadata, &g, per_feature);
         }
     put_inner_edges(a, &metadata, p, f, c, &sys_index);
@@ -289,7 +304,8 @@ static sluice_status check_name(const char *what, const char *name, sl_err *e)
 {
     size_t length = strlen(name);
     if (length == 0 || length > SL_HEF_NAME_MAX) {
-        sl_fail(e, SLUICE_E_LIMIT, "%s '%s' has %zu characters: the container holds 1 to %d", what, name, length, SL_HEF_NAME_MAX);
+        sl_fail(e, SLUICE_E_LIMIT, "%s '%s' has %zu characters: the container holds 1 to %d", what, name, length,
+                SL_HEF_NAME_MAX);
         return sl_hint(e, "give the network a shorter name (--net-name)");
     }
     return SLUICE_OK;
@@ -314,8 +330,8 @@ static sluice_status check_group(const struct sl_program *p, sl_err *e)
 {
     SL_TRY(check_name("network group", p->name, e));
     if (p->n_inputs == 0 || p->n_outputs == 0)
-        return sl_fail(e, SLUICE_E_UNSUPPORTED, "network '%s' has %u inputs and %u outputs: a HEF holds at least one of each", p->name,
-                       p->n_inputs, p->n_outputs);
+        return sl_fail(e, SLUICE_E_UNSUPPORTED, "network '%s' has %u inputs and %u outputs: a HEF holds at least one of each",
+                       p->name, p->n_inputs, p->n_outputs);
     for (uint32_t i = 0; i < p->n_inputs; i++)
         SL_TRY(check_port(p, &p->inputs[i], "input", e));
     for (uint32_t i = 0; i < p->n_outputs; i++)
@@ -425,7 +441,8 @@ static void put_file(struct sl_buffer *out, const struct sl_buffer *proto, const
     enum { PAGE = 4096, HASH_AT = 12 };
     size_t start = out->size;
     uint32_t padding = (uint32_t)((PAGE - (SL_HEF_HEADER_V3 + proto->size) % PAGE) % PAGE);
-    out->failed |= proto->failed || payload->failed || !sl_buffer_reserve(out, SL_HEF_HEADER_V3 + proto->size + padding + payload->size);
+    out->failed |=
+        proto->failed || payload->failed || !sl_buffer_reserve(out, SL_HEF_HEADER_V3 + proto->size + padding + payload->size);
     if (out->failed)
         return;
     sl_put_u32be(out, SL_HEF_MAGIC);
@@ -445,7 +462,8 @@ static void put_file(struct sl_buffer *out, const struct sl_buffer *proto, const
         out->data[start + HASH_AT + (size_t)i] = (uint8_t)(whole >> (56 - 8 * i));
 }
 
-sluice_status sl_hef_write(sl_arena *a, uint32_t arch, const struct sl_hef_source *groups, size_t n, struct sl_buffer *out, sl_err *e)
+sluice_status sl_hef_write(sl_arena *a, uint32_t arch, const struct sl_hef_source *groups, size_t n, struct sl_buffer *out,
+                           sl_err *e)
 {
     struct sl_buffer payload = {0}, proto = {0};
     struct sl_payload_part *parts = NULL;

@@ -4,13 +4,13 @@
 _Static_assert(SL_MAX_RANK == 8, "operand lists of the file format hold 8 axes");
 
 /* Operand names by form. A list of eight is one name. */
-#define K(form, name) #name " "
-#define I(form, name) #name " "
+#define K(form, name)  #name " "
+#define I(form, name)  #name " "
 #define IV(form, name) #name "[8] "
-#define F(form, name) #name " "
-#define FORM(form, constants, integers, floats)                                                                                   \
-    static const char form##_const_names[] = "" constants;                                                                         \
-    static const char form##_int_names[] = "" integers;                                                                            \
+#define F(form, name)  #name " "
+#define FORM(form, constants, integers, floats)                                                                                \
+    static const char form##_const_names[] = "" constants;                                                                     \
+    static const char form##_int_names[] = "" integers;                                                                        \
     static const char form##_float_names[] = "" floats;
 #include "hef/isa.def"
 #undef FORM
@@ -20,9 +20,19 @@ _Static_assert(SL_MAX_RANK == 8, "operand lists of the file format hold 8 axes")
 #undef F
 
 static const struct sl_insn_info table[] = {
-#define INSN(number, name, least, most, form, semantics)                                                                          \
-    {number,                #name,              least,          most,           SL_FORM_##form, SL_##form##_CONSTS, SL_##form##_INTS,   \
-     SL_##form##_FLOATS, form##_const_names, form##_int_names, form##_float_names, semantics},
+#define INSN(number, name, least, most, form, semantics)                                                                       \
+    {number,                                                                                                                   \
+     #name,                                                                                                                    \
+     least,                                                                                                                    \
+     most,                                                                                                                     \
+     SL_FORM_##form,                                                                                                           \
+     SL_##form##_CONSTS,                                                                                                       \
+     SL_##form##_INTS,                                                                                                         \
+     SL_##form##_FLOATS,                                                                                                       \
+     form##_const_names,                                                                                                       \
+     form##_int_names,                                                                                                         \
+     form##_float_names,                                                                                                       \
+     semantics},
 #include "hef/isa.def"
 #undef INSN
 };

@@ -10,13 +10,13 @@
 #include "hef/program.h"
 
 /* Positions, by form: the last enumerator of each list is its length. */
-#define K(form, name) SL_K_##form##_##name,
-#define I(form, name) SL_I_##form##_##name,
+#define K(form, name)  SL_K_##form##_##name,
+#define I(form, name)  SL_I_##form##_##name,
 #define IV(form, name) SL_I_##form##_##name, SL_I_##form##_##name##_last = SL_I_##form##_##name + SL_MAX_RANK - 1,
-#define F(form, name) SL_F_##form##_##name,
-#define FORM(form, constants, integers, floats)                                                                                   \
-    enum { constants SL_##form##_CONSTS };                                                                                         \
-    enum { integers SL_##form##_INTS };                                                                                            \
+#define F(form, name)  SL_F_##form##_##name,
+#define FORM(form, constants, integers, floats)                                                                                \
+    enum { constants SL_##form##_CONSTS };                                                                                     \
+    enum { integers SL_##form##_INTS };                                                                                        \
     enum { floats SL_##form##_FLOATS };
 #include "hef/isa.def"
 #undef FORM

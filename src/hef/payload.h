@@ -1,6 +1,6 @@
 /*
- * payload.h: programs as bytes. A payload holds the programs of a HEF's network groups and the one pool of constants they share;
- * it is what travels in the HEF's configuration words. Byte by byte: docs/formats.md.
+ * payload.h: programs as bytes. A payload holds the programs of a HEF's network groups and the one pool of constants they
+ * share; it is what travels in the HEF's configuration words. Byte by byte: docs/formats.md.
  */
 #ifndef SL_HEF_PAYLOAD_H
 #define SL_HEF_PAYLOAD_H
@@ -9,13 +9,18 @@
 
 enum { SL_PAYLOAD_VERSION = 1, SL_POOL_ALIGN = 64, SL_POOL_ALIGN_SPLAT = 8 };
 
-struct sl_byte_range { uint64_t offset, bytes; }; /* from the payload's start */
+struct sl_byte_range {
+    uint64_t offset, bytes;
+}; /* from the payload's start */
 
 /* Where a program's parts went, so that the container can point at them. */
 struct sl_payload_part {
     struct sl_byte_range program;
     uint32_t n_contexts;
-    struct sl_context_ranges { size_t n; struct sl_byte_range *ranges; } *contexts; /* pool bytes each context uses */
+    struct sl_context_ranges {
+        size_t n;
+        struct sl_byte_range *ranges;
+    } * contexts; /* pool bytes each context uses */
 };
 
 /* Append the payload of n programs to out. parts, when not NULL, receives n entries allocated in the arena. Same programs, same

@@ -6,7 +6,7 @@
 enum {
     SL_PAYLOAD_MAGIC_BYTES = 8,
     SL_PAYLOAD_HEADER_BYTES = 64,
-    SL_PAYLOAD_ENTRY_BYTES = 16, /* of the directory: offset, bytes */
+    SL_PAYLOAD_ENTRY_BYTES = 16,   /* of the directory: offset, bytes */
     SL_PROGRAM_MAGIC = 0x474f5250, /* "PROG" */
     SL_PROGRAM_HEADER_BYTES = 16,
     SL_SECTION_ENTRY_BYTES = 24, /* kind, count, offset, bytes */

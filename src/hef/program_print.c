@@ -1,4 +1,5 @@
-/* program_print.c: the text of a program, one line a tensor, constant, instruction and port. Read by people and by golden tests. */
+/* program_print.c: the text of a program, one line a tensor, constant, instruction and port. Read by people and by golden
+ * tests. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -14,15 +15,18 @@ static void put_shape(struct sl_buffer *out, const struct sl_shape *s)
 static void put_ports(struct sl_buffer *out, const char *what, const struct sl_program_port *ports, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        sl_put_printf(out, "%s %u: %s = tensor %u, origin '%s' %s ", what, i, ports[i].name, ports[i].tensor, ports[i].origin_name,
-                      sl_dtype_name(ports[i].origin_dtype));
+        sl_put_printf(out, "%s %u: %s = tensor %u, origin '%s' %s ", what, i, ports[i].name, ports[i].tensor,
+                      ports[i].origin_name, sl_dtype_name(ports[i].origin_dtype));
         put_shape(out, &ports[i].origin_shape);
         sl_put_printf(out, "\n");
     }
 }
 
 /* The operand names of a list, one at a time: "perm[8]" counts for eight. */
-struct names { const char *at; int index, size; };
+struct names {
+    const char *at;
+    int index, size;
+};
 
 static void put_name(struct sl_buffer *out, struct names *n)
 {
@@ -70,8 +74,8 @@ static void put_insn(struct sl_buffer *out, uint32_t index, const struct sl_insn
 
 void sl_program_print(struct sl_buffer *out, const struct sl_program *p)
 {
-    sl_put_printf(out, "program %s: %u tensors, %u constants, %u instructions, %u contexts\n", p->name, p->n_tensors, p->n_consts,
-                  p->n_insns, p->n_contexts);
+    sl_put_printf(out, "program %s: %u tensors, %u constants, %u instructions, %u contexts\n", p->name, p->n_tensors,
+                  p->n_consts, p->n_insns, p->n_contexts);
     for (uint32_t i = 0; i < p->n_tensors; i++) {
         const struct sl_program_tensor *t = &p->tensors[i];
         sl_put_printf(out, "tensor %u: %s %s ", i, t->name, sl_dtype_name(t->dtype));
@@ -89,9 +93,11 @@ void sl_program_print(struct sl_buffer *out, const struct sl_program *p)
     put_ports(out, "input", p->inputs, p->n_inputs);
     put_ports(out, "output", p->outputs, p->n_outputs);
     for (uint32_t i = 0; i < p->n_states; i++)
-        sl_put_printf(out, "state %u: %s id %u length %" PRId64 "\n", i, p->states[i].name, p->states[i].id, p->states[i].length);
+        sl_put_printf(out, "state %u: %s id %u length %" PRId64 "\n", i, p->states[i].name, p->states[i].id,
+                      p->states[i].length);
     for (uint32_t i = 0; i < p->n_scalars; i++)
-        sl_put_printf(out, "scalar %u: %s id %u at most %" PRId64 "\n", i, p->scalars[i].name, p->scalars[i].id, p->scalars[i].maximum);
+        sl_put_printf(out, "scalar %u: %s id %u at most %" PRId64 "\n", i, p->scalars[i].name, p->scalars[i].id,
+                      p->scalars[i].maximum);
     for (uint32_t i = 0; i < p->n_alternatives; i++)
         sl_put_printf(out, "alternative %u: %s of insn %u\n", i, p->alternatives[i].name, p->alternatives[i].insn);
 }

@@ -1,7 +1,7 @@
 /*
- * program_read.c: payload bytes -> programs (docs/formats.md). Every offset, count and reference is compared with the bytes at hand
- * before it is followed or allocated for; names and constants stay views of the bytes. What the instructions mean is checked by the
- * device's verifier. Mirror of program_write.c.
+ * program_read.c: payload bytes -> programs (docs/formats.md). Every offset, count and reference is compared with the bytes at
+ * hand before it is followed or allocated for; names and constants stay views of the bytes. What the instructions mean is
+ * checked by the device's verifier. Mirror of program_write.c.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -15,7 +15,7 @@ struct reading {
     sl_arena *a;
     sl_err *e;
     unsigned flags;
-    struct sl_view bytes;                       /* of the program */
+    struct sl_view bytes; /* of the program */
     struct sl_view pool;
     struct sl_view section[SL_SECTION_COUNT];
     uint32_t count[SL_SECTION_COUNT];
@@ -134,15 +134,17 @@ static void read_const(struct reading *r, struct sl_reader *in, uint32_t index)
     }
     uint64_t align = bytes <= SL_POOL_ALIGN_SPLAT ? SL_POOL_ALIGN_SPLAT : SL_POOL_ALIGN;
     if (offset > r->pool.size || bytes > r->pool.size - offset || offset % align) {
-        sl_fail(r->e, SLUICE_E_FORMAT, "constant %u: %" PRIu64 " bytes at %" PRIu64 " lie outside the pool of %zu bytes or off its alignment",
-                index, bytes, offset, r->pool.size);
+        sl_fail(r->e, SLUICE_E_FORMAT,
+                "constant %u: %" PRIu64 " bytes at %" PRIu64 " lie outside the pool of %zu bytes or off its alignment", index,
+                bytes, offset, r->pool.size);
         in->bad = true;
         return;
     }
     c->data = r->pool.data + offset;
     c->bytes = (size_t)bytes;
     if (!(r->flags & SL_PAYLOAD_ANY_HASH) && sl_hash64(c->data, c->bytes) != c->hash) {
-        sl_fail(r->e, SLUICE_E_FORMAT, "constant %u: its bytes do not have the hash that the program names: the file is damaged", index);
+        sl_fail(r->e, SLUICE_E_FORMAT,
+                "constant %u: its bytes do not have the hash that the program names: the file is damaged", index);
         in->bad = true;
     }
 }
@@ -278,8 +280,8 @@ static sluice_status read_sections(struct reading *r)
         return sl_fail(r->e, SLUICE_E_FORMAT, "a program does not begin with its magic");
     unsigned version = sl_read_u16(&in), sections = sl_read_u16(&in);
     if (version != SL_PAYLOAD_VERSION || sections != SL_SECTION_COUNT)
-        return sl_fail(r->e, SLUICE_E_UNSUPPORTED, "program version %u with %u sections: this build reads version %d with %d", version,
-                       sections, SL_PAYLOAD_VERSION, SL_SECTION_COUNT);
+        return sl_fail(r->e, SLUICE_E_UNSUPPORTED, "program version %u with %u sections: this build reads version %d with %d",
+                       version, sections, SL_PAYLOAD_VERSION, SL_SECTION_COUNT);
     uint32_t name = sl_read_u32(&in);
     read_zero(&in, 4);
     uint64_t expected = SL_PROGRAM_HEADER_BYTES + SL_SECTION_COUNT * SL_SECTION_ENTRY_BYTES;
@@ -327,7 +329,8 @@ static sluice_status read_section(struct reading *r, const struct section_reader
     uint32_t n = r->count[s->kind];
     struct sl_reader in = sl_reader_of(r->section[s->kind].data, r->section[s->kind].size);
     if (n > sl_left(&in) / s->least_bytes)
-        return sl_fail(r->e, SLUICE_E_FORMAT, "section '%s' names %u records in %zu bytes", section_names[s->kind], n, sl_left(&in));
+        return sl_fail(r->e, SLUICE_E_FORMAT, "section '%s' names %u records in %zu bytes", section_names[s->kind], n,
+                       sl_left(&in));
     if (s->table != SIZE_MAX) {
         void *table = sl_arena_alloc(r->a, (size_t)n * s->record_bytes);
         if (table == NULL)
@@ -339,10 +342,12 @@ static sluice_status read_section(struct reading *r, const struct section_reader
         size_t offset = sl_offset(&in);
         s->read(r, &in, i);
         if (in.bad)
-            return sl_fail(r->e, SLUICE_E_FORMAT, "section '%s': record %u at offset %zu is damaged", section_names[s->kind], i, offset);
+            return sl_fail(r->e, SLUICE_E_FORMAT, "section '%s': record %u at offset %zu is damaged", section_names[s->kind], i,
+                           offset);
     }
     if (sl_left(&in) != 0)
-        return sl_fail(r->e, SLUICE_E_FORMAT, "section '%s' has %zu bytes after its last record", section_names[s->kind], sl_left(&in));
+        return sl_fail(r->e, SLUICE_E_FORMAT, "section '%s' has %zu bytes after its last record", section_names[s->kind],
+                       sl_left(&in));
     return SLUICE_OK;
 }
 
@@ -395,7 +400,8 @@ sluice_status sl_payload_read(sl_arena *a, struct sl_view bytes, unsigned flags,
         return sl_fail(e, SLUICE_E_FORMAT, "the payload's header does not fit its %zu bytes", bytes.size);
     size_t described = (size_t)pool_offset - SL_PAYLOAD_HEADER_BYTES;
     if (!(flags & SL_PAYLOAD_ANY_HASH) && sl_hash64(bytes.data + SL_PAYLOAD_HEADER_BYTES, described) != hash)
-        return sl_fail(e, SLUICE_E_FORMAT, "the payload's programs do not have the hash that its header names: the file is damaged");
+        return sl_fail(e, SLUICE_E_FORMAT,
+                       "the payload's programs do not have the hash that its header names: the file is damaged");
 
     struct sl_program *programs = sl_arena_alloc(a, count * sizeof(*programs));
     if (programs == NULL)

@@ -1,5 +1,5 @@
-/* program_write.c: programs -> payload bytes (docs/formats.md). Before it: compile/ builds programs. After it: hef_write.c wraps the
- * payload into the container; program_read.c is its mirror. */
+/* program_write.c: programs -> payload bytes (docs/formats.md). Before it: compile/ builds programs. After it: hef_write.c
+ * wraps the payload into the container; program_read.c is its mirror. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,12 @@
 
 /* ---- the pool: each distinct payload once, in order of first use ---- */
 
-struct pool_entry { uint64_t hash; const void *data; size_t bytes; uint64_t offset; };
+struct pool_entry {
+    uint64_t hash;
+    const void *data;
+    size_t bytes;
+    uint64_t offset;
+};
 
 struct pool {
     sl_arena *a;
@@ -79,8 +84,8 @@ static size_t join_ranges(struct sl_byte_range *r, size_t n)
     return kept;
 }
 
-/* Pool entry of each constant of a program. Constants are entered by the instructions that use them, in order, so that a context's
- * constants lie together; what no instruction uses (alternatives) follows. */
+/* Pool entry of each constant of a program. Constants are entered by the instructions that use them, in order, so that a
+ * context's constants lie together; what no instruction uses (alternatives) follows. */
 static size_t *place_constants(struct pool *pool, const struct sl_program *p, struct sl_payload_part *part)
 {
     sl_arena *a = pool->a;
@@ -114,7 +119,11 @@ static size_t *place_constants(struct pool *pool, const struct sl_program *p, st
 
 /* ---- strings ---- */
 
-struct strings { sl_arena *a; struct sl_map *offsets; struct sl_buffer bytes; };
+struct strings {
+    sl_arena *a;
+    struct sl_map *offsets;
+    struct sl_buffer bytes;
+};
 
 static uint32_t string_offset(struct strings *s, const char *text)
 {
@@ -234,14 +243,15 @@ static void put_state(struct sl_buffer *b, struct strings *names, const struct s
 
 /* ---- a program ---- */
 
-static void put_program(struct sl_buffer *out, sl_arena *a, const struct sl_program *p, const struct pool *pool, const size_t *entry)
+static void put_program(struct sl_buffer *out, sl_arena *a, const struct sl_program *p, const struct pool *pool,
+                        const size_t *entry)
 {
     struct strings names = {a, sl_map_new(a), {0}};
     struct sl_buffer body[SL_SECTION_COUNT] = {0};
     uint32_t counts[SL_SECTION_COUNT] = {
-        [SL_SECTION_TENSORS] = p->n_tensors, [SL_SECTION_CONSTS] = p->n_consts,     [SL_SECTION_INSNS] = p->n_insns,
-        [SL_SECTION_INPUTS] = p->n_inputs,   [SL_SECTION_OUTPUTS] = p->n_outputs,   [SL_SECTION_CONTEXTS] = p->n_contexts,
-        [SL_SECTION_STATES] = p->n_states,   [SL_SECTION_SCALARS] = p->n_scalars,   [SL_SECTION_ALTERNATIVES] = p->n_alternatives,
+        [SL_SECTION_TENSORS] = p->n_tensors, [SL_SECTION_CONSTS] = p->n_consts,   [SL_SECTION_INSNS] = p->n_insns,
+        [SL_SECTION_INPUTS] = p->n_inputs,   [SL_SECTION_OUTPUTS] = p->n_outputs, [SL_SECTION_CONTEXTS] = p->n_contexts,
+        [SL_SECTION_STATES] = p->n_states,   [SL_SECTION_SCALARS] = p->n_scalars, [SL_SECTION_ALTERNATIVES] = p->n_alternatives,
     };
     string_offset(&names, ""); /* so that the section is never empty */
     uint32_t name = string_offset(&names, p->name);
@@ -331,7 +341,8 @@ sluice_status sl_payload_write(sl_arena *a, const struct sl_program *const *prog
         sl_put(out, pool.entries[i].data, pool.entries[i].bytes);
     }
     if (out->failed)
-        return sl_fail(e, SLUICE_E_MEMORY, "no memory for a program of %llu bytes", (unsigned long long)(pool_offset + pool.bytes));
+        return sl_fail(e, SLUICE_E_MEMORY, "no memory for a program of %llu bytes",
+                       (unsigned long long)(pool_offset + pool.bytes));
     patch_u64(out, start + 16, pool_offset);
     patch_u64(out, start + 24, pool.bytes);
     patch_u64(out, start + 32,

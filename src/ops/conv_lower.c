@@ -20,7 +20,8 @@ static sluice_status read_post(const struct sl_node *n, int64_t *out, sl_err *e)
 
 sluice_status lower_weighted(struct sl_lowering *l, const struct sl_node *n, sl_err *e)
 {
-    static const char *const arrays[SL_weighted_CONSTS] = {"kernel", "bias", "multiplier", "pad_value", "table", "kernel_group_scale"};
+    static const char *const arrays[SL_weighted_CONSTS] = {"kernel",    "bias",  "multiplier",
+                                                           "pad_value", "table", "kernel_group_scale"};
     struct sl_conv_geometry g;
     struct sl_insn *i = sl_lower_emit(l, n, opcode_of(n->op));
     sl_conv_geometry(n, &g);

@@ -27,7 +27,11 @@ sluice_status lower_requantize(struct sl_lowering *l, const struct sl_node *n, s
 
 sluice_status lower_eltwise(struct sl_lowering *l, const struct sl_node *n, sl_err *e)
 {
-    static const struct { enum sl_op op; enum sl_opcode opcode; bool sum; } codes[] = {
+    static const struct {
+        enum sl_op op;
+        enum sl_opcode opcode;
+        bool sum;
+    } codes[] = {
         {SL_OP_ew_add, SL_INSN_add, true}, {SL_OP_ew_sub, SL_INSN_sub, true},    {SL_OP_ew_max, SL_INSN_max, true},
         {SL_OP_ew_min, SL_INSN_min, true}, {SL_OP_ew_mult, SL_INSN_mult, false}, {SL_OP_ew_div, SL_INSN_div, false},
     };

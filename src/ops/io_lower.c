@@ -24,6 +24,7 @@ sluice_status lower_const(struct sl_lowering *l, const struct sl_node *n, sl_err
 sluice_status lower_fused(struct sl_lowering *l, const struct sl_node *n, sl_err *e)
 {
     (void)l;
-    sl_fail(e, SLUICE_E_UNSUPPORTED, "%s has no integer form of its own: it was not folded into a neighbour", sl_op_info(n->op)->name);
+    sl_fail(e, SLUICE_E_UNSUPPORTED, "%s has no integer form of its own: it was not folded into a neighbour",
+            sl_op_info(n->op)->name);
     return sl_hint(e, "run optimize again on the parsed archive");
 }

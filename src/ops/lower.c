@@ -1,4 +1,5 @@
-/* lower.c: tensors, constants and instructions of the program that a quantized graph becomes. Before it: quant/. After it: compile/. */
+/* lower.c: tensors, constants and instructions of the program that a quantized graph becomes. Before it: quant/. After it:
+ * compile/. */
 #include "ops/lower.h"
 
 #include <string.h>
@@ -45,7 +46,8 @@ uint32_t sl_lower_const(struct sl_lowering *l, const struct sl_node *n, const ch
     const struct sl_const *c = sl_param(n, param);
     if (c == NULL)
         return SL_NO_CONST;
-    /* Passes share constants by pointer; equal bytes from elsewhere are joined by the writer's pool. The last ones are the likely ones. */
+    /* Passes share constants by pointer; equal bytes from elsewhere are joined by the writer's pool. The last ones are the
+     * likely ones. */
     for (uint32_t i = p->n_consts; i > 0 && i + 8 > p->n_consts; i--)
         if (l->const_keys[i - 1] == c)
             return i - 1;

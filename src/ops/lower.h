@@ -11,12 +11,12 @@
 
 struct sl_lowering {
     struct sl_program *program;
-    uint32_t *tensor_of;   /* by node index; SL_NO_TENSOR until lowered */
+    uint32_t *tensor_of;                /* by node index; SL_NO_TENSOR until lowered */
     const struct sl_const **const_keys; /* by const id: where it came from, so that a constant used twice is entered once */
     uint32_t tensor_capacity, const_capacity, insn_capacity;
 };
 
-uint32_t sl_lower_tensor(struct sl_lowering *l, const struct sl_node *n);       /* the node's tensor, made when new */
+uint32_t sl_lower_tensor(struct sl_lowering *l, const struct sl_node *n); /* the node's tensor, made when new */
 uint32_t sl_lower_const(struct sl_lowering *l, const struct sl_node *n, const char *param); /* SL_NO_CONST when absent */
 /* An instruction of node n: inputs and output set, constants none, numbers 0; the caller fills the operands of its form. */
 struct sl_insn *sl_lower_emit(struct sl_lowering *l, const struct sl_node *n, enum sl_opcode op);

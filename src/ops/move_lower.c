@@ -55,7 +55,8 @@ sluice_status lower_slice(struct sl_lowering *l, const struct sl_node *n, sl_err
 
 sluice_status lower_pad(struct sl_lowering *l, const struct sl_node *n, sl_err *e)
 {
-    static const char *const modes[] = {[SL_INSN_PAD_CONSTANT] = "constant", [SL_INSN_PAD_EDGE] = "edge", [SL_INSN_PAD_REFLECT] = "reflect"};
+    static const char *const modes[] = {
+        [SL_INSN_PAD_CONSTANT] = "constant", [SL_INSN_PAD_EDGE] = "edge", [SL_INSN_PAD_REFLECT] = "reflect"};
     struct sl_insn *i = sl_lower_emit(l, n, SL_INSN_pad);
     int64_t pads[2 * SL_MAX_RANK] = {0};
     int rank = n->shape.rank;

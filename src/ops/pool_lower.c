@@ -59,10 +59,11 @@ sluice_status lower_reduce(struct sl_lowering *l, const struct sl_node *n, sl_er
     bool mean = n->op == SL_OP_reduce_mean || n->op == SL_OP_reduce_sum;
     int64_t mask;
     SL_TRY(read_axes(n, &mask, e));
-    struct sl_insn *i = sl_lower_emit(l, n, n->op == SL_OP_reduce_mean  ? SL_INSN_reduce_mean
-                                            : n->op == SL_OP_reduce_sum ? SL_INSN_reduce_sum
-                                            : n->op == SL_OP_reduce_max ? SL_INSN_reduce_max
-                                                                        : SL_INSN_reduce_min);
+    struct sl_insn *i = sl_lower_emit(l, n,
+                                      n->op == SL_OP_reduce_mean  ? SL_INSN_reduce_mean
+                                      : n->op == SL_OP_reduce_sum ? SL_INSN_reduce_sum
+                                      : n->op == SL_OP_reduce_max ? SL_INSN_reduce_max
+                                                                  : SL_INSN_reduce_min);
     i->ints[mean ? SL_I_mean_axes : (int)SL_I_extreme_axes] = mask;
     if (mean) {
         i->ints[SL_I_mean_lo] = sl_get_int(n, "lo", 0);

@@ -1,6 +1,7 @@
 /*
- * build_cases.c: seeded programs, one kind a function; kinds together cover every instruction (exact_programs checks that). Multipliers
- * are chosen near 1 over the size of the sum, so that results spread over the output's range and often meet its ends.
+ * build_cases.c: seeded programs, one kind a function; kinds together cover every instruction (exact_programs checks that).
+ * Multipliers are chosen near 1 over the size of the sum, so that results spread over the output's range and often meet its
+ * ends.
  */
 #include "build_program.h"
 
@@ -20,7 +21,10 @@ static enum sl_dtype type_of(const struct build *b, uint32_t tensor)
 
 /* ---- weighted ---- */
 
-struct weighted { enum sl_opcode op; int64_t in_h, in_w, in_c, out_c, kh, kw, groups; };
+struct weighted {
+    enum sl_opcode op;
+    int64_t in_h, in_w, in_c, out_c, kh, kw, groups;
+};
 
 static int64_t out_side(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t before, int64_t after)
 {
@@ -28,8 +32,8 @@ static int64_t out_side(int64_t in, int64_t kernel, int64_t stride, int64_t dila
 }
 
 /* Steps and pads of an axis that leave an output; a scattering layer's output is what it scatters to, minus its pads. */
-static int64_t pick_steps(struct build *b, const struct weighted *w, int64_t in, int64_t kernel, int64_t *stride, int64_t *dilation,
-                          int64_t *before, int64_t *after)
+static int64_t pick_steps(struct build *b, const struct weighted *w, int64_t in, int64_t kernel, int64_t *stride,
+                          int64_t *dilation, int64_t *before, int64_t *after)
 {
     *stride = build_between(b, 1, 3);
     *dilation = kernel > 1 ? build_between(b, 1, 2) : 1;
@@ -47,7 +51,9 @@ static int64_t pick_steps(struct build *b, const struct weighted *w, int64_t in,
 static uint32_t weighted_kernel(struct build *b, const struct weighted *w, struct sl_insn *i, int k)
 {
     bool fc = w->op == SL_INSN_fc, dw = w->op == SL_INSN_dw, deconv = w->op == SL_INSN_deconv;
-    int64_t ic = dw || deconv ? w->in_c : w->in_c / w->groups, oc = dw ? w->out_c / w->in_c : deconv ? w->out_c / w->groups : w->out_c;
+    int64_t ic = dw || deconv ? w->in_c : w->in_c / w->groups, oc = dw       ? w->out_c / w->in_c
+                                                                    : deconv ? w->out_c / w->groups
+                                                                             : w->out_c;
     int64_t dims[4] = {w->kh, w->kw, ic, oc};
     int rank = fc ? 2 : 4;
     const int64_t *d = fc ? dims + 2 : dims;
@@ -90,19 +96,22 @@ static uint32_t add_weighted(struct build *b, uint32_t x, const struct weighted 
     int64_t bias = k % 6 == 5 ? INT32_MAX : 1 << 12; /* at the accumulator's end: the wide form */
     i->consts[SL_K_weighted_bias] = build_const(b, xt == SL_U16 ? SL_S64 : SL_S32, DIMS(w->out_c), -bias, bias);
     int index_bits = table ? (ot == SL_U16 ? 16 : 12) : ot == SL_U16 ? 16 : 8;
-    int low = index_bits - 15 - (xt == SL_U16 ? 8 : 0) - log2_of(w->kh * w->kw * w->in_c) / 2 - (k % 5 == 4 ? 8 : 0) + (k % 3 ? 2 : 0);
+    int low = index_bits - 15 - (xt == SL_U16 ? 8 : 0) - log2_of(w->kh * w->kw * w->in_c) / 2 - (k % 5 == 4 ? 8 : 0) +
+              (k % 3 ? 2 : 0);
     i->consts[SL_K_weighted_multiplier] = build_floats(b, w->out_c, low, low + 3, false);
     if (k % 3 == 1 && w->op != SL_INSN_deconv)
         i->consts[SL_K_weighted_pad_value] = build_const(b, xt, DIMS(w->in_c), 0, xt == SL_U16 ? 65535 : 255);
     int64_t *v = i->ints;
-    v[SL_I_weighted_stride_h] = sh, v[SL_I_weighted_stride_w] = sw, v[SL_I_weighted_dilation_h] = dh, v[SL_I_weighted_dilation_w] = dw;
+    v[SL_I_weighted_stride_h] = sh, v[SL_I_weighted_stride_w] = sw, v[SL_I_weighted_dilation_h] = dh,
+    v[SL_I_weighted_dilation_w] = dw;
     v[SL_I_weighted_pad_top] = top, v[SL_I_weighted_pad_left] = left, v[SL_I_weighted_pad_bottom] = bottom;
     v[SL_I_weighted_pad_right] = right, v[SL_I_weighted_groups] = w->groups;
     build_limits(b, ot, &v[SL_I_weighted_lo], &v[SL_I_weighted_hi]);
     if (table) {
         v[SL_I_weighted_post] = SL_INSN_POST_TABLE;
         v[SL_I_weighted_index_zero_point] = build_between(b, 0, ot == SL_U16 ? 65535 : 4095);
-        i->consts[SL_K_weighted_table] = ot == SL_U16 ? build_const(b, SL_U16, DIMS(4097), 0, 65535) : build_const(b, SL_U8, DIMS(4096), 0, 255);
+        i->consts[SL_K_weighted_table] =
+            ot == SL_U16 ? build_const(b, SL_U16, DIMS(4097), 0, 65535) : build_const(b, SL_U8, DIMS(4096), 0, 255);
     }
     if (residual)
         i->floats[SL_F_weighted_residual_multiplier] = (double)build_float(b, -2, 2) * (k % 2 ? -1 : 1);
@@ -114,8 +123,8 @@ static void make_conv(struct build *b, int k)
     static const int64_t channels[][3] = {{3, 16, 1}, {16, 24, 1}, {32, 8, 4}, {5, 7, 1}, {64, 33, 1}, {12, 12, 12}};
     const int64_t *c = channels[k % 6];
     int rank = k % 7 == 5 ? 3 : 4;
-    struct weighted w = {SL_INSN_conv, rank == 4 ? build_between(b, 1, 14) : 1, build_between(b, 3, 17), c[0], c[1],
-                         rank == 4 ? build_between(b, 1, 4) : 1, build_between(b, 1, 3), c[2]};
+    struct weighted w = {SL_INSN_conv, rank == 4 ? build_between(b, 1, 14) : 1, build_between(b, 3, 17), c[0],
+                         c[1],         rank == 4 ? build_between(b, 1, 4) : 1,  build_between(b, 1, 3),  c[2]};
     int64_t dims[4] = {1, w.in_h, w.in_w, w.in_c}, three[3] = {1, w.in_w, w.in_c};
     uint32_t x = build_input(b, k % 8 == 7 ? SL_U16 : SL_U8, rank, rank == 4 ? dims : three);
     build_output(b, add_weighted(b, x, &w, rank, k));
@@ -124,8 +133,8 @@ static void make_conv(struct build *b, int k)
 static void make_dw(struct build *b, int k)
 {
     int64_t c = k % 3 == 0 ? 16 : k % 3 == 1 ? 35 : 3, mult = k % 4 == 3 ? 2 : 1;
-    struct weighted w = {SL_INSN_dw, build_between(b, 2, 13), build_between(b, 2, 18), c, c * mult, build_between(b, 1, 5),
-                         build_between(b, 1, 5), c};
+    struct weighted w = {SL_INSN_dw, build_between(b, 2, 13), build_between(b, 2, 18), c,
+                         c * mult,   build_between(b, 1, 5),  build_between(b, 1, 5),  c};
     uint32_t x = build_input(b, k % 5 == 4 ? SL_U16 : SL_U8, DIMS(1, w.in_h, w.in_w, c));
     build_output(b, add_weighted(b, x, &w, 4, k));
 }
@@ -144,8 +153,8 @@ static void make_fc(struct build *b, int k)
 static void make_deconv(struct build *b, int k)
 {
     int64_t groups = k % 3 == 2 ? 2 : 1;
-    struct weighted w = {SL_INSN_deconv, build_between(b, 1, 7), build_between(b, 1, 7), 6, k % 2 ? 4 : 10, build_between(b, 1, 4),
-                         build_between(b, 1, 4), groups};
+    struct weighted w = {SL_INSN_deconv, build_between(b, 1, 7), build_between(b, 1, 7), 6,
+                         k % 2 ? 4 : 10, build_between(b, 1, 4), build_between(b, 1, 4), groups};
     uint32_t x = build_input(b, k % 5 == 3 ? SL_U16 : SL_U8, DIMS(1, w.in_h, w.in_w, w.in_c));
     build_output(b, add_weighted(b, x, &w, 4, k));
 }
@@ -157,7 +166,8 @@ static void make_lookup(struct build *b, int k)
     enum sl_dtype in = k & 1 ? SL_U16 : SL_U8, out = k & 2 ? SL_U16 : SL_U8;
     int64_t n = in == SL_U8 ? 256 : out == SL_U8 ? 4096 : 4097, dims[2] = {3, 1000 + k};
     uint32_t x = build_input(b, in, 2, dims), y = build_tensor(b, out, 2, dims);
-    build_insn(b, SL_INSN_lookup, y, 1, &x)->consts[SL_K_lookup_table] = build_const(b, out, 1, &n, 0, out == SL_U16 ? 65535 : 255);
+    build_insn(b, SL_INSN_lookup, y, 1, &x)->consts[SL_K_lookup_table] =
+        build_const(b, out, 1, &n, 0, out == SL_U16 ? 65535 : 255);
     build_output(b, y);
 }
 
@@ -175,8 +185,11 @@ static void make_requantize(struct build *b, int k)
 
 static void make_eltwise(struct build *b, int k)
 {
-    static const int64_t shapes[][2][4] = {{{1, 5, 6, 7}, {1, 5, 6, 7}}, {{1, 5, 6, 7}, {1, 1, 1, 7}}, {{1, 5, 1, 7}, {1, 1, 6, 1}}, {{1, 9, 4, 16}, {1, 9, 4, 1}}};
-    const int64_t (*s)[4] = shapes[k % 4];
+    static const int64_t shapes[][2][4] = {{{1, 5, 6, 7}, {1, 5, 6, 7}},
+                                           {{1, 5, 6, 7}, {1, 1, 1, 7}},
+                                           {{1, 5, 1, 7}, {1, 1, 6, 1}},
+                                           {{1, 9, 4, 16}, {1, 9, 4, 1}}};
+    const int64_t(*s)[4] = shapes[k % 4];
     enum sl_opcode op = SL_INSN_add + k % 6;
     int64_t dims[4];
     for (int i = 0; i < 4; i++)
@@ -201,7 +214,8 @@ static void make_eltwise(struct build *b, int k)
     } else {
         build_limits(b, out, &i->ints[SL_I_sum_lo], &i->ints[SL_I_sum_hi]);
         i->floats[SL_F_sum_multiplier_a] = build_float(b, level - level_a - 2, level - level_a + 1);
-        i->floats[SL_F_sum_multiplier_b] = -(double)build_float(b, level - level_b - 2, level - level_b + 1) * (k % 5 == 4 ? 1 : -1);
+        i->floats[SL_F_sum_multiplier_b] =
+            -(double)build_float(b, level - level_b - 2, level - level_b + 1) * (k % 5 == 4 ? 1 : -1);
     }
     build_output(b, y);
 }
@@ -216,7 +230,8 @@ static void make_pool(struct build *b, int k)
     v[0] = build_between(b, 1, 3), v[1] = build_between(b, 1, 4), v[2] = build_between(b, 1, 3), v[3] = build_between(b, 1, 3);
     v[4] = v[0] > 1 ? build_between(b, 1, 2) : 1, v[5] = 1;
     /* Pads below the reach of one tap, so that no window lies in them. */
-    v[6] = v[0] > 1 ? build_between(b, 0, 1) : 0, v[7] = build_between(b, 0, v[1] - 1), v[8] = v[6], v[9] = build_between(b, 0, v[1] - 1);
+    v[6] = v[0] > 1 ? build_between(b, 0, 1) : 0, v[7] = build_between(b, 0, v[1] - 1), v[8] = v[6],
+    v[9] = build_between(b, 0, v[1] - 1);
     int64_t out_h = out_side(h, v[0], v[2], v[4], v[6], v[8]), out_w = out_side(w, v[1], v[3], v[5], v[7], v[9]);
     uint32_t x = build_input(b, in, DIMS(1, h, w, c)), y = build_tensor(b, out, DIMS(1, out_h, out_w, c));
     struct sl_insn *i = build_insn(b, average ? SL_INSN_avgpool : SL_INSN_maxpool, y, 1, &x);
@@ -236,7 +251,8 @@ static void make_reduce(struct build *b, int k)
     enum sl_opcode op = SL_INSN_reduce_mean + k % 4;
     bool extreme = op == SL_INSN_reduce_max || op == SL_INSN_reduce_min, keep = k % 3 != 0;
     enum sl_dtype in = pick_type(b), out = extreme ? in : pick_type(b);
-    int64_t x_dims[4] = {1, build_between(b, 1, 9), build_between(b, 1, 9), build_between(b, 1, 40)}, dims[4], mask = masks[k % 6], n = 1;
+    int64_t x_dims[4] = {1, build_between(b, 1, 9), build_between(b, 1, 9), build_between(b, 1, 40)}, dims[4],
+            mask = masks[k % 6], n = 1;
     int rank = 0;
     for (int a = 0; a < 4; a++) {
         bool reduced = mask >> a & 1;
@@ -264,7 +280,8 @@ static void make_matmul(struct build *b, int k)
     enum sl_dtype ta = pick_type(b), tb = pick_type(b), out = pick_type(b);
     uint32_t in[2];
     in[0] = build_input(b, ta, DIMS(1, 3, m, inner));
-    in[1] = transposed ? build_input(b, tb, DIMS(1, k % 3 ? 3 : 1, n, inner)) : build_input(b, tb, DIMS(1, k % 3 ? 3 : 1, inner, n));
+    in[1] = transposed ? build_input(b, tb, DIMS(1, k % 3 ? 3 : 1, n, inner))
+                       : build_input(b, tb, DIMS(1, k % 3 ? 3 : 1, inner, n));
     uint32_t y = build_tensor(b, out, DIMS(1, 3, m, n));
     struct sl_insn *i = build_insn(b, SL_INSN_matmul, y, 2, in);
     int low = (out == SL_U16 ? 16 : 8) - (ta == SL_U16 ? 15 : 7) - (tb == SL_U16 ? 15 : 7) - log2_of(inner) / 2;
@@ -369,7 +386,8 @@ static void make_shape(struct build *b, int k)
         i = build_insn(b, SL_INSN_slice, 0, 1, &x);
         i->ints[SL_I_slice_step] = 1;
         for (int a = 1; a < 4; a++) {
-            int64_t first = build_between(b, 0, dims[a] - 1), last = build_between(b, 0, dims[a] - 1), step = build_between(b, 1, 2);
+            int64_t first = build_between(b, 0, dims[a] - 1), last = build_between(b, 0, dims[a] - 1),
+                    step = build_between(b, 1, 2);
             out[a] = (last >= first ? last - first : first - last) / step + 1;
             i->ints[SL_I_slice_start + a] = first;
             i->ints[SL_I_slice_step + a] = last >= first ? step : -step;
@@ -446,7 +464,8 @@ static void make_gather(struct build *b, int k)
 {
     enum sl_dtype t = pick_type(b);
     int64_t n = build_between(b, 1, 9), m = build_between(b, 1, 7), c = build_between(b, 1, 8);
-    uint32_t x = build_input(b, t, DIMS(1, n, c)), y = k % 2 ? build_tensor(b, t, DIMS(1, n, m)) : build_tensor(b, t, DIMS(1, m, c));
+    uint32_t x = build_input(b, t, DIMS(1, n, c)),
+             y = k % 2 ? build_tensor(b, t, DIMS(1, n, m)) : build_tensor(b, t, DIMS(1, m, c));
     struct sl_insn *i = build_insn(b, SL_INSN_gather, y, 1, &x);
     i->ints[SL_I_gather_axis] = k % 2 ? 2 : 1;
     i->consts[SL_K_gather_indices] = build_const(b, SL_S32, DIMS(m), 0, (k % 2 ? c : n) - 1);
@@ -466,8 +485,8 @@ static uint32_t add_sum(struct build *b, uint32_t x, uint32_t y)
     return out;
 }
 
-/* A random graph over one shape: convolutions, sums of any two earlier values, reshapes there and back, concats and slices. Some
- * values are outputs. Contexts follow each other. */
+/* A random graph over one shape: convolutions, sums of any two earlier values, reshapes there and back, concats and slices.
+ * Some values are outputs. Contexts follow each other. */
 static void make_network(struct build *b, int k)
 {
     int64_t h = build_between(b, 2, 6), w = build_between(b, 2, 6), c = build_between(b, 1, 9);
@@ -522,11 +541,13 @@ static void make_network(struct build *b, int k)
 const struct build_case *build_cases(int *n)
 {
     static const struct build_case cases[] = {
-        {"conv", make_conv, 24},     {"dw", make_dw, 16},           {"fc", make_fc, 14},         {"deconv", make_deconv, 14},
-        {"lookup", make_lookup, 4},  {"requantize", make_requantize, 4}, {"eltwise", make_eltwise, 36}, {"pool", make_pool, 16},
-        {"reduce", make_reduce, 16}, {"matmul", make_matmul, 12},   {"softmax", make_softmax, 8}, {"norm", make_norm, 12},
-        {"concat", make_concat, 12}, {"shape", make_shape, 20},     {"pad", make_pad, 6},        {"resize", make_resize, 8},
-        {"block", make_block, 8},    {"gather", make_gather, 4},    {"network", make_network, 12},
+        {"conv", make_conv, 24},       {"dw", make_dw, 16},          {"fc", make_fc, 14},
+        {"deconv", make_deconv, 14},   {"lookup", make_lookup, 4},   {"requantize", make_requantize, 4},
+        {"eltwise", make_eltwise, 36}, {"pool", make_pool, 16},      {"reduce", make_reduce, 16},
+        {"matmul", make_matmul, 12},   {"softmax", make_softmax, 8}, {"norm", make_norm, 12},
+        {"concat", make_concat, 12},   {"shape", make_shape, 20},    {"pad", make_pad, 6},
+        {"resize", make_resize, 8},    {"block", make_block, 8},     {"gather", make_gather, 4},
+        {"network", make_network, 12},
     };
     *n = (int)SL_COUNT(cases);
     return cases;

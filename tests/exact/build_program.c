@@ -68,8 +68,8 @@ uint32_t build_tensor(struct build *b, enum sl_dtype t, int rank, const int64_t 
 static void add_port(struct build *b, struct sl_program_port *port, uint32_t tensor)
 {
     const struct sl_program_tensor *t = &b->p->tensors[tensor];
-    *port = (struct sl_program_port){.name = t->name, .tensor = tensor, .origin_name = "origin", .origin_dtype = SL_F32,
-                                     .origin_shape = t->shape};
+    *port = (struct sl_program_port){
+        .name = t->name, .tensor = tensor, .origin_name = "origin", .origin_dtype = SL_F32, .origin_shape = t->shape};
     for (int i = 0; i < SL_MAX_RANK; i++)
         port->perm[i] = i;
 }
@@ -86,7 +86,8 @@ void build_output(struct build *b, uint32_t tensor)
     add_port(b, &b->p->outputs[b->p->n_outputs++], tensor);
 }
 
-static uint32_t add_const(struct build *b, enum sl_dtype t, bool splat, const struct sl_shape *s, const void *data, size_t bytes)
+static uint32_t add_const(struct build *b, enum sl_dtype t, bool splat, const struct sl_shape *s, const void *data,
+                          size_t bytes)
 {
     uint32_t id = b->p->n_consts++;
     void *copy = sl_arena_alloc_aligned64(b->a, bytes);
@@ -140,8 +141,12 @@ struct sl_insn *build_insn(struct build *b, enum sl_opcode op, uint32_t out, int
 {
     const struct sl_insn_info *info = sl_insn_info(op);
     struct sl_insn *i = &b->p->insns[b->p->n_insns++];
-    *i = (struct sl_insn){.opcode = (uint16_t)op, .n_in = (uint16_t)n_in, .n_consts = (uint16_t)info->n_consts,
-                          .n_ints = (uint16_t)info->n_ints, .n_floats = (uint16_t)info->n_floats, .out = out};
+    *i = (struct sl_insn){.opcode = (uint16_t)op,
+                          .n_in = (uint16_t)n_in,
+                          .n_consts = (uint16_t)info->n_consts,
+                          .n_ints = (uint16_t)info->n_ints,
+                          .n_floats = (uint16_t)info->n_floats,
+                          .out = out};
     i->in = sl_arena_memdup(b->a, in, (size_t)n_in * sizeof(*in));
     i->consts = SL_NEW_ARRAY(b->a, uint32_t, info->n_consts);
     i->ints = SL_NEW_ARRAY(b->a, int64_t, info->n_ints);

@@ -1,5 +1,5 @@
-/* build_program.h: programs by hand and by seed, for tests of the payload, the verifier and the device. No function of a math library
- * touches a number in them, so they are the same on every machine. */
+/* build_program.h: programs by hand and by seed, for tests of the payload, the verifier and the device. No function of a math
+ * library touches a number in them, so they are the same on every machine. */
 #ifndef BUILD_PROGRAM_H
 #define BUILD_PROGRAM_H
 
@@ -15,8 +15,8 @@ struct build {
 struct build build_new(const char *name, uint64_t seed);
 void build_free(struct build *b);
 
-uint64_t build_random(struct build *b);                              /* splitmix64 */
-int64_t build_between(struct build *b, int64_t lo, int64_t hi);      /* lo..hi */
+uint64_t build_random(struct build *b);                         /* splitmix64 */
+int64_t build_between(struct build *b, int64_t lo, int64_t hi); /* lo..hi */
 /* A float in [2^low, 2^high), made of integers. */
 float build_float(struct build *b, int low, int high);
 
@@ -34,9 +34,17 @@ struct sl_insn *build_insn(struct build *b, enum sl_opcode op, uint32_t out, int
 void build_limits(struct build *b, enum sl_dtype t, int64_t *lo, int64_t *hi);
 
 /* Seeded programs: case k of each kind, k = 0, 1, ...; together they cover every instruction. */
-struct build_case { const char *name; void (*make)(struct build *b, int k); int cases; };
+struct build_case {
+    const char *name;
+    void (*make)(struct build *b, int k);
+    int cases;
+};
 const struct build_case *build_cases(int *n);
 
-#define DIMS(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
+#define DIMS(...)                                                                                                              \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[])                                               \
+    {                                                                                                                          \
+        __VA_ARGS__                                                                                                            \
+    }
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * exact_programs.c: runs the seeded programs at every kernel level of this CPU with 1, 2 and 5 threads, with and without keeping every
- * tensor, and compares a hash of the outputs with hashes.txt, which came from the C kernels. On another CPU the same command compares
- * the same hashes. `exact_programs --update FILE` writes the file from the C kernels.
+ * exact_programs.c: runs the seeded programs at every kernel level of this CPU with 1, 2 and 5 threads, with and without
+ * keeping every tensor, and compares a hash of the outputs with hashes.txt, which came from the C kernels. On another CPU the
+ * same command compares the same hashes. `exact_programs --update FILE` writes the file from the C kernels.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -95,7 +95,8 @@ static int check_case(struct build *b, const char *name, uint64_t expected)
     for (int level = SL_CPU_C; level <= (int)sl_cpu_detect(); level++)
         for (size_t t = 0; t < SL_COUNT(threads); t++)
             for (int keep = 0; keep < 2; keep++) {
-                struct sl_device_options o = {.threads = threads[t], .keep_all = keep, .level_given = true, .level = (enum sl_cpu_level)level};
+                struct sl_device_options o = {
+                    .threads = threads[t], .keep_all = keep, .level_given = true, .level = (enum sl_cpu_level)level};
                 uint64_t hash = 0;
                 if (!run_program(b, &o, &hash) || hash != expected) {
                     printf("FAIL %s: level %s, %d threads, keep_all %d: %016" PRIx64 ", expected %016" PRIx64 "\n", name,

@@ -59,8 +59,8 @@ static struct sl_node *add_conv(struct made *m, struct sl_node *x, int64_t kerne
 static void add_ports(struct made *m, struct sl_node *input, int n_out, struct sl_node *const *fed_by, const char *const *names)
 {
     m->g->inputs = SL_NEW(m->a, struct sl_port);
-    m->g->inputs[0] = (struct sl_port){.origin_name = "images", .node = input, .origin_dtype = SL_F32, .origin_shape = input->shape,
-                                       .perm = {0, 1, 2, 3}};
+    m->g->inputs[0] = (struct sl_port){
+        .origin_name = "images", .node = input, .origin_dtype = SL_F32, .origin_shape = input->shape, .perm = {0, 1, 2, 3}};
     m->g->n_inputs = 1;
     m->g->outputs = SL_NEW_ARRAY(m->a, struct sl_port, n_out);
     for (int i = 0; i < n_out; i++) {
@@ -68,8 +68,8 @@ static void add_ports(struct made *m, struct sl_node *input, int n_out, struct s
         encode(o, names[i]);
         o->dtype = SL_F32;
         o->shape = from->shape;
-        m->g->outputs[i] = (struct sl_port){.origin_name = names[i], .node = o, .origin_dtype = SL_F32, .origin_shape = o->shape,
-                                            .perm = {0, 1, 2, 3}};
+        m->g->outputs[i] = (struct sl_port){
+            .origin_name = names[i], .node = o, .origin_dtype = SL_F32, .origin_shape = o->shape, .perm = {0, 1, 2, 3}};
     }
     m->g->n_outputs = n_out;
     sl_graph_renumber(m->g);
@@ -132,7 +132,8 @@ static void stream_names_are_distinct(void **state)
     struct sl_node *input;
     struct made m = new_graph(&input);
     struct sl_node *c = add_conv(&m, input, 1, 4, "conv1");
-    add_ports(&m, input, 3, (struct sl_node *const[]){c, c, input}, (const char *const[]){"output_layer1", "output_layer2", "output_layer3"});
+    add_ports(&m, input, 3, (struct sl_node *const[]){c, c, input},
+              (const char *const[]){"output_layer1", "output_layer2", "output_layer3"});
     struct sl_compile_options o = {0};
     struct sl_program *p;
     struct sl_buffer hef = {0};

@@ -36,24 +36,75 @@ static struct build make(const char *kind, int k)
 
 /* ---- rules ---- */
 
-static struct sl_insn *last(struct build *b) { return &b->p->insns[b->p->n_insns - 1]; }
-static struct sl_program_tensor *out_of(struct build *b) { return &b->p->tensors[last(b)->out]; }
-static void set_const(struct build *b, int slot, uint32_t id) { last(b)->consts[slot] = id; }
+static struct sl_insn *last(struct build *b)
+{
+    return &b->p->insns[b->p->n_insns - 1];
+}
+static struct sl_program_tensor *out_of(struct build *b)
+{
+    return &b->p->tensors[last(b)->out];
+}
+static void set_const(struct build *b, int slot, uint32_t id)
+{
+    last(b)->consts[slot] = id;
+}
 
-static void break_size(struct build *b) { b->p->n_consts = 200000; }
-static void break_opcode(struct build *b) { last(b)->opcode = 999; }
-static void break_operands(struct build *b) { last(b)->n_ints = 3; }
-static void break_tensor_id(struct build *b) { last(b)->in[0] = 5000; }
-static void break_constant_id(struct build *b) { set_const(b, SL_K_weighted_bias, 5000); }
-static void break_constant_none(struct build *b) { set_const(b, SL_K_weighted_multiplier, SL_NO_CONST); }
-static void break_written_once(struct build *b) { last(b)->out = b->p->inputs[0].tensor; }
-static void break_order(struct build *b) { last(b)->in[0] = last(b)->out; }
-static void break_contexts(struct build *b) { last(b)->context = 9; }
-static void break_ports(struct build *b) { b->p->outputs[0].name = ""; }
-static void break_port_tensor(struct build *b) { b->p->inputs[0].tensor = 77; }
-static void break_port_origin(struct build *b) { b->p->inputs[0].perm[0] = 3; }
-static void break_origin_shape(struct build *b) { b->p->outputs[0].origin_shape.dim[0] += 1; }
-static void break_extents(struct build *b) { b->p->tensors[0].extent_scalar = 0; }
+static void break_size(struct build *b)
+{
+    b->p->n_consts = 200000;
+}
+static void break_opcode(struct build *b)
+{
+    last(b)->opcode = 999;
+}
+static void break_operands(struct build *b)
+{
+    last(b)->n_ints = 3;
+}
+static void break_tensor_id(struct build *b)
+{
+    last(b)->in[0] = 5000;
+}
+static void break_constant_id(struct build *b)
+{
+    set_const(b, SL_K_weighted_bias, 5000);
+}
+static void break_constant_none(struct build *b)
+{
+    set_const(b, SL_K_weighted_multiplier, SL_NO_CONST);
+}
+static void break_written_once(struct build *b)
+{
+    last(b)->out = b->p->inputs[0].tensor;
+}
+static void break_order(struct build *b)
+{
+    last(b)->in[0] = last(b)->out;
+}
+static void break_contexts(struct build *b)
+{
+    last(b)->context = 9;
+}
+static void break_ports(struct build *b)
+{
+    b->p->outputs[0].name = "";
+}
+static void break_port_tensor(struct build *b)
+{
+    b->p->inputs[0].tensor = 77;
+}
+static void break_port_origin(struct build *b)
+{
+    b->p->inputs[0].perm[0] = 3;
+}
+static void break_origin_shape(struct build *b)
+{
+    b->p->outputs[0].origin_shape.dim[0] += 1;
+}
+static void break_extents(struct build *b)
+{
+    b->p->tensors[0].extent_scalar = 0;
+}
 static void break_states(struct build *b)
 {
     b->p->states = SL_NEW(b->a, struct sl_program_state);
@@ -64,11 +115,26 @@ static void break_alternatives(struct build *b)
     b->p->alternatives = SL_NEW(b->a, struct sl_program_alternative);
     b->p->n_alternatives = 1;
 }
-static void break_tensor_type(struct build *b) { out_of(b)->dtype = SL_S8; }
-static void break_sides(struct build *b) { out_of(b)->shape.dim[1] = 0; }
-static void break_encoding(struct build *b) { out_of(b)->zero_point = 70000; }
-static void break_scale(struct build *b) { out_of(b)->scale = -1; }
-static void break_bytes(struct build *b) { b->p->consts[0].bytes -= 1; }
+static void break_tensor_type(struct build *b)
+{
+    out_of(b)->dtype = SL_S8;
+}
+static void break_sides(struct build *b)
+{
+    out_of(b)->shape.dim[1] = 0;
+}
+static void break_encoding(struct build *b)
+{
+    out_of(b)->zero_point = 70000;
+}
+static void break_scale(struct build *b)
+{
+    out_of(b)->scale = -1;
+}
+static void break_bytes(struct build *b)
+{
+    b->p->consts[0].bytes -= 1;
+}
 static void break_types(struct build *b)
 {
     out_of(b)->dtype = out_of(b)->dtype == SL_U8 ? SL_U16 : SL_U8;
@@ -79,11 +145,26 @@ static void break_output(struct build *b)
     out_of(b)->shape.dim[0] += 1;
     b->p->outputs[0].origin_shape.dim[0] += 1;
 }
-static void break_constant_type(struct build *b) { b->p->consts[last(b)->consts[SL_K_weighted_multiplier]].shape.rank = 0; }
-static void break_step(struct build *b) { last(b)->ints[SL_I_weighted_stride_h] = 0; }
-static void break_pad_step(struct build *b) { last(b)->ints[SL_I_weighted_pad_left] = -1; }
-static void break_groups(struct build *b) { last(b)->ints[SL_I_weighted_groups] = 2; }
-static void break_range(struct build *b) { last(b)->ints[SL_I_weighted_lo] = 65536; }
+static void break_constant_type(struct build *b)
+{
+    b->p->consts[last(b)->consts[SL_K_weighted_multiplier]].shape.rank = 0;
+}
+static void break_step(struct build *b)
+{
+    last(b)->ints[SL_I_weighted_stride_h] = 0;
+}
+static void break_pad_step(struct build *b)
+{
+    last(b)->ints[SL_I_weighted_pad_left] = -1;
+}
+static void break_groups(struct build *b)
+{
+    last(b)->ints[SL_I_weighted_groups] = 2;
+}
+static void break_range(struct build *b)
+{
+    last(b)->ints[SL_I_weighted_lo] = 65536;
+}
 static void break_multiplier(struct build *b)
 {
     static const float zero = 0;
@@ -105,7 +186,10 @@ static void break_kernel_groups(struct build *b)
     struct sl_program_const *c = &b->p->consts[last(b)->consts[SL_K_weighted_kernel_group_scale]];
     set_const(b, SL_K_weighted_kernel_group_scale, build_splat(b, SL_S8, c->shape.rank, c->shape.dim, &(int8_t){127}));
 }
-static void break_post(struct build *b) { last(b)->ints[SL_I_weighted_post] = 2; }
+static void break_post(struct build *b)
+{
+    last(b)->ints[SL_I_weighted_post] = 2;
+}
 static void break_window(struct build *b)
 {
     struct sl_insn *i = last(b);
@@ -115,12 +199,30 @@ static void break_window(struct build *b)
     out_of(b)->shape.dim[1] += 1;
     b->p->outputs[0].origin_shape = out_of(b)->shape;
 }
-static void break_axis(struct build *b) { last(b)->ints[SL_I_concat_axis] = 4; }
-static void break_past_rank(struct build *b) { last(b)->ints[SL_I_pad_before + 7] = 1; }
-static void break_epsilon(struct build *b) { last(b)->floats[SL_F_norm_epsilon] = 0; }
-static void break_softmax(struct build *b) { last(b)->ints[SL_I_softmax_index_shift] = 99; }
-static void break_positions(struct build *b) { last(b)->ints[SL_I_slice_start + 1] = 1000; }
-static void break_pad(struct build *b) { last(b)->ints[SL_I_pad_mode] = 3; }
+static void break_axis(struct build *b)
+{
+    last(b)->ints[SL_I_concat_axis] = 4;
+}
+static void break_past_rank(struct build *b)
+{
+    last(b)->ints[SL_I_pad_before + 7] = 1;
+}
+static void break_epsilon(struct build *b)
+{
+    last(b)->floats[SL_F_norm_epsilon] = 0;
+}
+static void break_softmax(struct build *b)
+{
+    last(b)->ints[SL_I_softmax_index_shift] = 99;
+}
+static void break_positions(struct build *b)
+{
+    last(b)->ints[SL_I_slice_start + 1] = 1000;
+}
+static void break_pad(struct build *b)
+{
+    last(b)->ints[SL_I_pad_mode] = 3;
+}
 static void break_indices(struct build *b)
 {
     struct sl_program_const *c = &b->p->consts[last(b)->consts[SL_K_gather_indices]];
@@ -131,7 +233,10 @@ static void break_weights(struct build *b)
     struct sl_program_const *c = &b->p->consts[last(b)->consts[SL_K_resize_row_weights]];
     set_const(b, SL_K_resize_row_weights, build_splat(b, SL_S32, c->shape.rank, c->shape.dim, &(int32_t){2048}));
 }
-static void break_flag(struct build *b) { last(b)->ints[SL_I_matmul_transpose_b] = 2; }
+static void break_flag(struct build *b)
+{
+    last(b)->ints[SL_I_matmul_transpose_b] = 2;
+}
 static void break_rank(struct build *b)
 {
     int64_t n = 7;
@@ -180,7 +285,11 @@ static void break_work(struct build *b)
     build_output(b, y);
 }
 
-static const struct { const char *rule, *kind; int k; void (*apply)(struct build *b); } breaks[] = {
+static const struct {
+    const char *rule, *kind;
+    int k;
+    void (*apply)(struct build *b);
+} breaks[] = {
     {"size", "fc", 0, break_size},
     {"opcode", "fc", 0, break_opcode},
     {"operands", "fc", 0, break_operands},
@@ -371,8 +480,10 @@ static void alternatives_replace_constants(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_rule_is_told),        cmocka_unit_test(running_allocates_nothing),
-        cmocka_unit_test(memory_is_near_its_bound), cmocka_unit_test(chains_share_memory),
+        cmocka_unit_test(each_rule_is_told),
+        cmocka_unit_test(running_allocates_nothing),
+        cmocka_unit_test(memory_is_near_its_bound),
+        cmocka_unit_test(chains_share_memory),
         cmocka_unit_test(alternatives_replace_constants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* test_hef_describe.c: reads the vendor-shaped HEF files of the shared data and compares the text with what the genuine tool printed. */
+/* test_hef_describe.c: reads the vendor-shaped HEF files of the shared data and compares the text with what the genuine tool
+ * printed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* test_hef_payload.c: programs to bytes and back, the pool that network groups share, HEF files of our own, and damage to all of them. */
+/* test_hef_payload.c: programs to bytes and back, the pool that network groups share, HEF files of our own, and damage to all
+ * of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -228,7 +229,8 @@ static void try_payload(const uint8_t *data, size_t size, unsigned flags)
 
 static void damaged_programs_are_refused_or_run(void **state)
 {
-    static const char *const kinds[] = {"conv", "dw", "deconv", "eltwise", "pool", "softmax", "norm", "concat", "shape", "resize", "network"};
+    static const char *const kinds[] = {"conv", "dw",     "deconv", "eltwise", "pool",   "softmax",
+                                        "norm", "concat", "shape",  "resize",  "network"};
     for (size_t c = 0; c < SL_COUNT(kinds); c++) {
         struct build b = make(kinds[c], 2, "net");
         sl_err e = {0};
@@ -279,9 +281,9 @@ static void damaged_bytes_are_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_case_comes_back),  cmocka_unit_test(states_scalars_and_alternatives_come_back),
-        cmocka_unit_test(groups_share_constants), cmocka_unit_test(hef_shows_its_streams),
-        cmocka_unit_test(long_names_are_refused), cmocka_unit_test(damaged_programs_are_refused_or_run),
+        cmocka_unit_test(every_case_comes_back),     cmocka_unit_test(states_scalars_and_alternatives_come_back),
+        cmocka_unit_test(groups_share_constants),    cmocka_unit_test(hef_shows_its_streams),
+        cmocka_unit_test(long_names_are_refused),    cmocka_unit_test(damaged_programs_are_refused_or_run),
         cmocka_unit_test(damaged_bytes_are_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
