@@ -1,4 +1,5 @@
-/* layout.c: rebuilds a graph in stored order. The rules by op are in layout_rules.c; which inputs are stored channels last is tried. */
+/* layout.c: rebuilds a graph in stored order. The rules by op are in layout_rules.c; which inputs are stored channels last is
+ * tried. */
 #include "onnx/layout.h"
 
 #include <string.h>
@@ -185,10 +186,14 @@ static sluice_status place_input(struct layout *l, int i, bool last)
     return layout_done(l, n, perm, &l->values[p->node->index]);
 }
 
-static sluice_status build(const struct sl_graph *old, sl_arena *a, const bool *last, const bool *only_fc, struct sl_graph **out,
-                           int *n_transposes, sl_err *e)
+static sluice_status build(const struct sl_graph *old, sl_arena *a, const bool *last, const bool *only_fc,
+                           struct sl_graph **out, int *n_transposes, sl_err *e)
 {
-    struct layout l = {.old = old, .g = sl_graph_new(a, old->name), .a = a, .only_fc_reads = only_fc, .e = e,
+    struct layout l = {.old = old,
+                       .g = sl_graph_new(a, old->name),
+                       .a = a,
+                       .only_fc_reads = only_fc,
+                       .e = e,
                        .values = SL_NEW_ARRAY(a, struct placed, (size_t)old->n_nodes + 1)};
     l.g->stage = old->stage;
     l.g->n_inputs = old->n_inputs;
@@ -221,8 +226,8 @@ static sluice_status count_transposes(const struct sl_graph *in, const bool *las
     return s;
 }
 
-/* Pictures and volumes start channels last (turned where the origin has channels first), sequences as they are; each input is turned
- * the other way when that saves transposes. */
+/* Pictures and volumes start channels last (turned where the origin has channels first), sequences as they are; each input is
+ * turned the other way when that saves transposes. */
 static sluice_status choose_inputs(const struct sl_graph *in, bool channels_first, bool *last, const bool *only_fc, sl_err *e)
 {
     int best, tried = 0;
@@ -250,11 +255,12 @@ static sluice_status choose_inputs(const struct sl_graph *in, bool channels_firs
     return SLUICE_OK;
 }
 
-sluice_status sl_choose_layout(const struct sl_graph *in, bool channels_first, sl_arena *a, struct sl_graph **out, int *n_transposes,
-                               sl_err *e)
+sluice_status sl_choose_layout(const struct sl_graph *in, bool channels_first, sl_arena *a, struct sl_graph **out,
+                               int *n_transposes, sl_err *e)
 {
     sl_arena *scratch = sl_arena_new();
-    bool *last = SL_NEW_ARRAY(scratch, bool, (size_t)in->n_inputs + 1), *only_fc = SL_NEW_ARRAY(scratch, bool, (size_t)in->n_nodes + 1);
+    bool *last = SL_NEW_ARRAY(scratch, bool, (size_t)in->n_inputs + 1),
+         *only_fc = SL_NEW_ARRAY(scratch, bool, (size_t)in->n_nodes + 1);
     for (int i = 0; i < in->n_nodes; i++)
         only_fc[i] = true;
     for (int i = 0; i < in->n_nodes; i++)

@@ -1,17 +1,17 @@
 /*
- * layout.h: from the origin's axis order to stored order. A front end writes graphs in the origin's layout, with a transpose before
- * and after every operator that wants channels last; this rebuilds the graph with as few transposes as it can: each value carries a
- * pending permutation that sinks through what does not care, and cancels. Used by every front end.
+ * layout.h: from the origin's axis order to stored order. A front end writes graphs in the origin's layout, with a transpose
+ * before and after every operator that wants channels last; this rebuilds the graph with as few transposes as it can: each
+ * value carries a pending permutation that sinks through what does not care, and cancels. Used by every front end.
  */
 #ifndef SL_ONNX_LAYOUT_H
 #define SL_ONNX_LAYOUT_H
 
 #include "ir/ir.h"
 
-/* `in` has ports in the origin's layout (identity perm). The new graph lives in `a` and shares constants. Inputs and outputs stay as
- * stored, their ports record the permutation. channels_first: what the origin's pictures are unless transposes tell otherwise.
- * n_transposes: those left that move data. */
-sluice_status sl_choose_layout(const struct sl_graph *in, bool channels_first, sl_arena *a, struct sl_graph **out, int *n_transposes,
-                               sl_err *e);
+/* `in` has ports in the origin's layout (identity perm). The new graph lives in `a` and shares constants. Inputs and outputs
+ * stay as stored, their ports record the permutation. channels_first: what the origin's pictures are unless transposes tell
+ * otherwise. n_transposes: those left that move data. */
+sluice_status sl_choose_layout(const struct sl_graph *in, bool channels_first, sl_arena *a, struct sl_graph **out,
+                               int *n_transposes, sl_err *e);
 
 #endif

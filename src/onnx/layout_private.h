@@ -4,15 +4,20 @@
 
 #include "ir/ir.h"
 
-struct layout_copy { struct sl_node *node; int perm[SL_MAX_RANK]; struct layout_copy *next; };
+struct layout_copy {
+    struct sl_node *node;
+    int perm[SL_MAX_RANK];
+    struct layout_copy *next;
+};
 
 /* A value of the old graph in the new one: old axis i is stored axis perm[i] of node. */
 struct placed {
     struct sl_node *node;
     int rank;
     int perm[SL_MAX_RANK];
-    struct layout_copy *copies;      /* other orders that were asked for */
-    /* The last axis of [n, k] is stored as `shuffled` dimensions in the order `shuffle` of their true ones: only fc reads it. */
+    struct layout_copy *copies; /* other orders that were asked for */
+    /* The last axis of [n, k] is stored as `shuffled` dimensions in the order `shuffle` of their true ones: only fc reads it.
+     */
     int n_shuffled;
     int64_t shuffled[SL_MAX_RANK];
     int64_t shuffle[SL_MAX_RANK];
@@ -22,8 +27,8 @@ struct layout {
     const struct sl_graph *old;
     struct sl_graph *g;
     sl_arena *a;
-    struct placed *values;           /* by index in the old graph */
-    const bool *only_fc_reads;       /* by index in the old graph */
+    struct placed *values;     /* by index in the old graph */
+    const bool *only_fc_reads; /* by index in the old graph */
     int n_transposes;
     sl_err *e;
 };

@@ -1,8 +1,8 @@
 /*
- * layout_reshape.c: a reshape of permuted data. The axes of input and output fall into groups of equal products; where each group of
- * input axes is still together and in order in the stored tensor, the stored tensor is reshaped group by group and the groups keep
- * their permutation. Otherwise just those groups are put together first. A flattened picture that only fc layers read is not moved
- * at all: the rows of their kernels are.
+ * layout_reshape.c: a reshape of permuted data. The axes of input and output fall into groups of equal products; where each
+ * group of input axes is still together and in order in the stored tensor, the stored tensor is reshaped group by group and the
+ * groups keep their permutation. Otherwise just those groups are put together first. A flattened picture that only fc layers
+ * read is not moved at all: the rows of their kernels are.
  */
 #include <string.h>
 
@@ -10,7 +10,9 @@
 #include "onnx/layout_private.h"
 #include "onnx/onnx_import.h"
 
-struct group { int in_from, in_to, out_from, out_to, key; };
+struct group {
+    int in_from, in_to, out_from, out_to, key;
+};
 
 /* Minimal groups of equal products; false when a dimension is 0. */
 static bool find_groups(const int64_t *in, int n_in, const struct sl_shape *out, struct group *groups, int *n)
@@ -37,8 +39,8 @@ static bool find_groups(const int64_t *in, int n_in, const struct sl_shape *out,
     return true;
 }
 
-/* The order of groups in the stored tensor is that of their last axes: what is innermost stays so, which moves least. A group of one
- * element may stand anywhere: the batch goes first. */
+/* The order of groups in the stored tensor is that of their last axes: what is innermost stays so, which moves least. A group
+ * of one element may stand anywhere: the batch goes first. */
 static void find_keys(struct group *groups, int n, const int64_t *in, const int *perm)
 {
     for (int k = 0; k < n; k++) {
@@ -47,7 +49,11 @@ static void find_keys(struct group *groups, int n, const int64_t *in, const int 
         for (int i = g->in_from; i < g->in_to; i++)
             if (in[i] > 1)
                 last = SL_MAX(last, perm[i]);
-        g->key = last >= 0 ? last : g->out_from == 0 ? -1 : g->in_from < g->in_to ? perm[g->in_from] : k ? groups[k - 1].key : 0;
+        g->key = last >= 0               ? last
+                 : g->out_from == 0      ? -1
+                 : g->in_from < g->in_to ? perm[g->in_from]
+                 : k                     ? groups[k - 1].key
+                                         : 0;
     }
     for (int k = 1; k < n; k++) /* insertion sort: stable, at most a dozen */
         for (int i = k; i > 0 && groups[i].key < groups[i - 1].key; i--) {
@@ -64,8 +70,8 @@ static void origin_dims(const struct placed *x, int64_t *dims)
         dims[i] = x->node->shape.dim[x->perm[i]];
 }
 
-static sluice_status finish(struct layout *l, const struct sl_node *n, struct sl_node *in, const struct sl_shape *s, const int *perm,
-                            struct placed *out)
+static sluice_status finish(struct layout *l, const struct sl_node *n, struct sl_node *in, const struct sl_shape *s,
+                            const int *perm, struct placed *out)
 {
     if (in->op == SL_OP_const_input || sl_shape_equal(&in->shape, s)) {
         SL_TRY(layout_reshape_to(l, in, s, &in));
@@ -102,8 +108,8 @@ static void batch_first(const struct sl_shape *shape, int *perm, struct sl_shape
 }
 
 /* [n, a, b, c] stored in another order, flattened to [n, a*b*c] for fc layers: remembered instead of moved. */
-static bool flatten_shuffled(const struct sl_node *n, const struct placed *x, const int64_t *in, const struct group *groups, int n_groups,
-                             struct placed *out)
+static bool flatten_shuffled(const struct sl_node *n, const struct placed *x, const int64_t *in, const struct group *groups,
+                             int n_groups, struct placed *out)
 {
     const struct group *last = NULL;
     for (int k = 0; k < n_groups; k++) {

@@ -76,7 +76,8 @@ static sluice_status in_common_order(struct layout *l, const struct sl_node *n, 
     memcpy(perm, common_order(v, n->n_in), (size_t)rank * sizeof *perm);
     for (int k = 0; k < n->n_in; k++) {
         struct placed *original = layout_in(l, n, k);
-        SL_TRY(layout_order(l, original->rank == rank ? original : &v[k], perm, &in[k])); /* the original remembers its copies */
+        SL_TRY(
+            layout_order(l, original->rank == rank ? original : &v[k], perm, &in[k])); /* the original remembers its copies */
     }
     return SLUICE_OK;
 }
@@ -84,7 +85,8 @@ static sluice_status in_common_order(struct layout *l, const struct sl_node *n, 
 /* A constant that broadcasts from fewer axes needs no wider shape when nothing is permuted, or when it is one number. */
 static bool broadcasts_as_it_is(const struct placed *v, const int *perm, int rank)
 {
-    return sl_shape_elements(&v->node->shape) == 1 || (v->rank < rank && layout_is_identity(perm, rank) && layout_is_identity(v->perm, v->rank));
+    return sl_shape_elements(&v->node->shape) == 1 ||
+           (v->rank < rank && layout_is_identity(perm, rank) && layout_is_identity(v->perm, v->rank));
 }
 
 static sluice_status binary(struct layout *l, const struct sl_node *n, struct placed *out)
@@ -92,8 +94,8 @@ static sluice_status binary(struct layout *l, const struct sl_node *n, struct pl
     struct placed *a = layout_in(l, n, 0), *b = layout_in(l, n, 1);
     int rank = n->shape.rank, perm[SL_MAX_RANK];
     struct sl_node *in[2];
-    bool narrow_a = a->rank < rank || sl_shape_elements(&a->node->shape) == 1, narrow_b = b->rank < rank ||
-                    sl_shape_elements(&b->node->shape) == 1;
+    bool narrow_a = a->rank < rank || sl_shape_elements(&a->node->shape) == 1,
+         narrow_b = b->rank < rank || sl_shape_elements(&b->node->shape) == 1;
     struct placed *wide = !narrow_a ? a : b, *narrow = wide == a ? b : a;
     if ((narrow_a != narrow_b) && wide->rank == rank && broadcasts_as_it_is(narrow, wide->perm, rank)) {
         in[wide == b] = wide->node;
@@ -150,7 +152,8 @@ static sluice_status reduce(struct layout *l, const struct sl_node *n, struct pl
 }
 
 /* Attribute lists with `lists` entries an axis (pads: before and after). */
-static void rename_list(struct layout *l, struct sl_node *m, const struct sl_node *n, const char *name, const struct placed *x, int lists)
+static void rename_list(struct layout *l, struct sl_node *m, const struct sl_node *n, const char *name, const struct placed *x,
+                        int lists)
 {
     int64_t v[2 * SL_MAX_RANK], renamed[2 * SL_MAX_RANK];
     if (!sl_get_ints(n, name, lists * x->rank, v))
@@ -257,18 +260,57 @@ static sluice_status matmul(struct layout *l, const struct sl_node *n, struct pl
 }
 
 layout_rule *const layout_rules[SL_OP_COUNT] = {
-    [SL_OP_const_input] = constant_input, [SL_OP_output_layer] = any_order, [SL_OP_activation] = any_order,
-    [SL_OP_requantize] = any_order, [SL_OP_batch_norm] = channels_last, [SL_OP_normalization] = channels_last,
-    [SL_OP_bias_add] = channels_last, [SL_OP_layer_norm] = channels_last, [SL_OP_rms_norm] = channels_last,
-    [SL_OP_ew_add] = binary, [SL_OP_ew_sub] = binary, [SL_OP_ew_max] = binary, [SL_OP_ew_min] = binary, [SL_OP_ew_mult] = binary,
-    [SL_OP_ew_div] = binary, [SL_OP_reduce_mean] = reduce, [SL_OP_reduce_sum] = reduce, [SL_OP_reduce_max] = reduce,
-    [SL_OP_reduce_min] = reduce, [SL_OP_softmax] = softmax, [SL_OP_matmul] = matmul, [SL_OP_concat] = concat, [SL_OP_slice] = slice,
-    [SL_OP_pad] = pad, [SL_OP_expand] = expand, [SL_OP_gather] = gather, [SL_OP_transpose] = transpose, [SL_OP_reshape] = layout_reshape,
+    [SL_OP_const_input] = constant_input,
+    [SL_OP_output_layer] = any_order,
+    [SL_OP_activation] = any_order,
+    [SL_OP_requantize] = any_order,
+    [SL_OP_batch_norm] = channels_last,
+    [SL_OP_normalization] = channels_last,
+    [SL_OP_bias_add] = channels_last,
+    [SL_OP_layer_norm] = channels_last,
+    [SL_OP_rms_norm] = channels_last,
+    [SL_OP_ew_add] = binary,
+    [SL_OP_ew_sub] = binary,
+    [SL_OP_ew_max] = binary,
+    [SL_OP_ew_min] = binary,
+    [SL_OP_ew_mult] = binary,
+    [SL_OP_ew_div] = binary,
+    [SL_OP_reduce_mean] = reduce,
+    [SL_OP_reduce_sum] = reduce,
+    [SL_OP_reduce_max] = reduce,
+    [SL_OP_reduce_min] = reduce,
+    [SL_OP_softmax] = softmax,
+    [SL_OP_matmul] = matmul,
+    [SL_OP_concat] = concat,
+    [SL_OP_slice] = slice,
+    [SL_OP_pad] = pad,
+    [SL_OP_expand] = expand,
+    [SL_OP_gather] = gather,
+    [SL_OP_transpose] = transpose,
+    [SL_OP_reshape] = layout_reshape,
     [SL_OP_fc] = layout_fc,
-    [SL_OP_ew_pow] = binary, [SL_OP_ew_mod] = binary, [SL_OP_ew_prelu] = binary, [SL_OP_ew_equal] = binary,
-    [SL_OP_ew_greater] = binary, [SL_OP_ew_less] = binary, [SL_OP_ew_greater_equal] = binary, [SL_OP_ew_less_equal] = binary,
-    [SL_OP_ew_and] = binary, [SL_OP_ew_or] = binary, [SL_OP_ew_xor] = binary, [SL_OP_ew_shift_left] = binary,
-    [SL_OP_ew_shift_right] = binary, [SL_OP_predicate] = any_order, [SL_OP_cast] = any_order, [SL_OP_where] = where,
-    [SL_OP_reduce_prod] = reduce, [SL_OP_log_softmax] = softmax, [SL_OP_hardmax] = softmax, [SL_OP_cumsum] = softmax,
-    [SL_OP_top_k] = softmax, [SL_OP_argmax] = argmax, [SL_OP_argmin] = argmax, [SL_OP_lrn] = channels_last,
+    [SL_OP_ew_pow] = binary,
+    [SL_OP_ew_mod] = binary,
+    [SL_OP_ew_prelu] = binary,
+    [SL_OP_ew_equal] = binary,
+    [SL_OP_ew_greater] = binary,
+    [SL_OP_ew_less] = binary,
+    [SL_OP_ew_greater_equal] = binary,
+    [SL_OP_ew_less_equal] = binary,
+    [SL_OP_ew_and] = binary,
+    [SL_OP_ew_or] = binary,
+    [SL_OP_ew_xor] = binary,
+    [SL_OP_ew_shift_left] = binary,
+    [SL_OP_ew_shift_right] = binary,
+    [SL_OP_predicate] = any_order,
+    [SL_OP_cast] = any_order,
+    [SL_OP_where] = where,
+    [SL_OP_reduce_prod] = reduce,
+    [SL_OP_log_softmax] = softmax,
+    [SL_OP_hardmax] = softmax,
+    [SL_OP_cumsum] = softmax,
+    [SL_OP_top_k] = softmax,
+    [SL_OP_argmax] = argmax,
+    [SL_OP_argmin] = argmax,
+    [SL_OP_lrn] = channels_last,
 };

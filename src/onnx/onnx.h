@@ -10,15 +10,22 @@
 #include "ir/ir.h"
 #include "base/reader.h"
 
-struct sl_onnx_shape { const char *name; struct sl_shape shape; }; /* of a graph input, by name */
+/* Of a graph input by name; without a name, of the inputs in their order. */
+struct sl_onnx_shape {
+    const char *name;
+    struct sl_shape shape;
+};
 
-struct sl_onnx_value { const char *name; const struct sl_const *value; };  /* of a graph input that is to be a constant */
+struct sl_onnx_value {
+    const char *name;
+    const struct sl_const *value;
+}; /* of a graph input that is to be a constant */
 
 struct sl_onnx_options {
-    const char *net_name;            /* NULL: from the path */
-    const char *const *start_nodes;  /* ONNX node names (or graph inputs); none: the graph's inputs */
+    const char *net_name;           /* NULL: from the path */
+    const char *const *start_nodes; /* ONNX node names (or graph inputs); none: the graph's inputs */
     int n_start;
-    const char *const *end_nodes;    /* ONNX node names or tensor names; none: the graph's outputs */
+    const char *const *end_nodes; /* ONNX node names or tensor names; none: the graph's outputs */
     int n_end;
     const struct sl_onnx_shape *tensor_shapes;
     int n_tensor_shapes;
@@ -26,25 +33,27 @@ struct sl_onnx_options {
     int n_tensor_values;
 };
 
-struct sl_onnx_problem { const char *node, *op, *reason; };
+struct sl_onnx_problem {
+    const char *node, *op, *reason;
+};
 
 /* What the parsing report shows. Filled as far as import got, also on failure; strings live in the arena. */
 struct sl_onnx_report {
     int64_t ir_version, opset;
     const char *producer;
-    int n_onnx_nodes, n_used_nodes;  /* in the file; on the way to the outputs */
-    int n_folded;                    /* of those used: constant, gone from the network */
-    int n_transposes;                /* that move data and could not be cancelled */
-    int n_problems;                  /* unsupported operators */
+    int n_onnx_nodes, n_used_nodes; /* in the file; on the way to the outputs */
+    int n_folded;                   /* of those used: constant, gone from the network */
+    int n_transposes;               /* that move data and could not be cancelled */
+    int n_problems;                 /* unsupported operators */
     struct sl_onnx_problem *problems;
-    int n_recommended;               /* end nodes of the largest supported part */
+    int n_recommended; /* end nodes of the largest supported part */
     const char **recommended;
     int n_notes;
     const char **notes;
 };
 
-/* path: for messages, the default name and external data. bytes: the mapped file, which must live as long as the arena: weights are
- * views of it. The graph is allocated in `a`. report may be NULL. */
+/* path: for messages, the default name and external data. bytes: the mapped file, which must live as long as the arena: weights
+ * are views of it. The graph is allocated in `a`. report may be NULL. */
 sluice_status sl_onnx_import(sl_arena *a, const char *path, struct sl_view bytes, const struct sl_onnx_options *o,
                              struct sl_graph **out, struct sl_onnx_report *report, sl_err *e);
 

@@ -1,4 +1,5 @@
-/* onnx_build.c: the small vocabulary in which operators are written as IR nodes. Each call infers shapes, and folds constants. */
+/* onnx_build.c: the small vocabulary in which operators are written as IR nodes. Each call infers shapes, and folds constants.
+ */
 #include <string.h>
 
 #include "onnx/onnx_import.h"
@@ -39,8 +40,8 @@ struct sl_node *onnx_add(struct onnx_import *c, enum sl_op op, int n_in, struct 
 sluice_status onnx_take_folding(struct onnx_import *c, size_t elements)
 {
     if (elements > c->folding)
-        return sl_fail(c->e, SLUICE_E_LIMIT, "a computed constant of %zu elements, at most %zu more are accepted in this model", elements,
-                       c->folding);
+        return sl_fail(c->e, SLUICE_E_LIMIT, "a computed constant of %zu elements, at most %zu more are accepted in this model",
+                       elements, c->folding);
     c->folding -= elements;
     return SLUICE_OK;
 }
@@ -65,8 +66,8 @@ sluice_status onnx_finish(struct onnx_import *c, struct sl_node **n)
     return SLUICE_OK;
 }
 
-sluice_status onnx_unary2(struct onnx_import *c, struct sl_node *in, const char *type, const char *k1, double v1, const char *k2, double v2,
-                          struct sl_node **out)
+sluice_status onnx_unary2(struct onnx_import *c, struct sl_node *in, const char *type, const char *k1, double v1,
+                          const char *k2, double v2, struct sl_node **out)
 {
     *out = onnx_add(c, SL_OP_activation, 1, &in);
     sl_set_string(c->g, *out, "type", type);
@@ -137,8 +138,8 @@ sluice_status onnx_reshape(struct onnx_import *c, struct sl_node *in, int rank, 
     return onnx_finish(c, out);
 }
 
-sluice_status onnx_slice(struct onnx_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends, const int64_t *steps,
-                         struct sl_node **out)
+sluice_status onnx_slice(struct onnx_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends,
+                         const int64_t *steps, struct sl_node **out)
 {
     bool all = true;
     for (int i = 0; i < in->shape.rank; i++)
@@ -153,7 +154,8 @@ sluice_status onnx_slice(struct onnx_import *c, struct sl_node *in, const int64_
     return onnx_finish(c, out);
 }
 
-sluice_status onnx_slice_axis(struct onnx_import *c, struct sl_node *in, int axis, int64_t from, int64_t to, struct sl_node **out)
+sluice_status onnx_slice_axis(struct onnx_import *c, struct sl_node *in, int axis, int64_t from, int64_t to,
+                              struct sl_node **out)
 {
     int64_t starts[SL_MAX_RANK] = {0}, ends[SL_MAX_RANK], steps[SL_MAX_RANK];
     for (int i = 0; i < in->shape.rank; i++) {
@@ -175,8 +177,8 @@ sluice_status onnx_concat(struct onnx_import *c, int axis, int n, struct sl_node
     return onnx_finish(c, out);
 }
 
-sluice_status onnx_reduce(struct onnx_import *c, enum sl_op op, struct sl_node *in, int n_axes, const int64_t *axes, bool keepdims,
-                          struct sl_node **out)
+sluice_status onnx_reduce(struct onnx_import *c, enum sl_op op, struct sl_node *in, int n_axes, const int64_t *axes,
+                          bool keepdims, struct sl_node **out)
 {
     *out = in;
     if (n_axes == 0)

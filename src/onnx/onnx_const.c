@@ -11,19 +11,49 @@
 #include "onnx/onnx_import.h"
 
 /* TensorProto.DataType, in its order. */
-static const struct { const char *name; enum sl_dtype declared, stored; int bits; } types[] = {
-    {"undefined", SL_NONE, SL_NONE, 0},   {"float", SL_F32, SL_F32, 32},      {"uint8", SL_U8, SL_U8, 8},
-    {"int8", SL_S8, SL_S8, 8},            {"uint16", SL_U16, SL_U16, 16},     {"int16", SL_S16, SL_S16, 16},
-    {"int32", SL_S32, SL_S32, 32},        {"int64", SL_S64, SL_S64, 64},      {"string", SL_NONE, SL_NONE, 0},
-    {"bool", SL_BOOL, SL_BOOL, 8},        {"float16", SL_F16, SL_F32, 16},    {"double", SL_F64, SL_F32, 64},
-    {"uint32", SL_U32, SL_U32, 32},       {"uint64", SL_U64, SL_U64, 64},     {"complex64", SL_NONE, SL_NONE, 0},
-    {"complex128", SL_NONE, SL_NONE, 0},  {"bfloat16", SL_BF16, SL_F32, 16},  {"float8e4m3fn", SL_NONE, SL_NONE, 0},
-    {"float8e4m3fnuz", SL_NONE, SL_NONE, 0}, {"float8e5m2", SL_NONE, SL_NONE, 0}, {"float8e5m2fnuz", SL_NONE, SL_NONE, 0},
-    {"uint4", SL_U8, SL_U8, 4},           {"int4", SL_S8, SL_S8, 4},          {"float4e2m1", SL_NONE, SL_NONE, 0},
+static const struct {
+    const char *name;
+    enum sl_dtype declared, stored;
+    int bits;
+} types[] = {
+    {"undefined", SL_NONE, SL_NONE, 0},
+    {"float", SL_F32, SL_F32, 32},
+    {"uint8", SL_U8, SL_U8, 8},
+    {"int8", SL_S8, SL_S8, 8},
+    {"uint16", SL_U16, SL_U16, 16},
+    {"int16", SL_S16, SL_S16, 16},
+    {"int32", SL_S32, SL_S32, 32},
+    {"int64", SL_S64, SL_S64, 64},
+    {"string", SL_NONE, SL_NONE, 0},
+    {"bool", SL_BOOL, SL_BOOL, 8},
+    {"float16", SL_F16, SL_F32, 16},
+    {"double", SL_F64, SL_F32, 64},
+    {"uint32", SL_U32, SL_U32, 32},
+    {"uint64", SL_U64, SL_U64, 64},
+    {"complex64", SL_NONE, SL_NONE, 0},
+    {"complex128", SL_NONE, SL_NONE, 0},
+    {"bfloat16", SL_BF16, SL_F32, 16},
+    {"float8e4m3fn", SL_NONE, SL_NONE, 0},
+    {"float8e4m3fnuz", SL_NONE, SL_NONE, 0},
+    {"float8e5m2", SL_NONE, SL_NONE, 0},
+    {"float8e5m2fnuz", SL_NONE, SL_NONE, 0},
+    {"uint4", SL_U8, SL_U8, 4},
+    {"int4", SL_S8, SL_S8, 4},
+    {"float4e2m1", SL_NONE, SL_NONE, 0},
 };
-enum { TYPE_FLOAT = 1, TYPE_UINT8 = 2, TYPE_INT32 = 6, TYPE_INT64 = 7, TYPE_FLOAT16 = 10, TYPE_DOUBLE = 11, TYPE_UINT32 = 12,
-       TYPE_UINT64 = 13, TYPE_BFLOAT16 = 16, TYPE_UINT4 = ONNX_TYPE_UINT4,
-       TYPE_INT4 = ONNX_TYPE_INT4 };
+enum {
+    TYPE_FLOAT = 1,
+    TYPE_UINT8 = 2,
+    TYPE_INT32 = 6,
+    TYPE_INT64 = 7,
+    TYPE_FLOAT16 = 10,
+    TYPE_DOUBLE = 11,
+    TYPE_UINT32 = 12,
+    TYPE_UINT64 = 13,
+    TYPE_BFLOAT16 = 16,
+    TYPE_UINT4 = ONNX_TYPE_UINT4,
+    TYPE_INT4 = ONNX_TYPE_INT4
+};
 enum { FIELD_FLOAT = 4, FIELD_INT32 = 5, FIELD_INT64 = 7, FIELD_DOUBLE = 10, FIELD_UINT64 = 11 };
 
 static bool type_in_range(int32_t t)
@@ -49,8 +79,9 @@ const char *onnx_dtype_name(int32_t t)
 static float float_of_half(uint16_t h)
 {
     int exponent = h >> 10 & 31, fraction = h & 1023;
-    float v = exponent == 31 ? (fraction ? NAN : INFINITY) : exponent ? ldexpf((float)(fraction | 1024), exponent - 25)
-                                                                      : ldexpf((float)fraction, -24);
+    float v = exponent == 31 ? (fraction ? NAN : INFINITY)
+              : exponent     ? ldexpf((float)(fraction | 1024), exponent - 25)
+                             : ldexpf((float)fraction, -24);
     return h & 0x8000 ? -v : v;
 }
 
@@ -75,7 +106,8 @@ static sluice_status map_external(struct onnx_import *c, const struct onnx_tenso
     const char *s = t->location;
     bool climbs = strcmp(s, "..") == 0 || sl_starts_with(s, "../") || strstr(s, "/../") || sl_ends_with(s, "/..");
     if (!s[0] || s[0] == '/' || climbs)
-        return sl_fail(c->e, SLUICE_E_VALUE, "tensor '%s': external data '%s' is not a relative path inside the model's folder", t->name, s);
+        return sl_fail(c->e, SLUICE_E_VALUE, "tensor '%s': external data '%s' is not a relative path inside the model's folder",
+                       t->name, s);
     const char *path = sl_path_join(c->a, c->directory, s);
     char folder[PATH_MAX], file[PATH_MAX];
     if (!realpath(c->directory, folder) || !realpath(path, file)) {
@@ -101,12 +133,14 @@ static sluice_status raw_bytes(struct onnx_import *c, const struct onnx_tensor *
         SL_TRY(map_external(c, t, &file));
         size_t length = t->length ? (size_t)t->length : need;
         if (t->offset > file.size || length > file.size - t->offset)
-            return sl_fail(c->e, SLUICE_E_FORMAT, "tensor '%s': external data '%s' has %zu bytes, %zu at offset %llu are wanted", t->name,
-                           t->location, file.size, length, (unsigned long long)t->offset);
+            return sl_fail(c->e, SLUICE_E_FORMAT,
+                           "tensor '%s': external data '%s' has %zu bytes, %zu at offset %llu are wanted", t->name, t->location,
+                           file.size, length, (unsigned long long)t->offset);
         *out = (struct sl_view){file.data + t->offset, length};
     }
     if (out->size != need)
-        return sl_fail(c->e, SLUICE_E_FORMAT, "tensor '%s': %zu bytes of data, its shape and type need %zu", t->name, out->size, need);
+        return sl_fail(c->e, SLUICE_E_FORMAT, "tensor '%s': %zu bytes of data, its shape and type need %zu", t->name, out->size,
+                       need);
     return SLUICE_OK;
 }
 
@@ -119,11 +153,21 @@ static sluice_status convert_raw(struct onnx_import *c, const struct onnx_tensor
     uint8_t *b = data;
     for (size_t i = 0; i < n; i++)
         switch (t->data_type) {
-        case TYPE_FLOAT16: f[i] = float_of_half(sl_read_u16(&r)); break;
-        case TYPE_BFLOAT16: f[i] = float_of_bf16(sl_read_u16(&r)); break;
-        case TYPE_DOUBLE: f[i] = (float)sl_read_f64(&r); break;
-        case TYPE_UINT4: b[i] = (uint8_t)(raw.data[i / 2] >> (i % 2 * 4) & 15); break;
-        default: b[i] = (uint8_t)((raw.data[i / 2] >> (i % 2 * 4) & 15) ^ 8) - 8; break; /* int4, sign extended */
+        case TYPE_FLOAT16:
+            f[i] = float_of_half(sl_read_u16(&r));
+            break;
+        case TYPE_BFLOAT16:
+            f[i] = float_of_bf16(sl_read_u16(&r));
+            break;
+        case TYPE_DOUBLE:
+            f[i] = (float)sl_read_f64(&r);
+            break;
+        case TYPE_UINT4:
+            b[i] = (uint8_t)(raw.data[i / 2] >> (i % 2 * 4) & 15);
+            break;
+        default:
+            b[i] = (uint8_t)((raw.data[i / 2] >> (i % 2 * 4) & 15) ^ 8) - 8;
+            break; /* int4, sign extended */
         }
     return r.bad ? sl_fail(c->e, SLUICE_E_INTERNAL, "tensor '%s': size rule", t->name) : SLUICE_OK;
 }
@@ -131,14 +175,26 @@ static sluice_status convert_raw(struct onnx_import *c, const struct onnx_tensor
 static void store_scalar(int32_t type, void *data, size_t i, uint64_t v)
 {
     switch (type) {
-    case TYPE_FLOAT16: ((float *)data)[i] = float_of_half((uint16_t)v); break;
-    case TYPE_BFLOAT16: ((float *)data)[i] = float_of_bf16((uint16_t)v); break;
+    case TYPE_FLOAT16:
+        ((float *)data)[i] = float_of_half((uint16_t)v);
+        break;
+    case TYPE_BFLOAT16:
+        ((float *)data)[i] = float_of_bf16((uint16_t)v);
+        break;
     default:
         switch (sl_dtype_bits(types[type].stored)) {
-        case 8: ((uint8_t *)data)[i] = (uint8_t)v; break;
-        case 16: ((uint16_t *)data)[i] = (uint16_t)v; break;
-        case 32: ((uint32_t *)data)[i] = (uint32_t)v; break;
-        default: ((uint64_t *)data)[i] = v; break;
+        case 8:
+            ((uint8_t *)data)[i] = (uint8_t)v;
+            break;
+        case 16:
+            ((uint16_t *)data)[i] = (uint16_t)v;
+            break;
+        case 32:
+            ((uint32_t *)data)[i] = (uint32_t)v;
+            break;
+        default:
+            ((uint64_t *)data)[i] = v;
+            break;
         }
     }
 }
@@ -146,16 +202,22 @@ static void store_scalar(int32_t type, void *data, size_t i, uint64_t v)
 static uint32_t typed_field(int32_t type)
 {
     switch (type) {
-    case TYPE_FLOAT: return FIELD_FLOAT;
-    case TYPE_DOUBLE: return FIELD_DOUBLE;
-    case TYPE_INT64: return FIELD_INT64;
+    case TYPE_FLOAT:
+        return FIELD_FLOAT;
+    case TYPE_DOUBLE:
+        return FIELD_DOUBLE;
+    case TYPE_INT64:
+        return FIELD_INT64;
     case TYPE_UINT32:
-    case TYPE_UINT64: return FIELD_UINT64;
-    default: return FIELD_INT32;
+    case TYPE_UINT64:
+        return FIELD_UINT64;
+    default:
+        return FIELD_INT32;
     }
 }
 
-/* One wire element (a packed run or a single value) of the typed field. Returns how many were stored; too many is counted too. */
+/* One wire element (a packed run or a single value) of the typed field. Returns how many were stored; too many is counted too.
+ */
 static size_t take_typed(const struct onnx_tensor *t, const struct sl_field *f, size_t at, size_t n, void *data)
 {
     bool fixed = t->data_type == TYPE_FLOAT || t->data_type == TYPE_DOUBLE;
@@ -163,8 +225,10 @@ static size_t take_typed(const struct onnx_tensor *t, const struct sl_field *f, 
     struct sl_reader r = sl_reader_of(f->bytes.data, f->bytes.size);
     size_t start = at;
     do {
-        uint64_t v = f->wire != SL_WIRE_LEN ? f->value : !fixed ? sl_read_varint(&r) : t->data_type == TYPE_FLOAT ? sl_read_u32(&r)
-                                                                                                                : sl_read_u64(&r);
+        uint64_t v = f->wire != SL_WIRE_LEN       ? f->value
+                     : !fixed                     ? sl_read_varint(&r)
+                     : t->data_type == TYPE_FLOAT ? sl_read_u32(&r)
+                                                  : sl_read_u64(&r);
         if (r.bad)
             break;
         for (int half = 0; half < (nibbles ? 2 : 1) && at < n; half++, at++) {
@@ -213,8 +277,8 @@ static sluice_status tensor_shape(struct onnx_import *c, const struct onnx_tenso
     return SLUICE_OK;
 }
 
-static sluice_status new_const(struct onnx_import *c, sl_arena *a, const char *name, enum sl_dtype type, const struct sl_shape *s,
-                               const struct sl_const **out, void **data)
+static sluice_status new_const(struct onnx_import *c, sl_arena *a, const char *name, enum sl_dtype type,
+                               const struct sl_shape *s, const struct sl_const **out, void **data)
 {
     *out = sl_const_new(a, type, s, data);
     return *out ? SLUICE_OK : sl_fail(c->e, SLUICE_E_MEMORY, "no memory for tensor '%s'", name);
@@ -253,7 +317,8 @@ sluice_status onnx_tensor_const(struct onnx_import *c, sl_arena *a, const struct
 /* Values and their positions: indices [nnz] are linear, [nnz, rank] are by axis. */
 sluice_status onnx_sparse_const(struct onnx_import *c, sl_arena *a, const struct onnx_sparse *sp, const struct sl_const **out)
 {
-    const struct onnx_tensor shape_only = {.name = sp->values.name, .data_type = sp->values.data_type, .n_dims = sp->n_dims, .dims = sp->dims};
+    const struct onnx_tensor shape_only = {
+        .name = sp->values.name, .data_type = sp->values.data_type, .n_dims = sp->n_dims, .dims = sp->dims};
     const struct sl_const *values, *indices;
     struct sl_shape s;
     size_t n;
@@ -262,17 +327,19 @@ sluice_status onnx_sparse_const(struct onnx_import *c, sl_arena *a, const struct
     SL_TRY(onnx_tensor_const(c, a, &sp->values, &values));
     SL_TRY(onnx_tensor_const(c, a, &sp->indices, &indices));
     size_t nnz = sl_shape_elements(&values->shape), per = indices->shape.rank == 2 ? (size_t)s.rank : 1;
-    if (indices->dtype != SL_S64 || indices->shape.rank < 1 || indices->shape.rank > 2 || sl_shape_elements(&indices->shape) != nnz * per)
+    if (indices->dtype != SL_S64 || indices->shape.rank < 1 || indices->shape.rank > 2 ||
+        sl_shape_elements(&indices->shape) != nnz * per)
         return sl_fail(c->e, SLUICE_E_FORMAT, "sparse tensor '%s': indices do not fit its %zu values", sp->values.name, nnz);
     SL_TRY(new_const(c, a, sp->values.name, values->dtype, &s, out, &data));
     size_t size = sl_dtype_bits(values->dtype) / 8;
     for (size_t i = 0; i < nnz; i++) {
         size_t at = 0;
         for (size_t k = 0; k < per; k++) {
-            int64_t v = onnx_const_at_s64(indices, i * per + k), limit = per == 1 && indices->shape.rank == 1 ? (int64_t)n : s.dim[k];
+            int64_t v = onnx_const_at_s64(indices, i * per + k),
+                    limit = per == 1 && indices->shape.rank == 1 ? (int64_t)n : s.dim[k];
             if (v < 0 || v >= limit)
-                return sl_fail(c->e, SLUICE_E_VALUE, "sparse tensor '%s': index %lld is outside 0..%lld", sp->values.name, (long long)v,
-                               (long long)limit - 1);
+                return sl_fail(c->e, SLUICE_E_VALUE, "sparse tensor '%s': index %lld is outside 0..%lld", sp->values.name,
+                               (long long)v, (long long)limit - 1);
             at = at * (size_t)limit + (size_t)v;
         }
         memcpy((uint8_t *)data + at * size, (const uint8_t *)values->data + i * size, size);
@@ -286,8 +353,9 @@ double onnx_const_at_f64(const struct sl_const *k, size_t i)
 {
     if (k->splat)
         i = 0;
-    return k->dtype == SL_F32 ? (double)((const float *)k->data)[i] : k->dtype == SL_F64 ? ((const double *)k->data)[i]
-                                                                                       : (double)onnx_const_at_s64(k, i);
+    return k->dtype == SL_F32   ? (double)((const float *)k->data)[i]
+           : k->dtype == SL_F64 ? ((const double *)k->data)[i]
+                                : (double)onnx_const_at_s64(k, i);
 }
 
 int64_t onnx_const_at_s64(const struct sl_const *k, size_t i)
@@ -296,19 +364,27 @@ int64_t onnx_const_at_s64(const struct sl_const *k, size_t i)
         i = 0;
     switch (k->dtype) {
     case SL_U8:
-    case SL_BOOL: return ((const uint8_t *)k->data)[i];
-    case SL_S8: return ((const int8_t *)k->data)[i];
-    case SL_U16: return ((const uint16_t *)k->data)[i];
-    case SL_S16: return ((const int16_t *)k->data)[i];
-    case SL_S32: return ((const int32_t *)k->data)[i];
-    case SL_U32: return ((const uint32_t *)k->data)[i];
+    case SL_BOOL:
+        return ((const uint8_t *)k->data)[i];
+    case SL_S8:
+        return ((const int8_t *)k->data)[i];
+    case SL_U16:
+        return ((const uint16_t *)k->data)[i];
+    case SL_S16:
+        return ((const int16_t *)k->data)[i];
+    case SL_S32:
+        return ((const int32_t *)k->data)[i];
+    case SL_U32:
+        return ((const uint32_t *)k->data)[i];
     case SL_S64:
-    case SL_U64: return ((const int64_t *)k->data)[i];
+    case SL_U64:
+        return ((const int64_t *)k->data)[i];
     case SL_F32: {
         float v = ((const float *)k->data)[i];
         return v >= -9.2e18f && v <= 9.2e18f ? (int64_t)v : v > 0 ? INT64_MAX : INT64_MIN; /* NaN: the least */
     }
-    default: return 0;
+    default:
+        return 0;
     }
 }
 
@@ -342,7 +418,8 @@ static void permute_bytes(const uint8_t *in, uint8_t *out, const struct sl_shape
     }
 }
 
-sluice_status onnx_const_permute(sl_arena *a, const struct sl_const *k, const int64_t *perm, const struct sl_const **out, sl_err *e)
+sluice_status onnx_const_permute(sl_arena *a, const struct sl_const *k, const int64_t *perm, const struct sl_const **out,
+                                 sl_err *e)
 {
     struct sl_shape s = {.rank = k->shape.rank};
     int64_t in_stride[SL_MAX_RANK], stride[SL_MAX_RANK];

@@ -1,6 +1,6 @@
 /*
- * onnx_conv.c: convolutions. Each stands between a transpose to channels last and one back; kernels are reordered here (OIHW -> HWIO,
- * or [kh, kw, ic, mult] where every group is one channel).
+ * onnx_conv.c: convolutions. Each stands between a transpose to channels last and one back; kernels are reordered here (OIHW ->
+ * HWIO, or [kh, kw, ic, mult] where every group is one channel).
  */
 #include <string.h>
 
@@ -55,8 +55,8 @@ static sluice_status read_window(struct onnx_import *c, struct onnx_window *w, c
 
 /* The layer itself, channels last in and out. */
 static sluice_status weighted_layer(struct onnx_import *c, enum sl_op op, struct sl_node *x, const struct sl_const *kernel,
-                                    const struct sl_const *bias, const struct onnx_window *w, int64_t groups, const int64_t *output_padding,
-                                    struct sl_node **out)
+                                    const struct sl_const *bias, const struct onnx_window *w, int64_t groups,
+                                    const int64_t *output_padding, struct sl_node **out)
 {
     struct sl_node *n = onnx_add(c, op, 1, &x);
     sl_set_param(c->g, n, "kernel", kernel);
@@ -71,8 +71,8 @@ static sluice_status weighted_layer(struct onnx_import *c, enum sl_op op, struct
 }
 
 /* One plane of weights [oc, ic / groups, kh, kw] over a channels-last picture: conv, or dw where every group is one channel. */
-sluice_status onnx_conv_plane(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel, const struct sl_const *bias,
-                                const struct onnx_window *w, int64_t groups, struct sl_node **out)
+sluice_status onnx_conv_plane(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
+                              const struct sl_const *bias, const struct onnx_window *w, int64_t groups, struct sl_node **out)
 {
     static const int64_t hwio[4] = {2, 3, 1, 0}, hwom[4] = {2, 3, 0, 1};
     int64_t in_c = x->shape.dim[x->shape.rank - 1], out_c = kernel->shape.dim[0];
@@ -172,7 +172,8 @@ sluice_status translate_conv_transpose(struct onnx_import *c, const struct onnx_
     int rank = x->shape.rank;
     SL_TRY(onnx_need_const(c, 1, "weights", &kernel));
     SL_TRY(kernel_shape(c, kernel, rank, &kernel));
-    int64_t in_c = x->shape.dim[1], groups = onnx_attr_int(c, "group", 1), out_c = groups > 0 ? kernel->shape.dim[1] * groups : 0;
+    int64_t in_c = x->shape.dim[1], groups = onnx_attr_int(c, "group", 1),
+            out_c = groups > 0 ? kernel->shape.dim[1] * groups : 0;
     if (groups < 1 || in_c % groups || kernel->shape.dim[0] != in_c || out_c > INT32_MAX)
         return sl_fail(c->e, SLUICE_E_SHAPE, "weights [%lld, %lld, ...] and %lld groups do not fit an input of %lld channels",
                        (long long)kernel->shape.dim[0], (long long)kernel->shape.dim[1], (long long)groups, (long long)in_c);

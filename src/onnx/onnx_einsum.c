@@ -1,6 +1,6 @@
 /*
- * onnx_einsum.c: Einsum as transposes, reshapes and one matrix product for each operand after the first. Labels are letters; the dots
- * of an ellipsis become labels of their own.
+ * onnx_einsum.c: Einsum as transposes, reshapes and one matrix product for each operand after the first. Labels are letters;
+ * the dots of an ellipsis become labels of their own.
  */
 #include <string.h>
 
@@ -8,7 +8,10 @@
 
 enum { MOST_LABELS = 24, ELLIPSIS_BASE = '0' };
 
-struct labels { int n; char at[MOST_LABELS]; };
+struct labels {
+    int n;
+    char at[MOST_LABELS];
+};
 
 /* "i...j" of a tensor of this rank (output: rank -1, dots as many as `dots`). */
 static sluice_status read_labels(struct onnx_import *c, const char *text, size_t size, int rank, int *dots, struct labels *out)
@@ -64,7 +67,8 @@ static sluice_status take_diagonals(struct onnx_import *c, struct sl_node **x, s
             int rank = (*x)->shape.rank, n = 0;
             int64_t d = (*x)->shape.dim[i];
             if (d != (*x)->shape.dim[k])
-                return sl_fail(c->e, SLUICE_E_SHAPE, "equation: '%c' is %lld and %lld", l->at[i], (long long)d, (long long)(*x)->shape.dim[k]);
+                return sl_fail(c->e, SLUICE_E_SHAPE, "equation: '%c' is %lld and %lld", l->at[i], (long long)d,
+                               (long long)(*x)->shape.dim[k]);
             for (int a = 0; a < rank; a++)
                 if (a != i && a != k)
                     perm[n++] = a;
@@ -91,7 +95,8 @@ static sluice_status take_diagonals(struct onnx_import *c, struct sl_node **x, s
 }
 
 /* x with its axes in the order of `want`, axes of 1 where it lacks a label. */
-static sluice_status arrange(struct onnx_import *c, struct sl_node *x, const struct labels *l, const struct labels *want, struct sl_node **out)
+static sluice_status arrange(struct onnx_import *c, struct sl_node *x, const struct labels *l, const struct labels *want,
+                             struct sl_node **out)
 {
     int64_t perm[SL_MAX_RANK], dims[MOST_LABELS];
     int n = 0;
@@ -176,8 +181,10 @@ static sluice_status contract(struct onnx_import *c, struct sl_node *x, struct l
                        (long long)group_size(y, ly, &k));
     SL_TRY(arrange(c, x, lx, &order_x, &x));
     SL_TRY(arrange(c, y, ly, &order_y, &y));
-    SL_TRY(batch.n ? onnx_reshape(c, x, 3, (int64_t[]){b, size_m, size_k}, &x) : onnx_reshape(c, x, 2, (int64_t[]){size_m, size_k}, &x));
-    SL_TRY(batch.n ? onnx_reshape(c, y, 3, (int64_t[]){b, size_k, size_n}, &y) : onnx_reshape(c, y, 2, (int64_t[]){size_k, size_n}, &y));
+    SL_TRY(batch.n ? onnx_reshape(c, x, 3, (int64_t[]){b, size_m, size_k}, &x)
+                   : onnx_reshape(c, x, 2, (int64_t[]){size_m, size_k}, &x));
+    SL_TRY(batch.n ? onnx_reshape(c, y, 3, (int64_t[]){b, size_k, size_n}, &y)
+                   : onnx_reshape(c, y, 2, (int64_t[]){size_k, size_n}, &y));
     SL_TRY(onnx_matmul(c, x, y, out));
     return onnx_reshape(c, *out, rank, dims, out);
 }
@@ -230,7 +237,8 @@ sluice_status translate_einsum(struct onnx_import *c, const struct onnx_node *no
             SL_TRY(sum_out(c, &x[i], &l[i], &(struct labels[1]){joined(&keep, &l[0], &(struct labels){0})}[0]));
             SL_TRY(contract(c, y, &l[0], x[i], &l[i], &keep, &y, &result));
         }
-        SL_TRY(sum_out(c, &y, &result, &(struct labels[1]){i + 1 < n ? joined(&keep, &l[i + 1], &(struct labels){0}) : keep}[0]));
+        SL_TRY(
+            sum_out(c, &y, &result, &(struct labels[1]){i + 1 < n ? joined(&keep, &l[i + 1], &(struct labels){0}) : keep}[0]));
         l[0] = result;
     }
     SL_TRY(arrange(c, y, &l[0], &out, &y));

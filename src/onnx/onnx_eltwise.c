@@ -1,6 +1,6 @@
 /*
- * onnx_eltwise.c: operators that work element by element: activations, arithmetic with broadcasting (also the axis form of opsets
- * before 7), Pow by constants, Clip, PRelu.
+ * onnx_eltwise.c: operators that work element by element: activations, arithmetic with broadcasting (also the axis form of
+ * opsets before 7), Pow by constants, Clip, PRelu.
  */
 #include <math.h>
 #include <string.h>
@@ -10,16 +10,47 @@
 /* ---- one input ---- */
 
 /* Operators that are one activation: its type, and up to two attributes with their ONNX defaults. */
-static const struct { const char *op, *type, *k1; double v1; const char *k2; double v2; } curves[] = {
-    {"Abs", "abs", 0}, {"Acos", "acos", 0}, {"Acosh", "acosh", 0}, {"Asin", "asin", 0}, {"Asinh", "asinh", 0}, {"Atan", "atan", 0},
-    {"Atanh", "atanh", 0}, {"Ceil", "ceil", 0}, {"Celu", "celu", "alpha", 1.0, 0, 0}, {"Cos", "cos", 0}, {"Cosh", "cosh", 0},
-    {"Elu", "elu", "alpha", 1.0, 0, 0}, {"Erf", "erf", 0}, {"Exp", "exp", 0}, {"Floor", "floor", 0},
-    {"HardSigmoid", "hard_sigmoid", "alpha", 0.2, "beta", 0.5}, {"HardSwish", "hard_swish", 0},
-    {"LeakyRelu", "leaky_relu", "alpha", 0.01, 0, 0}, {"Log", "log", 0}, {"Mish", "mish", 0}, {"Neg", "neg", 0},
-    {"Reciprocal", "reciprocal", 0}, {"Relu", "relu", 0}, {"Round", "round", 0},
-    {"Selu", "selu", "alpha", 1.67326319217681884765625, "gamma", 1.05070102214813232421875}, {"Sigmoid", "sigmoid", 0},
-    {"Sign", "sign", 0}, {"Sin", "sin", 0}, {"Sinh", "sinh", 0}, {"Softplus", "softplus", 0}, {"Softsign", "softsign", 0},
-    {"Sqrt", "sqrt", 0}, {"Tan", "tan", 0}, {"Tanh", "tanh", 0}, {"ThresholdedRelu", "thresholded_relu", "alpha", 1.0, 0, 0},
+static const struct {
+    const char *op, *type, *k1;
+    double v1;
+    const char *k2;
+    double v2;
+} curves[] = {
+    {"Abs", "abs", 0},
+    {"Acos", "acos", 0},
+    {"Acosh", "acosh", 0},
+    {"Asin", "asin", 0},
+    {"Asinh", "asinh", 0},
+    {"Atan", "atan", 0},
+    {"Atanh", "atanh", 0},
+    {"Ceil", "ceil", 0},
+    {"Celu", "celu", "alpha", 1.0, 0, 0},
+    {"Cos", "cos", 0},
+    {"Cosh", "cosh", 0},
+    {"Elu", "elu", "alpha", 1.0, 0, 0},
+    {"Erf", "erf", 0},
+    {"Exp", "exp", 0},
+    {"Floor", "floor", 0},
+    {"HardSigmoid", "hard_sigmoid", "alpha", 0.2, "beta", 0.5},
+    {"HardSwish", "hard_swish", 0},
+    {"LeakyRelu", "leaky_relu", "alpha", 0.01, 0, 0},
+    {"Log", "log", 0},
+    {"Mish", "mish", 0},
+    {"Neg", "neg", 0},
+    {"Reciprocal", "reciprocal", 0},
+    {"Relu", "relu", 0},
+    {"Round", "round", 0},
+    {"Selu", "selu", "alpha", 1.67326319217681884765625, "gamma", 1.05070102214813232421875},
+    {"Sigmoid", "sigmoid", 0},
+    {"Sign", "sign", 0},
+    {"Sin", "sin", 0},
+    {"Sinh", "sinh", 0},
+    {"Softplus", "softplus", 0},
+    {"Softsign", "softsign", 0},
+    {"Sqrt", "sqrt", 0},
+    {"Tan", "tan", 0},
+    {"Tanh", "tanh", 0},
+    {"ThresholdedRelu", "thresholded_relu", "alpha", 1.0, 0, 0},
 };
 
 sluice_status translate_curve(struct onnx_import *c, const struct onnx_node *n)
@@ -78,8 +109,9 @@ sluice_status translate_dropout(struct onnx_import *c, const struct onnx_node *n
         const uint8_t one = 1;
         bool is_bool = c->scope->opset >= 10;
         const float onef = 1;
-        SL_TRY(onnx_out(c, 1, onnx_constant(c, sl_const_splat(c->a, is_bool ? SL_BOOL : SL_F32, &x->shape,
-                                                              is_bool ? (const void *)&one : (const void *)&onef))));
+        SL_TRY(onnx_out(c, 1,
+                        onnx_constant(c, sl_const_splat(c->a, is_bool ? SL_BOOL : SL_F32, &x->shape,
+                                                        is_bool ? (const void *)&one : (const void *)&onef))));
     }
     return onnx_out(c, 0, x);
 }
@@ -228,8 +260,10 @@ sluice_status translate_mean(struct onnx_import *c, const struct onnx_node *n)
 
 sluice_status translate_pow(struct onnx_import *c, const struct onnx_node *n)
 {
-    static const struct { double power; const char *type; } special[] = {
-        {2, "square"}, {0.5, "sqrt"}, {-0.5, "rsqrt"}, {-1, "reciprocal"}};
+    static const struct {
+        double power;
+        const char *type;
+    } special[] = {{2, "square"}, {0.5, "sqrt"}, {-0.5, "rsqrt"}, {-1, "reciprocal"}};
     struct sl_node *x, *y, *out;
     double p;
     SL_TRY(onnx_two_inputs(c, &x, &y));
@@ -279,7 +313,8 @@ sluice_status translate_clip(struct onnx_import *c, const struct onnx_node *n)
     bool constant;
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(clip_bounds(c, &lo, &hi, &constant));
-    if (!constant || lo > hi || !sl_dtype_is_float(x->dtype)) { /* min above max: every value becomes max, as min(max(x, lo), hi) */
+    if (!constant || lo > hi ||
+        !sl_dtype_is_float(x->dtype)) { /* min above max: every value becomes max, as min(max(x, lo), hi) */
         y = x;
         for (int i = 1; i <= 2; i++) {
             struct sl_node *bound;

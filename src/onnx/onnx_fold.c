@@ -27,8 +27,8 @@ static sluice_status constant_list(struct onnx_import *c, const struct onnx_attr
 
 sluice_status translate_constant(struct onnx_import *c, const struct onnx_node *n)
 {
-    static const char *const names[] = {"value", "sparse_value", "value_int", "value_ints", "value_float", "value_floats",
-                                        "value_string", "value_strings"};
+    static const char *const names[] = {"value",       "sparse_value", "value_int",    "value_ints",
+                                        "value_float", "value_floats", "value_string", "value_strings"};
     const struct onnx_attr *at = NULL;
     struct sl_node *out = NULL;
     for (size_t i = 0; i < SL_COUNT(names) && !at; i++)
@@ -74,7 +74,8 @@ sluice_status translate_constant_of_shape(struct onnx_import *c, const struct on
         if (sl_shape_elements(&value->shape) != 1)
             return sl_fail(c->e, SLUICE_E_SHAPE, "value has %zu elements, not 1", sl_shape_elements(&value->shape));
     }
-    return onnx_out(c, 0, onnx_constant(c, sl_const_splat(c->a, value ? value->dtype : SL_F32, &s, value ? value->data : &zero)));
+    return onnx_out(c, 0,
+                    onnx_constant(c, sl_const_splat(c->a, value ? value->dtype : SL_F32, &s, value ? value->data : &zero)));
 }
 
 /* ---- writing results ---- */
@@ -82,20 +83,32 @@ sluice_status translate_constant_of_shape(struct onnx_import *c, const struct on
 static void put_number(const struct sl_const *k, void *data, size_t i, double f, int64_t v)
 {
     switch (k->dtype) {
-    case SL_F32: ((float *)data)[i] = (float)f; break;
-    case SL_BOOL: ((uint8_t *)data)[i] = v != 0; break;
+    case SL_F32:
+        ((float *)data)[i] = (float)f;
+        break;
+    case SL_BOOL:
+        ((uint8_t *)data)[i] = v != 0;
+        break;
     case SL_U8:
-    case SL_S8: ((uint8_t *)data)[i] = (uint8_t)v; break;
+    case SL_S8:
+        ((uint8_t *)data)[i] = (uint8_t)v;
+        break;
     case SL_U16:
-    case SL_S16: ((uint16_t *)data)[i] = (uint16_t)v; break;
+    case SL_S16:
+        ((uint16_t *)data)[i] = (uint16_t)v;
+        break;
     case SL_U32:
-    case SL_S32: ((uint32_t *)data)[i] = (uint32_t)v; break;
-    default: ((uint64_t *)data)[i] = (uint64_t)v; break;
+    case SL_S32:
+        ((uint32_t *)data)[i] = (uint32_t)v;
+        break;
+    default:
+        ((uint64_t *)data)[i] = (uint64_t)v;
+        break;
     }
 }
 
-static sluice_status new_result(struct onnx_import *c, enum sl_dtype t, const struct sl_shape *s, const struct sl_const **out, void **data,
-                                size_t *n)
+static sluice_status new_result(struct onnx_import *c, enum sl_dtype t, const struct sl_shape *s, const struct sl_const **out,
+                                void **data, size_t *n)
 {
     SL_TRY(check_size(c, s, n));
     *out = sl_const_new(c->a, t, s, data);
@@ -163,10 +176,21 @@ sluice_status translate_cast_like(struct onnx_import *c, const struct onnx_node 
 
 /* ---- comparisons and logic: masks ---- */
 
-static const struct { const char *name; enum sl_op op; } compares[] = {
-    {"And", SL_OP_ew_and}, {"BitwiseAnd", SL_OP_ew_and}, {"BitwiseOr", SL_OP_ew_or}, {"BitwiseXor", SL_OP_ew_xor},
-    {"Equal", SL_OP_ew_equal}, {"Greater", SL_OP_ew_greater}, {"GreaterOrEqual", SL_OP_ew_greater_equal}, {"Less", SL_OP_ew_less},
-    {"LessOrEqual", SL_OP_ew_less_equal}, {"Or", SL_OP_ew_or}, {"Xor", SL_OP_ew_xor},
+static const struct {
+    const char *name;
+    enum sl_op op;
+} compares[] = {
+    {"And", SL_OP_ew_and},
+    {"BitwiseAnd", SL_OP_ew_and},
+    {"BitwiseOr", SL_OP_ew_or},
+    {"BitwiseXor", SL_OP_ew_xor},
+    {"Equal", SL_OP_ew_equal},
+    {"Greater", SL_OP_ew_greater},
+    {"GreaterOrEqual", SL_OP_ew_greater_equal},
+    {"Less", SL_OP_ew_less},
+    {"LessOrEqual", SL_OP_ew_less_equal},
+    {"Or", SL_OP_ew_or},
+    {"Xor", SL_OP_ew_xor},
 };
 
 sluice_status translate_compare(struct onnx_import *c, const struct onnx_node *n)

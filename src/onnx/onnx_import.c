@@ -1,6 +1,6 @@
 /*
- * onnx_import.c: the ONNX front end from bytes to a finished native graph: structure, inputs, operators, patterns, layout, names.
- * The stages are the lines of import_model.
+ * onnx_import.c: the ONNX front end from bytes to a finished native graph: structure, inputs, operators, patterns, layout,
+ * names. The stages are the lines of import_model.
  */
 #include <string.h>
 
@@ -28,8 +28,8 @@ static sluice_status find_opset(struct onnx_import *c)
     if (opset < 1)
         return sl_fail(c->e, SLUICE_E_VALUE, "opset %lld is not positive", (long long)opset);
     if (opset > NEWEST_OPSET) {
-        onnx_note(c, "opset %lld is newer than %d: read as %d, operators that changed since are refused", (long long)opset, NEWEST_OPSET,
-                  NEWEST_OPSET);
+        onnx_note(c, "opset %lld is newer than %d: read as %d, operators that changed since are refused", (long long)opset,
+                  NEWEST_OPSET, NEWEST_OPSET);
         c->scope->opset = NEWEST_OPSET;
     }
     return SLUICE_OK;
@@ -148,9 +148,17 @@ sluice_status sl_onnx_import(sl_arena *a, const char *path, struct sl_view bytes
     static const struct sl_onnx_options none;
     struct sl_onnx_report unseen;
     struct onnx_scope scope = {.values = sl_map_new(a), .prefix = ""};
-    struct onnx_import c = {.a = a, .scratch = sl_arena_new(), .path = path, .bytes = bytes, .options = o ? o : &none,
-                            .report = report ? report : &unseen, .functions = sl_map_new(a), .files = sl_map_new(a),
-                            .directory = folder_of(a, path), .scope = &scope, .e = e};
+    struct onnx_import c = {.a = a,
+                            .scratch = sl_arena_new(),
+                            .path = path,
+                            .bytes = bytes,
+                            .options = o ? o : &none,
+                            .report = report ? report : &unseen,
+                            .functions = sl_map_new(a),
+                            .files = sl_map_new(a),
+                            .directory = folder_of(a, path),
+                            .scope = &scope,
+                            .e = e};
     c.folding = ((size_t)1 << 25) + 2 * SL_MIN(bytes.size, SIZE_MAX / 16);
     *c.report = (struct sl_onnx_report){.producer = ""};
     *out = NULL;

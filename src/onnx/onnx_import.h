@@ -1,9 +1,9 @@
 /*
  * onnx_import.h: what the operator families share while an ONNX graph becomes IR nodes.
  *
- * Every ONNX value becomes one IR node. A constant value is a const_input node, made on first use; an emitted node whose inputs are
- * all constants is evaluated at once and becomes a const_input itself, so shape arithmetic never reaches the network. Nodes are in
- * the origin's layout: convolutions stand between explicit transposes, which layout.c then cancels.
+ * Every ONNX value becomes one IR node. A constant value is a const_input node, made on first use; an emitted node whose inputs
+ * are all constants is evaluated at once and becomes a const_input itself, so shape arithmetic never reaches the network. Nodes
+ * are in the origin's layout: convolutions stand between explicit transposes, which layout.c then cancels.
  */
 #ifndef SL_ONNX_ONNX_IMPORT_H
 #define SL_ONNX_ONNX_IMPORT_H
@@ -14,16 +14,16 @@
 #include "onnx/onnx_proto.h"
 #include "ops/float_run.h"
 
-/* A named ONNX value. Exactly one of node, init, sparse is set once it is known; a value that an unsupported operator would have
- * made has `missing`. */
+/* A named ONNX value. Exactly one of node, init, sparse is set once it is known; a value that an unsupported operator would
+ * have made has `missing`. */
 struct onnx_value {
     const char *name;
     struct sl_node *node;
     const struct onnx_tensor *init;
     const struct onnx_sparse *sparse;
-    int producer;                          /* 1 + index of the node that makes it in its list; 0: an input or initializer */
+    int producer; /* 1 + index of the node that makes it in its list; 0: an input or initializer */
     bool missing;
-    bool unmade;                           /* missing because its node, though translated, does not make this output */
+    bool unmade; /* missing because its node, though translated, does not make this output */
 };
 
 /* How a node of the main graph fared. */
@@ -31,13 +31,13 @@ enum onnx_fate { ONNX_UNUSED, ONNX_TRANSLATED, ONNX_FOLDED, ONNX_UNSUPPORTED, ON
 
 /* Names of one graph: the main graph, the body of a function or of a branch. */
 struct onnx_scope {
-    struct onnx_scope *outer;              /* values seen through (branches); NULL for the main graph and functions */
-    struct sl_map *values;                 /* name -> struct onnx_value */
-    const char *prefix;                    /* of origins and labels inside a function: "caller/" */
-    const struct onnx_node *caller;        /* of a function: attributes that the body refers to */
+    struct onnx_scope *outer;       /* values seen through (branches); NULL for the main graph and functions */
+    struct sl_map *values;          /* name -> struct onnx_value */
+    const char *prefix;             /* of origins and labels inside a function: "caller/" */
+    const struct onnx_node *caller; /* of a function: attributes that the body refers to */
     const struct onnx_function *function;
     struct onnx_scope *caller_scope;
-    int64_t opset;                         /* of the default domain */
+    int64_t opset; /* of the default domain */
     int depth;
 };
 
@@ -48,18 +48,18 @@ struct onnx_import {
     struct onnx_model *model;
     const struct sl_onnx_options *options;
     struct sl_onnx_report *report;
-    struct sl_map *functions;              /* "domain:name" -> struct onnx_function */
-    struct sl_map *files;                  /* external data: location -> struct sl_view */
+    struct sl_map *functions; /* "domain:name" -> struct onnx_function */
+    struct sl_map *files;     /* external data: location -> struct sl_view */
     const char *path, *directory;
     struct sl_view bytes;
     struct onnx_scope *scope;
-    const struct onnx_node *node;          /* being translated */
+    const struct onnx_node *node; /* being translated */
     const char *origin;
-    bool located;                          /* the error at hand names its node */
+    bool located; /* the error at hand names its node */
     int problem_capacity, note_capacity;
-    unsigned char *fates;                  /* enum onnx_fate, by index in the main graph */
-    size_t folding;                        /* elements that computed constants may still have: files must not become gigabytes */
-    int n_inlined;                         /* nodes of function bodies and branches translated: bounded */
+    unsigned char *fates; /* enum onnx_fate, by index in the main graph */
+    size_t folding;       /* elements that computed constants may still have: files must not become gigabytes */
+    int n_inlined;        /* nodes of function bodies and branches translated: bounded */
     sl_err *e;
 };
 
@@ -67,8 +67,8 @@ typedef sluice_status onnx_translate_fn(struct onnx_import *c, const struct onnx
 
 struct onnx_op_row {
     const char *domain, *name;
-    int since, until;                      /* opsets of its domain that this row reads */
-    int least_in, most_in;                 /* -1: any number */
+    int since, until;      /* opsets of its domain that this row reads */
+    int least_in, most_in; /* -1: any number */
     onnx_translate_fn *translate;
 };
 
@@ -93,9 +93,9 @@ sluice_status onnx_const_ints(struct onnx_import *c, const struct sl_const *k, c
 sluice_status onnx_need_ints(struct onnx_import *c, int i, const char *what, int *n, int64_t **out);
 /* TensorProto.DataType that the file declares for an input: an initializer's, or a graph input's. 0: not known. */
 int32_t onnx_declared_type(struct onnx_import *c, int input);
-bool onnx_const_scalar(const struct sl_const *k, double *out);          /* one element, or a splat */
-bool onnx_node_scalar(const struct sl_node *n, double *out);            /* a const_input with one value */
-const struct sl_const *onnx_node_const(const struct sl_node *n);        /* of a const_input, else NULL */
+bool onnx_const_scalar(const struct sl_const *k, double *out);   /* one element, or a splat */
+bool onnx_node_scalar(const struct sl_node *n, double *out);     /* a const_input with one value */
+const struct sl_const *onnx_node_const(const struct sl_node *n); /* of a const_input, else NULL */
 /* Output i of the current node is this value. NULL-named outputs are ignored. */
 sluice_status onnx_out(struct onnx_import *c, int i, struct sl_node *n);
 bool onnx_wants_out(const struct onnx_import *c, int i);
@@ -115,23 +115,24 @@ struct sl_node *onnx_add(struct onnx_import *c, enum sl_op op, int n_in, struct 
 /* Infer; when all inputs are constants, evaluate: *n becomes a const_input. */
 sluice_status onnx_finish(struct onnx_import *c, struct sl_node **n);
 struct sl_node *onnx_constant(struct onnx_import *c, const struct sl_const *k);
-struct sl_node *onnx_f32(struct onnx_import *c, double v);              /* a scalar */
+struct sl_node *onnx_f32(struct onnx_import *c, double v); /* a scalar */
 struct sl_node *onnx_s64s(struct onnx_import *c, int n, const int64_t *v);
 /* Takes from what computed constants may still have. */
 sluice_status onnx_take_folding(struct onnx_import *c, size_t elements);
 /* One-call forms; each finishes. `in` may be a constant. */
 sluice_status onnx_unary(struct onnx_import *c, struct sl_node *in, const char *type, struct sl_node **out);
-sluice_status onnx_unary2(struct onnx_import *c, struct sl_node *in, const char *type, const char *k1, double v1, const char *k2, double v2,
-                          struct sl_node **out);
+sluice_status onnx_unary2(struct onnx_import *c, struct sl_node *in, const char *type, const char *k1, double v1,
+                          const char *k2, double v2, struct sl_node **out);
 sluice_status onnx_binary(struct onnx_import *c, enum sl_op op, struct sl_node *x, struct sl_node *y, struct sl_node **out);
 sluice_status onnx_transpose(struct onnx_import *c, struct sl_node *in, const int64_t *perm, struct sl_node **out);
 sluice_status onnx_reshape(struct onnx_import *c, struct sl_node *in, int rank, const int64_t *dims, struct sl_node **out);
-sluice_status onnx_slice(struct onnx_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends, const int64_t *steps,
-                         struct sl_node **out);
-sluice_status onnx_slice_axis(struct onnx_import *c, struct sl_node *in, int axis, int64_t from, int64_t to, struct sl_node **out);
+sluice_status onnx_slice(struct onnx_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends,
+                         const int64_t *steps, struct sl_node **out);
+sluice_status onnx_slice_axis(struct onnx_import *c, struct sl_node *in, int axis, int64_t from, int64_t to,
+                              struct sl_node **out);
 sluice_status onnx_concat(struct onnx_import *c, int axis, int n, struct sl_node *const *in, struct sl_node **out);
-sluice_status onnx_reduce(struct onnx_import *c, enum sl_op op, struct sl_node *in, int n_axes, const int64_t *axes, bool keepdims,
-                          struct sl_node **out);
+sluice_status onnx_reduce(struct onnx_import *c, enum sl_op op, struct sl_node *in, int n_axes, const int64_t *axes,
+                          bool keepdims, struct sl_node **out);
 sluice_status onnx_softmax(struct onnx_import *c, struct sl_node *in, int axis, struct sl_node **out);
 sluice_status onnx_expand(struct onnx_import *c, struct sl_node *in, const struct sl_shape *to, struct sl_node **out);
 /* [n, c, ...] <-> [n, ..., c] */
@@ -145,14 +146,15 @@ sluice_status onnx_unsupported(struct onnx_import *c, const char *format, ...) S
 void onnx_note(struct onnx_import *c, const char *format, ...) SL_PRINTF(2, 3);
 
 /* ---- onnx_const.c: constants ---- */
-enum { ONNX_TYPE_UINT4 = 21, ONNX_TYPE_INT4 = 22 };     /* kept in 8 bits */
-enum sl_dtype onnx_dtype(int32_t data_type);            /* as declared: f16 is SL_F16; SL_NONE when not ours */
-enum sl_dtype onnx_stored_dtype(int32_t data_type);     /* as kept: all floats are SL_F32 */
+enum { ONNX_TYPE_UINT4 = 21, ONNX_TYPE_INT4 = 22 }; /* kept in 8 bits */
+enum sl_dtype onnx_dtype(int32_t data_type);        /* as declared: f16 is SL_F16; SL_NONE when not ours */
+enum sl_dtype onnx_stored_dtype(int32_t data_type); /* as kept: all floats are SL_F32 */
 const char *onnx_dtype_name(int32_t data_type);
 /* The payload as a constant in `a`: a view of the file where type and alignment allow. */
 sluice_status onnx_tensor_const(struct onnx_import *c, sl_arena *a, const struct onnx_tensor *t, const struct sl_const **out);
 sluice_status onnx_sparse_const(struct onnx_import *c, sl_arena *a, const struct onnx_sparse *s, const struct sl_const **out);
-sluice_status onnx_const_permute(sl_arena *a, const struct sl_const *k, const int64_t *perm, const struct sl_const **out, sl_err *e);
+sluice_status onnx_const_permute(sl_arena *a, const struct sl_const *k, const int64_t *perm, const struct sl_const **out,
+                                 sl_err *e);
 const struct sl_const *onnx_const_reshape(sl_arena *a, const struct sl_const *k, const struct sl_shape *s);
 /* Element i of any constant as double / int64 (splats too). */
 double onnx_const_at_f64(const struct sl_const *k, size_t i);
@@ -166,7 +168,8 @@ sluice_status onnx_matmul(struct onnx_import *c, struct sl_node *x, struct sl_no
 sluice_status onnx_two_inputs(struct onnx_import *c, struct sl_node **x, struct sl_node **y);
 sluice_status onnx_conv(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel, const struct sl_const *bias,
                         struct sl_node **out); /* by the current node's attributes */
-sluice_status onnx_gather(struct onnx_import *c, struct sl_node *x, const struct sl_const *indices, int axis, struct sl_node **out);
+sluice_status onnx_gather(struct onnx_import *c, struct sl_node *x, const struct sl_const *indices, int axis,
+                          struct sl_node **out);
 sluice_status onnx_cast(struct onnx_import *c, struct sl_node *x, enum sl_dtype to, struct sl_node **out);
 sluice_status onnx_pad_wrap(struct onnx_import *c, struct sl_node *x, int64_t *pads);
 
@@ -174,7 +177,8 @@ sluice_status onnx_pad_wrap(struct onnx_import *c, struct sl_node *x, int64_t *p
 /* Translate a list of nodes (the main graph's, a function's or a branch's) that lead to the wanted names. */
 sluice_status onnx_translate_nodes(struct onnx_import *c, const struct onnx_node *nodes, int n_nodes, const char *const *wanted,
                                    int n_wanted);
-struct onnx_value *onnx_declare(struct onnx_import *c, const char *name); /* in the current scope; fails (NULL) when it exists */
+struct onnx_value *onnx_declare(struct onnx_import *c,
+                                const char *name); /* in the current scope; fails (NULL) when it exists */
 sluice_status onnx_declare_initializers(struct onnx_import *c, const struct onnx_graph *g);
 sluice_status onnx_inline_function(struct onnx_import *c, const struct onnx_function *f);
 sluice_status onnx_inline_graph(struct onnx_import *c, const struct onnx_graph *g, int n_in, struct sl_node *const *in,
@@ -183,7 +187,10 @@ struct sl_graph *onnx_match_patterns(struct onnx_import *c, struct sl_graph *g);
 /* The one message that names all unsupported nodes, with the end nodes of what is supported. */
 sluice_status onnx_fail_unsupported(struct onnx_import *c, const char *const *wanted, int n_wanted);
 /* onnx_ports.c: which values the network starts from and ends at */
-struct onnx_ports { int n_in, n_out; const char **in, **out; };
+struct onnx_ports {
+    int n_in, n_out;
+    const char **in, **out;
+};
 sluice_status onnx_find_ports(struct onnx_import *c, struct onnx_ports *p);
 sluice_status onnx_make_input(struct onnx_import *c, const char *name);
 sluice_status onnx_make_outputs(struct onnx_import *c, const struct onnx_ports *p);

@@ -112,7 +112,8 @@ sluice_status onnx_gather(struct onnx_import *c, struct sl_node *x, const struct
 {
     const struct sl_const *indices;
     if (x->shape.rank - 1 + k->shape.rank > SL_MAX_RANK)
-        return onnx_unsupported(c, "a result of %d dimensions, at most %d are supported", x->shape.rank - 1 + k->shape.rank, SL_MAX_RANK);
+        return onnx_unsupported(c, "a result of %d dimensions, at most %d are supported", x->shape.rank - 1 + k->shape.rank,
+                                SL_MAX_RANK);
     SL_TRY(checked_indices(c, k, x->shape.dim[axis], &indices));
     *out = onnx_add(c, SL_OP_gather, 1, &x);
     sl_set_int(c->g, *out, "axis", axis);
@@ -284,7 +285,8 @@ sluice_status translate_eye_like(struct onnx_import *c, const struct onnx_node *
     int64_t k = onnx_attr_int(c, "k", 0), type = onnx_attr_int(c, "dtype", 0);
     enum sl_dtype t = type ? onnx_stored_dtype((int32_t)SL_MAX(0, SL_MIN(type, 100))) : x->dtype;
     if (x->shape.rank != 2 || t == SL_NONE)
-        return sl_fail(c->e, SLUICE_E_VALUE, "input has %d dimensions, 2 are wanted; dtype %lld", x->shape.rank, (long long)type);
+        return sl_fail(c->e, SLUICE_E_VALUE, "input has %d dimensions, 2 are wanted; dtype %lld", x->shape.rank,
+                       (long long)type);
     SL_TRY(onnx_take_folding(c, sl_shape_elements(&x->shape)));
     const struct sl_const *eye = sl_const_new(c->a, SL_S64, &x->shape, &data);
     if (!eye)

@@ -5,8 +5,8 @@
 #include "onnx/onnx_import.h"
 
 /* x [..., ic] times a kernel [ic, oc]. */
-static sluice_status weighted(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel, const struct sl_const *bias,
-                              struct sl_node **out)
+static sluice_status weighted(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
+                              const struct sl_const *bias, struct sl_node **out)
 {
     struct sl_shape full = x->shape;
     int rank = x->shape.rank;
@@ -143,7 +143,8 @@ static sluice_status scaled(struct onnx_import *c, const struct sl_const *k, dou
 }
 
 /* C as one value an output feature: [n], [1, n], or a single number. NULL when it is something else. */
-static sluice_status gemm_bias(struct onnx_import *c, const struct sl_node *addend, int64_t out_c, double beta, const struct sl_const **out)
+static sluice_status gemm_bias(struct onnx_import *c, const struct sl_node *addend, int64_t out_c, double beta,
+                               const struct sl_const **out)
 {
     const struct sl_const *k = onnx_node_const(addend);
     double v;

@@ -1,4 +1,5 @@
-/* onnx_norm.c: Softmax and the normalizations. Those that the IR has are one layer; the others are written out as arithmetic. */
+/* onnx_norm.c: Softmax and the normalizations. Those that the IR has are one layer; the others are written out as arithmetic.
+ */
 #include <string.h>
 
 #include "onnx/onnx_import.h"
@@ -67,7 +68,8 @@ static sluice_status by_channel(struct onnx_import *c, struct sl_node *v, const 
     return onnx_reshape(c, v, rank, dims, out);
 }
 
-static sluice_status affine(struct onnx_import *c, struct sl_node *x, struct sl_node *scale, struct sl_node *offset, struct sl_node **out)
+static sluice_status affine(struct onnx_import *c, struct sl_node *x, struct sl_node *scale, struct sl_node *offset,
+                            struct sl_node **out)
 {
     *out = x;
     if (scale)
@@ -106,7 +108,8 @@ static sluice_status batch_norm_layer(struct onnx_import *c, struct sl_node *x, 
     for (int i = 0; i < 4; i++) {
         int64_t channels = x->shape.dim[x->shape.rank - 1];
         if (k[i]->shape.rank != 1 || k[i]->shape.dim[0] != channels)
-            return sl_fail(c->e, SLUICE_E_SHAPE, "%s does not have one value for each of %lld channels", names[i], (long long)channels);
+            return sl_fail(c->e, SLUICE_E_SHAPE, "%s does not have one value for each of %lld channels", names[i],
+                           (long long)channels);
         sl_set_param(c->g, n, names[i], k[i]);
     }
     sl_set_float(c->g, n, "epsilon", epsilon);
@@ -141,7 +144,8 @@ static sluice_status standardize(struct onnx_import *c, struct sl_node *x, int n
     return onnx_binary(c, SL_OP_ew_mult, x, variance, out);
 }
 
-/* [n, c, ...] as [n, groups, c / groups, ...]: the axes stay apart, so that a picture stored channels last need not be moved. */
+/* [n, c, ...] as [n, groups, c / groups, ...]: the axes stay apart, so that a picture stored channels last need not be moved.
+ */
 static sluice_status apart(struct onnx_import *c, struct sl_node *x, int64_t groups, struct sl_node **out)
 {
     int64_t dims[SL_MAX_RANK + 1] = {x->shape.dim[0], groups, x->shape.dim[1] / groups};
@@ -150,13 +154,14 @@ static sluice_status apart(struct onnx_import *c, struct sl_node *x, int64_t gro
     return onnx_reshape(c, x, x->shape.rank + 1, dims, out);
 }
 
-/* Exporters write GroupNormalization as Reshape [n, groups, -1], InstanceNormalization, Reshape: the first Reshape is undone. */
+/* Exporters write GroupNormalization as Reshape [n, groups, -1], InstanceNormalization, Reshape: the first Reshape is undone.
+ */
 static sluice_status undo_grouping(struct onnx_import *c, struct sl_node *x, struct sl_node **out)
 {
     const struct sl_node *from = x->op == SL_OP_reshape ? x->in[0] : NULL;
     *out = x;
-    if (!from || x->shape.rank != 3 || from->shape.rank < 3 || from->shape.rank >= SL_MAX_RANK || from->shape.dim[0] != x->shape.dim[0] ||
-        from->shape.dim[1] % x->shape.dim[1])
+    if (!from || x->shape.rank != 3 || from->shape.rank < 3 || from->shape.rank >= SL_MAX_RANK ||
+        from->shape.dim[0] != x->shape.dim[0] || from->shape.dim[1] % x->shape.dim[1])
         return SLUICE_OK;
     return apart(c, x->in[0], x->shape.dim[1], out);
 }
@@ -169,7 +174,8 @@ sluice_status translate_instance_normalization(struct onnx_import *c, const stru
     SL_TRY(onnx_in(c, 1, &scale));
     SL_TRY(onnx_in(c, 2, &offset));
     if (x->shape.rank < 3 || sl_shape_elements(&x->shape) == 0)
-        return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, at least 3 are wanted, and some elements", x->shape.rank);
+        return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, at least 3 are wanted, and some elements",
+                       x->shape.rank);
     struct sl_shape s = x->shape;
     SL_TRY(undo_grouping(c, x, &x));
     for (int i = 2; i < x->shape.rank; i++)
@@ -205,7 +211,8 @@ sluice_status translate_group_normalization(struct onnx_import *c, const struct 
         SL_TRY(by_channel(c, v[i], per_group ? y : x, &v[i]));
         if (per_group != (c->scope->opset < 21 && groups != s.dim[1]))
             return sl_fail(c->e, SLUICE_E_SHAPE, "scale and bias have %zu values, opset %lld wants one a %s",
-                           sl_shape_elements(&v[i]->shape), (long long)c->scope->opset, c->scope->opset < 21 ? "group" : "channel");
+                           sl_shape_elements(&v[i]->shape), (long long)c->scope->opset,
+                           c->scope->opset < 21 ? "group" : "channel");
     }
     bool grouped = c->scope->opset < 21 && groups != s.dim[1];
     if (grouped)

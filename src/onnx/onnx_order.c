@@ -1,6 +1,6 @@
 /*
- * onnx_order.c: goes through a list of ONNX nodes: declares the values they make, keeps those on the way to the wanted values, puts
- * producers first (files keep that order, hand-made ones may not) and translates each.
+ * onnx_order.c: goes through a list of ONNX nodes: declares the values they make, keeps those on the way to the wanted values,
+ * puts producers first (files keep that order, hand-made ones may not) and translates each.
  */
 #include <string.h>
 
@@ -40,14 +40,17 @@ sluice_status onnx_declare_initializers(struct onnx_import *c, const struct onnx
 /* ---- order ---- */
 
 /* What a node reads: its inputs and, when it carries branches, the outer values that they read. */
-struct reads { int n; const char **names; };
+struct reads {
+    int n;
+    const char **names;
+};
 
 struct walk {
     struct onnx_import *c;
     const struct onnx_node *nodes;
     int n_nodes;
     struct reads *reads;
-    unsigned char *state;  /* 0 not needed, 1 needed, 2 on the path, 3 placed */
+    unsigned char *state; /* 0 not needed, 1 needed, 2 on the path, 3 placed */
     int *stack, *cursor;
     int *order, n_order;
 };
@@ -98,7 +101,8 @@ static void find_reads(struct walk *w)
     }
 }
 
-/* Index of the node in this list that makes a value, or -1. A value that is already there (a cut) has no producer to wait for. */
+/* Index of the node in this list that makes a value, or -1. A value that is already there (a cut) has no producer to wait for.
+ */
 static int producer_of(const struct walk *w, const char *name)
 {
     const struct onnx_value *v = name[0] ? sl_map_get(w->c->scope->values, name) : NULL;
@@ -220,7 +224,8 @@ static enum onnx_fate settle_outputs(struct onnx_import *c, const struct onnx_no
     return constant ? ONNX_FOLDED : ONNX_TRANSLATED;
 }
 
-static sluice_status translate_node(struct onnx_import *c, const struct onnx_node *n, const struct reads *r, enum onnx_fate *fate)
+static sluice_status translate_node(struct onnx_import *c, const struct onnx_node *n, const struct reads *r,
+                                    enum onnx_fate *fate)
 {
     bool missing;
     c->node = n;
@@ -298,8 +303,13 @@ sluice_status onnx_translate_nodes(struct onnx_import *c, const struct onnx_node
     SL_TRY(declare_outputs(c, nodes, n_nodes));
     sl_arena *s = c->scratch;
     size_t n = (size_t)n_nodes + 1;
-    struct walk w = {.c = c, .nodes = nodes, .n_nodes = n_nodes, .reads = SL_NEW_ARRAY(s, struct reads, n),
-                     .state = SL_NEW_ARRAY(s, unsigned char, n), .stack = SL_NEW_ARRAY(s, int, n), .cursor = SL_NEW_ARRAY(s, int, n),
+    struct walk w = {.c = c,
+                     .nodes = nodes,
+                     .n_nodes = n_nodes,
+                     .reads = SL_NEW_ARRAY(s, struct reads, n),
+                     .state = SL_NEW_ARRAY(s, unsigned char, n),
+                     .stack = SL_NEW_ARRAY(s, int, n),
+                     .cursor = SL_NEW_ARRAY(s, int, n),
                      .order = SL_NEW_ARRAY(s, int, n)};
     find_reads(&w);
     mark_needed(&w, wanted, n_wanted);
@@ -315,8 +325,12 @@ sluice_status onnx_translate_nodes(struct onnx_import *c, const struct onnx_node
 
 static struct onnx_scope enter(struct onnx_import *c, struct onnx_scope *outer)
 {
-    return (struct onnx_scope){.outer = outer, .values = sl_map_new(c->a), .prefix = sl_arena_printf(c->a, "%s/", c->origin),
-                               .caller_scope = c->scope, .opset = c->scope->opset, .depth = c->scope->depth + 1};
+    return (struct onnx_scope){.outer = outer,
+                               .values = sl_map_new(c->a),
+                               .prefix = sl_arena_printf(c->a, "%s/", c->origin),
+                               .caller_scope = c->scope,
+                               .opset = c->scope->opset,
+                               .depth = c->scope->depth + 1};
 }
 
 sluice_status onnx_inline_function(struct onnx_import *c, const struct onnx_function *f)
@@ -329,8 +343,8 @@ sluice_status onnx_inline_function(struct onnx_import *c, const struct onnx_func
         if (!f->opsets[i].domain[0])
             body.opset = f->opsets[i].version;
     if (call->n_in > f->n_in || call->n_out > f->n_out)
-        return sl_fail(c->e, SLUICE_E_FORMAT, "calls function '%s' with %d inputs and %d outputs, it has %d and %d", f->name, call->n_in,
-                       call->n_out, f->n_in, f->n_out);
+        return sl_fail(c->e, SLUICE_E_FORMAT, "calls function '%s' with %d inputs and %d outputs, it has %d and %d", f->name,
+                       call->n_in, call->n_out, f->n_in, f->n_out);
     for (int i = 0; i < call->n_in; i++) {
         struct onnx_value *from = call->in[i][0] ? onnx_value_find(caller, call->in[i]) : NULL;
         if (call->in[i][0] && !from)
@@ -350,7 +364,8 @@ sluice_status onnx_inline_function(struct onnx_import *c, const struct onnx_func
     c->node = call;
     SL_TRY(s);
     for (int i = 0; i < call->n_out; i++) {
-        struct onnx_value *from = sl_map_get(body.values, f->out[i]), *to = call->out[i][0] ? sl_map_get(caller->values, call->out[i]) : NULL;
+        struct onnx_value *from = sl_map_get(body.values, f->out[i]),
+                          *to = call->out[i][0] ? sl_map_get(caller->values, call->out[i]) : NULL;
         if (!to)
             continue;
         if (!from)

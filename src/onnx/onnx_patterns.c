@@ -1,7 +1,7 @@
 /*
- * onnx_patterns.c: what exporters scatter over many nodes becomes one again: SiLU, HardSwish, GELU, Mish, LayerNorm, RMSNorm. Each
- * pattern is a row: the op at its root and a function that looks upwards. The root node turns into the layer; nodes that only it read
- * are dropped, and their origins are kept on it.
+ * onnx_patterns.c: what exporters scatter over many nodes becomes one again: SiLU, HardSwish, GELU, Mish, LayerNorm, RMSNorm.
+ * Each pattern is a row: the op at its root and a function that looks upwards. The root node turns into the layer; nodes that
+ * only it read are dropped, and their origins are kept on it.
  */
 #include <math.h>
 #include <string.h>
@@ -123,8 +123,8 @@ static bool match_swish_beta(struct matcher *m, struct sl_node *root)
     struct sl_node *x;
     for (int k = 0; k < 2; k++) {
         struct sl_node *gate = root->in[k];
-        if (!is_curve(gate, "sigmoid") || !used_once(m, gate) || !used_once(m, gate->in[0]) || !is_scaled(gate->in[0], &x, &beta) ||
-            x != root->in[1 - k])
+        if (!is_curve(gate, "sigmoid") || !used_once(m, gate) || !used_once(m, gate->in[0]) ||
+            !is_scaled(gate->in[0], &x, &beta) || x != root->in[1 - k])
             continue;
         if (!become_curve(m, root, "swish_beta", x))
             return false;
@@ -195,7 +195,11 @@ static bool match_hard_swish_late(struct matcher *m, struct sl_node *root)
 /* ---- GELU ---- */
 
 /* The factors of a product of up to four: numbers are multiplied, at most two others are kept. */
-struct factors { double number; int n; struct sl_node *rest[2]; };
+struct factors {
+    double number;
+    int n;
+    struct sl_node *rest[2];
+};
 
 static bool collect_factors(const struct matcher *m, struct sl_node *n, int depth, bool is_root, struct factors *f)
 {
@@ -245,7 +249,8 @@ static bool is_gelu_tanh(const struct sl_node *curve, const struct sl_node *x)
 {
     struct sl_node *sum, *cube;
     double outer, inner;
-    if (!is_curve(curve, "tanh") || !is_scaled(curve->in[0], &sum, &outer) || !near(outer, 0.7978845608) || sum->op != SL_OP_ew_add)
+    if (!is_curve(curve, "tanh") || !is_scaled(curve->in[0], &sum, &outer) || !near(outer, 0.7978845608) ||
+        sum->op != SL_OP_ew_add)
         return false;
     for (int k = 0; k < 2; k++)
         if (sum->in[1 - k] == x && is_scaled(sum->in[k], &cube, &inner) && near(inner, 0.044715) && is_cube(cube, x))
@@ -278,7 +283,8 @@ static bool match_gelu(struct matcher *m, struct sl_node *root)
 static bool is_last_axis_mean(const struct sl_node *n, const struct sl_node *of)
 {
     const struct sl_attr *axes = n->op == SL_OP_reduce_mean ? sl_attr(n, "axes") : NULL;
-    return axes && axes->n == 1 && axes->i[0] == n->in[0]->shape.rank - 1 && sl_get_int(n, "keepdims", 1) && (!of || n->in[0] == of);
+    return axes && axes->n == 1 && axes->i[0] == n->in[0]->shape.rank - 1 && sl_get_int(n, "keepdims", 1) &&
+           (!of || n->in[0] == of);
 }
 
 static bool is_square_of(const struct sl_node *n, const struct sl_node **of)
@@ -300,8 +306,8 @@ static bool is_centred(const struct sl_node *n, struct sl_node **x)
 static bool is_root_mean_square(const struct sl_node *n, const char *curve, const struct sl_node **v, double *epsilon)
 {
     struct sl_node *mean;
-    return is_curve(n, curve) && with_number(n->in[0], SL_OP_ew_add, &mean, epsilon) && *epsilon > 0 && is_last_axis_mean(mean, NULL) &&
-           is_square_of(mean->in[0], v);
+    return is_curve(n, curve) && with_number(n->in[0], SL_OP_ew_add, &mean, epsilon) && *epsilon > 0 &&
+           is_last_axis_mean(mean, NULL) && is_square_of(mean->in[0], v);
 }
 
 /* root = v / sqrt(mean(w^2) + epsilon), v * rsqrt(...) or v * (1 / sqrt(...)) */
@@ -363,7 +369,8 @@ static bool match_norm_constants(struct matcher *m, struct sl_node *root)
         if (!is_norm || !c || c->dtype != SL_F32 || !used_once(m, norm) || !sl_shape_equal(&norm->shape, &root->shape))
             continue;
         struct sl_shape s = {1, {norm->shape.dim[norm->shape.rank - 1]}};
-        if ((int64_t)sl_shape_elements(&c->shape) != s.dim[0] || c->shape.rank < 1 || c->shape.dim[c->shape.rank - 1] != s.dim[0])
+        if ((int64_t)sl_shape_elements(&c->shape) != s.dim[0] || c->shape.rank < 1 ||
+            c->shape.dim[c->shape.rank - 1] != s.dim[0])
             continue;
         gamma = sl_param(norm, "gamma");
         beta = sl_param(norm, "beta");
@@ -382,7 +389,11 @@ static bool match_norm_constants(struct matcher *m, struct sl_node *root)
 }
 
 /* Tried in order on every node, inputs first, so that a longer pattern finds the shorter ones done. */
-static const struct { const char *name; enum sl_op root; pattern_fn *fn; } patterns[] = {
+static const struct {
+    const char *name;
+    enum sl_op root;
+    pattern_fn *fn;
+} patterns[] = {
     {"silu", SL_OP_ew_mult, match_silu},
     {"mish", SL_OP_ew_mult, match_mish},
     {"hard swish", SL_OP_ew_mult, match_hard_swish},

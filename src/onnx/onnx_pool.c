@@ -3,8 +3,8 @@
 
 #include "onnx/onnx_window.h"
 
-sluice_status onnx_pool_plane(struct onnx_import *c, enum sl_op op, struct sl_node *x, const struct onnx_window *w, bool count_pad,
-                                struct sl_node **out)
+sluice_status onnx_pool_plane(struct onnx_import *c, enum sl_op op, struct sl_node *x, const struct onnx_window *w,
+                              bool count_pad, struct sl_node **out)
 {
     struct sl_node *n = onnx_add(c, op, 1, &x);
     sl_set_ints(c->g, n, "kernel_shape", 4, (int64_t[]){1, w->kernel[0], w->kernel[1], 1});
@@ -53,7 +53,8 @@ sluice_status translate_max_pool(struct onnx_import *c, const struct onnx_node *
     return pool(c, SL_OP_maxpool, x, &w, false);
 }
 
-/* A pad by ceil_mode is never counted, a declared one may be: when both are there, the declared one becomes a pad of its own. */
+/* A pad by ceil_mode is never counted, a declared one may be: when both are there, the declared one becomes a pad of its own.
+ */
 sluice_status translate_average_pool(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *y;

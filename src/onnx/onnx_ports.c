@@ -1,6 +1,6 @@
 /*
- * onnx_ports.c: where the network starts and ends: graph inputs or the values that start nodes read, graph outputs or the values
- * that end nodes make; and the shapes of inputs, with unknown dimensions fixed by the user or, for a batch, by 1.
+ * onnx_ports.c: where the network starts and ends: graph inputs or the values that start nodes read, graph outputs or the
+ * values that end nodes make; and the shapes of inputs, with unknown dimensions fixed by the user or, for a batch, by 1.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static sluice_status no_such_name(struct onnx_import *c, const char *what, const
     for (int i = 0; i < g->n_inputs; i++)
         names[n++] = g->inputs[i].name;
     const char *near = sl_nearest(name, names, n);
-    sl_fail(c->e, SLUICE_E_NOT_FOUND, "%s node '%s' is not in the model", what, name);
+    sl_fail(c->e, SLUICE_E_NOT_FOUND, "%s '%s' is not in the model", what, name);
     if (near)
         return sl_hint(c->e, "did you mean '%s'?", near);
     return sl_hint(c->e, "give names of nodes, or of tensors, as the ONNX file has them");
@@ -37,8 +37,9 @@ static sluice_status find_node(struct onnx_import *c, const char *what, const ch
         if (strcmp(g->nodes[i].name, name) != 0)
             continue;
         if (*out)
-            return sl_fail(c->e, SLUICE_E_VALUE, "%s node '%s': several nodes have this name; give the name of its output, '%s' or '%s'",
-                           what, name, (*out)->n_out ? (*out)->out[0] : "", g->nodes[i].n_out ? g->nodes[i].out[0] : "");
+            return sl_fail(c->e, SLUICE_E_VALUE,
+                           "%s '%s': several nodes have this name; give the name of its output, '%s' or '%s'", what, name,
+                           (*out)->n_out ? (*out)->out[0] : "", g->nodes[i].n_out ? g->nodes[i].out[0] : "");
         *out = &g->nodes[i];
     }
     for (int i = 0; i < g->n_nodes && !*out; i++)
@@ -66,8 +67,8 @@ static void append_once(const char **list, int *n, const char *name)
 
 /* ---- start ---- */
 
-/* Which values depend on a graph input: the ones that a cut can turn into inputs. A fixed point over file order; sorted files need
- * one round, and each further round settles at least one node. */
+/* Which values depend on a graph input: the ones that a cut can turn into inputs. A fixed point over file order; sorted files
+ * need one round, and each further round settles at least one node. */
 static struct sl_map *find_dynamic(struct onnx_import *c)
 {
     const struct onnx_graph *g = c->model->graph;
@@ -109,7 +110,7 @@ static sluice_status find_starts(struct onnx_import *c, struct onnx_ports *p)
         for (int i = 0; i < c->options->n_start; i++) {
             const char *name = c->options->start_nodes[i];
             const struct onnx_node *n;
-            SL_TRY(find_node(c, "start", name, &n));
+            SL_TRY(find_node(c, "start node", name, &n));
             if (!n && find_info(g->inputs, g->n_inputs, name)) {
                 room++;
                 if (pass == 1)
@@ -117,7 +118,7 @@ static sluice_status find_starts(struct onnx_import *c, struct onnx_ports *p)
                 continue;
             }
             if (!n)
-                return no_such_name(c, "start", name);
+                return no_such_name(c, "start node", name);
             room += (size_t)n->n_in;
             for (int k = 0; k < n->n_in && pass == 1; k++)
                 if (n->in[k][0] && sl_map_has(dynamic, n->in[k]))
@@ -129,6 +130,8 @@ static sluice_status find_starts(struct onnx_import *c, struct onnx_ports *p)
     return SLUICE_OK;
 }
 
+static sluice_status check_shape_names(struct onnx_import *c);
+
 static sluice_status find_ends(struct onnx_import *c, struct onnx_ports *p)
 {
     size_t room = 0;
@@ -138,9 +141,9 @@ static sluice_status find_ends(struct onnx_import *c, struct onnx_ports *p)
         for (int i = 0; i < c->options->n_end; i++) {
             const char *name = c->options->end_nodes[i];
             const struct onnx_node *n;
-            SL_TRY(find_node(c, "end", name, &n));
+            SL_TRY(find_node(c, "end node", name, &n));
             if (!n)
-                return no_such_name(c, "end", name);
+                return no_such_name(c, "end node", name);
             room += (size_t)n->n_out;
             if (pass == 0)
                 continue;
@@ -162,7 +165,8 @@ static sluice_status bind_values(struct onnx_import *c)
         const struct onnx_value_info *info = find_info(g->inputs, g->n_inputs, given->name);
         struct onnx_value *v = info ? sl_map_get(c->scope->values, info->name) : NULL;
         if (!info)
-            return sl_fail(c->e, SLUICE_E_NOT_FOUND, "input '%s', which a value is given for, is not in the model", given->name);
+            return sl_fail(c->e, SLUICE_E_NOT_FOUND, "input '%s', which a value is given for, is not in the model",
+                           given->name);
         v = v ? v : onnx_declare(c, info->name);
         v->init = NULL;
         v->sparse = NULL;
@@ -175,6 +179,7 @@ sluice_status onnx_find_ports(struct onnx_import *c, struct onnx_ports *p)
 {
     const struct onnx_graph *g = c->model->graph;
     SL_TRY(bind_values(c));
+    SL_TRY(check_shape_names(c));
     if (c->options->n_start) {
         SL_TRY(find_starts(c, p));
     } else {
@@ -193,12 +198,33 @@ sluice_status onnx_find_ports(struct onnx_import *c, struct onnx_ports *p)
 
 /* ---- shapes of inputs ---- */
 
+/* By name; shapes without one are meant for the inputs in their order. */
 static const struct sl_shape *given_shape(const struct onnx_import *c, const char *name)
 {
-    for (int i = 0; i < c->options->n_tensor_shapes; i++)
-        if (strcmp(c->options->tensor_shapes[i].name, name) == 0)
-            return &c->options->tensor_shapes[i].shape;
+    const struct onnx_graph *g = c->model->graph;
+    int input = 0;
+    for (int i = 0; i < c->options->n_tensor_shapes; i++) {
+        const struct sl_onnx_shape *given = &c->options->tensor_shapes[i];
+        const char *meant = given->name && given->name[0] ? given->name : input < g->n_inputs ? g->inputs[input++].name : "";
+        if (strcmp(meant, name) == 0)
+            return &given->shape;
+    }
     return NULL;
+}
+
+/* A shape given for a tensor that the model does not have would be ignored in silence. */
+static sluice_status check_shape_names(struct onnx_import *c)
+{
+    for (int i = 0; i < c->options->n_tensor_shapes; i++) {
+        const char *name = c->options->tensor_shapes[i].name;
+        const struct onnx_node *n;
+        if (!name || !name[0] || find_info(c->model->graph->inputs, c->model->graph->n_inputs, name))
+            continue;
+        SL_TRY(find_node(c, "tensor", name, &n));
+        if (!n)
+            return no_such_name(c, "tensor", name);
+    }
+    return SLUICE_OK;
 }
 
 /* A symbolic dimension that another input's given shape fixes. -1: none does. */
@@ -220,7 +246,10 @@ static sluice_status unknown_dimension(struct onnx_import *c, const struct onnx_
     size_t at = 0;
     for (int k = 0; k < info->rank && at < sizeof shape; k++) {
         int64_t v = info->dims[k].value;
-        at += (size_t)snprintf(shape + at, sizeof shape - at, "%s%lld", k ? "," : "", (long long)(v > 0 ? v : k == 0 ? 1 : 224));
+        at += (size_t)snprintf(shape + at, sizeof shape - at, "%s%lld", k ? "," : "",
+                               (long long)(v > 0    ? v
+                                           : k == 0 ? 1
+                                                    : 224));
     }
     sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': dimension %d%s%s%s is not fixed in the model", info->name, axis,
             info->dims[axis].param[0] ? " ('" : "", info->dims[axis].param, info->dims[axis].param[0] ? "')" : "");
@@ -232,8 +261,8 @@ static sluice_status check_given(struct onnx_import *c, const struct onnx_value_
     char given[160];
     sl_shape_text(s, given, sizeof given);
     if (info->has_shape && info->rank != s->rank)
-        return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': the given shape %s has %d dimensions, the model's has %d", info->name, given,
-                       s->rank, info->rank);
+        return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': the given shape %s has %d dimensions, the model's has %d", info->name,
+                       given, s->rank, info->rank);
     for (int k = 0; info->has_shape && k < s->rank; k++)
         if (info->dims[k].value > 0 && info->dims[k].value != s->dim[k])
             onnx_note(c, "input '%s': dimension %d is %lld in the model, %lld was given and is used", info->name, k,
@@ -254,8 +283,8 @@ static sluice_status input_shape(struct onnx_import *c, const struct onnx_value_
             return sl_hint(c->e, "give it: --tensor-shapes %s=[1,...]", info->name);
         }
         if (info->rank > SL_MAX_RANK)
-            return sl_fail(c->e, SLUICE_E_LIMIT, "input '%s' has %d dimensions, at most %d are supported", info->name, info->rank,
-                           SL_MAX_RANK);
+            return sl_fail(c->e, SLUICE_E_LIMIT, "input '%s' has %d dimensions, at most %d are supported", info->name,
+                           info->rank, SL_MAX_RANK);
         s->rank = info->rank;
         for (int k = 0; k < s->rank; k++) {
             s->dim[k] = info->dims[k].value;
@@ -271,7 +300,8 @@ static sluice_status input_shape(struct onnx_import *c, const struct onnx_value_
     }
     for (int k = 0; k < s->rank; k++)
         if (s->dim[k] < 1)
-            return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': dimension %d is %lld, not at least 1", info->name, k, (long long)s->dim[k]);
+            return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': dimension %d is %lld, not at least 1", info->name, k,
+                           (long long)s->dim[k]);
     if (!sl_shape_count(s, &n) || n > (size_t)1 << 40)
         return sl_fail(c->e, SLUICE_E_LIMIT, "input '%s' is larger than 2^40 elements", info->name);
     return SLUICE_OK;
@@ -292,7 +322,8 @@ static struct sl_port *add_port(struct onnx_import *c, struct sl_port **ports, i
 }
 
 /* A value in the middle of the model that the file says nothing of: import what leads to it, to learn its type and shape. */
-static sluice_status learn_cut(struct onnx_import *c, const char *name, struct sl_shape *s, enum sl_dtype *stored, enum sl_dtype *origin)
+static sluice_status learn_cut(struct onnx_import *c, const char *name, struct sl_shape *s, enum sl_dtype *stored,
+                               enum sl_dtype *origin)
 {
     struct sl_onnx_options o = *c->options;
     o.end_nodes = &name;

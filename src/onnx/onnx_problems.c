@@ -1,8 +1,8 @@
-/* onnx_problems.c: the error that names everything unsupported at once, and the end nodes that leave the largest supported part. */
+/* onnx_problems.c: the error that names everything unsupported at once, and the end nodes that leave the largest supported
+ * part. */
 #include <string.h>
 
 #include "onnx/onnx_import.h"
-
 
 /* A translated node ends the supported part when what it makes is wanted, or is read by a node that could not be made. */
 static void mark_frontier(const struct onnx_import *c, const char *const *wanted, int n_wanted, bool *frontier)
@@ -54,7 +54,8 @@ sluice_status onnx_fail_unsupported(struct onnx_import *c, const char *const *wa
     struct sl_buffer text = {0};
     recommend(c, wanted, n_wanted);
     list_problems(r, &text);
-    sl_fail(c->e, SLUICE_E_UNSUPPORTED, "%d unsupported node%s: %s", r->n_problems, r->n_problems == 1 ? "" : "s", sl_buffer_text(&text));
+    sl_fail(c->e, SLUICE_E_UNSUPPORTED, "%d unsupported node%s: %s", r->n_problems, r->n_problems == 1 ? "" : "s",
+            sl_buffer_text(&text));
     sl_buffer_free(&text);
     if (r->n_recommended == 0)
         return sl_hint(c->e, "nothing before these nodes can be taken; replace the operators in the model");

@@ -1,6 +1,6 @@
 /*
- * onnx_proto.c: reads ONNX protobuf messages into the structures of onnx_proto.h. Each message is walked twice: once to count its
- * repeated fields, once to fill arrays of exactly that size, so that time and memory are linear in the file.
+ * onnx_proto.c: reads ONNX protobuf messages into the structures of onnx_proto.h. Each message is walked twice: once to count
+ * its repeated fields, once to fill arrays of exactly that size, so that time and memory are linear in the file.
  */
 #include "onnx/onnx_proto.h"
 
@@ -9,30 +9,67 @@
 #include "base/strings.h"
 
 /* Field numbers of the messages read here. */
-enum { MODEL_IR_VERSION = 1, MODEL_PRODUCER = 2, MODEL_PRODUCER_VERSION = 3, MODEL_GRAPH = 7, MODEL_OPSET = 8, MODEL_METADATA = 14,
-       MODEL_FUNCTION = 25 };
-enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12, GRAPH_INFO = 13, GRAPH_SPARSE = 15 };
+enum {
+    MODEL_IR_VERSION = 1,
+    MODEL_PRODUCER = 2,
+    MODEL_PRODUCER_VERSION = 3,
+    MODEL_GRAPH = 7,
+    MODEL_OPSET = 8,
+    MODEL_METADATA = 14,
+    MODEL_FUNCTION = 25
+};
+enum {
+    GRAPH_NODE = 1,
+    GRAPH_NAME = 2,
+    GRAPH_INITIALIZER = 5,
+    GRAPH_INPUT = 11,
+    GRAPH_OUTPUT = 12,
+    GRAPH_INFO = 13,
+    GRAPH_SPARSE = 15
+};
 enum { NODE_IN = 1, NODE_OUT = 2, NODE_NAME = 3, NODE_OP = 4, NODE_ATTR = 5, NODE_DOMAIN = 7, NODE_OVERLOAD = 8 };
-enum { ATTR_NAME = 1, ATTR_F = 2, ATTR_I = 3, ATTR_S = 4, ATTR_T = 5, ATTR_G = 6, ATTR_FLOATS = 7, ATTR_INTS = 8, ATTR_STRINGS = 9,
-       ATTR_TYPE = 20, ATTR_REFERENCE = 21, ATTR_SPARSE = 22 };
+enum {
+    ATTR_NAME = 1,
+    ATTR_F = 2,
+    ATTR_I = 3,
+    ATTR_S = 4,
+    ATTR_T = 5,
+    ATTR_G = 6,
+    ATTR_FLOATS = 7,
+    ATTR_INTS = 8,
+    ATTR_STRINGS = 9,
+    ATTR_TYPE = 20,
+    ATTR_REFERENCE = 21,
+    ATTR_SPARSE = 22
+};
 enum { TENSOR_DIMS = 1, TENSOR_TYPE = 2, TENSOR_NAME = 8, TENSOR_RAW = 9, TENSOR_EXTERNAL = 13, TENSOR_LOCATION = 14 };
-enum { FUNCTION_NAME = 1, FUNCTION_IN = 4, FUNCTION_OUT = 5, FUNCTION_NODE = 7, FUNCTION_OPSET = 9, FUNCTION_DOMAIN = 10,
-       FUNCTION_DEFAULT = 11, FUNCTION_OVERLOAD = 13 };
+enum {
+    FUNCTION_NAME = 1,
+    FUNCTION_IN = 4,
+    FUNCTION_OUT = 5,
+    FUNCTION_NODE = 7,
+    FUNCTION_OPSET = 9,
+    FUNCTION_DOMAIN = 10,
+    FUNCTION_DEFAULT = 11,
+    FUNCTION_OVERLOAD = 13
+};
 enum { MOST_FIELD = 32, MOST_GRAPH_DEPTH = 16, MOST_DIMS = 64 };
 
 struct parser {
     sl_arena *a;
-    size_t budget;   /* bytes that arrays and names may still take: a small file cannot ask for gigabytes */
+    size_t budget; /* bytes that arrays and names may still take: a small file cannot ask for gigabytes */
     sl_err *e;
 };
 
 /* How often each field number occurs in a message. */
-struct counts { int n[MOST_FIELD]; };
+struct counts {
+    int n[MOST_FIELD];
+};
 
 static sluice_status bad(struct parser *p, const char *what, const struct sl_reader *r)
 {
-    return sl_fail(p->e, SLUICE_E_FORMAT, "%s: protobuf bytes are damaged or cut at offset %zu of %zu of that message", what, sl_offset(r),
-                   (size_t)(r->end - r->start));
+    return sl_fail(p->e, SLUICE_E_FORMAT, "%s: protobuf bytes are damaged or cut at offset %zu of %zu of that message", what,
+                   sl_offset(r), (size_t)(r->end - r->start));
 }
 
 static sluice_status count_fields(struct parser *p, struct sl_view v, const char *what, struct counts *out)
@@ -53,7 +90,8 @@ static sluice_status take(struct parser *p, size_t n, size_t size, void *out)
 {
     size_t bytes;
     if (!sl_mul_size(n, size, &bytes) || bytes > p->budget)
-        return sl_fail(p->e, SLUICE_E_LIMIT, "%zu entries of %zu bytes: more structure than a model of this size may have", n, size);
+        return sl_fail(p->e, SLUICE_E_LIMIT, "%zu entries of %zu bytes: more structure than a model of this size may have", n,
+                       size);
     void *memory = sl_arena_alloc(p->a, bytes);
     if (!memory)
         return sl_fail(p->e, SLUICE_E_MEMORY, "no memory for %zu bytes of model structure", bytes);
@@ -95,7 +133,8 @@ static sluice_status need_message(struct parser *p, const struct sl_field *f, co
 }
 
 /* Elements of a repeated scalar field in a message, packed or not. width 0: varints. */
-static sluice_status count_scalars(struct parser *p, struct sl_view v, uint32_t number, size_t width, const char *what, size_t *n)
+static sluice_status count_scalars(struct parser *p, struct sl_view v, uint32_t number, size_t width, const char *what,
+                                   size_t *n)
 {
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
@@ -103,13 +142,15 @@ static sluice_status count_scalars(struct parser *p, struct sl_view v, uint32_t 
     while (sl_next_field(&r, &f))
         if (f.number == number) {
             if (f.wire == SL_WIRE_LEN && width && f.bytes.size % width)
-                return sl_fail(p->e, SLUICE_E_FORMAT, "%s: packed field of %zu bytes is not a multiple of %zu", what, f.bytes.size, width);
+                return sl_fail(p->e, SLUICE_E_FORMAT, "%s: packed field of %zu bytes is not a multiple of %zu", what,
+                               f.bytes.size, width);
             *n += f.wire != SL_WIRE_LEN ? 1 : width ? f.bytes.size / width : sl_count_varints(f.bytes);
         }
     return *n <= INT32_MAX ? SLUICE_OK : sl_fail(p->e, SLUICE_E_LIMIT, "%s: %zu numbers", what, *n);
 }
 
-static sluice_status read_ints(struct parser *p, struct sl_view v, uint32_t number, const char *what, int *n, const int64_t **out)
+static sluice_status read_ints(struct parser *p, struct sl_view v, uint32_t number, const char *what, int *n,
+                               const int64_t **out)
 {
     size_t count, at = 0;
     int64_t *values;
@@ -135,7 +176,8 @@ static sluice_status read_ints(struct parser *p, struct sl_view v, uint32_t numb
     return SLUICE_OK;
 }
 
-static sluice_status read_floats(struct parser *p, struct sl_view v, uint32_t number, const char *what, int *n, const float **out)
+static sluice_status read_floats(struct parser *p, struct sl_view v, uint32_t number, const char *what, int *n,
+                                 const float **out)
 {
     size_t count, at = 0;
     float *values;
@@ -225,7 +267,8 @@ static sluice_status read_tensor(struct parser *p, struct sl_view v, struct onnx
         return bad(p, "tensor", &r);
     SL_TRY(read_ints(p, v, TENSOR_DIMS, "tensor dims", &t->n_dims, &t->dims));
     if (t->n_dims > MOST_DIMS)
-        return sl_fail(p->e, SLUICE_E_LIMIT, "tensor '%s' has %d dimensions, at most %d are read", t->name, t->n_dims, MOST_DIMS);
+        return sl_fail(p->e, SLUICE_E_LIMIT, "tensor '%s' has %d dimensions, at most %d are read", t->name, t->n_dims,
+                       MOST_DIMS);
     return SLUICE_OK;
 }
 
@@ -329,10 +372,12 @@ static sluice_status read_graph(struct parser *p, struct sl_view v, int depth, s
 /* Models of IR version 1 and hand-written ones may leave the type out: it follows from the field that is set. */
 static enum onnx_attr_type attr_type_from_fields(const struct counts *c)
 {
-    static const struct { uint32_t field; enum onnx_attr_type type; } order[] = {
-        {ATTR_F, ONNX_ATTR_FLOAT}, {ATTR_I, ONNX_ATTR_INT}, {ATTR_S, ONNX_ATTR_STRING}, {ATTR_T, ONNX_ATTR_TENSOR},
-        {ATTR_G, ONNX_ATTR_GRAPH}, {ATTR_FLOATS, ONNX_ATTR_FLOATS}, {ATTR_INTS, ONNX_ATTR_INTS}, {ATTR_STRINGS, ONNX_ATTR_STRINGS},
-        {ATTR_SPARSE, ONNX_ATTR_SPARSE}};
+    static const struct {
+        uint32_t field;
+        enum onnx_attr_type type;
+    } order[] = {{ATTR_F, ONNX_ATTR_FLOAT},   {ATTR_I, ONNX_ATTR_INT},           {ATTR_S, ONNX_ATTR_STRING},
+                 {ATTR_T, ONNX_ATTR_TENSOR},  {ATTR_G, ONNX_ATTR_GRAPH},         {ATTR_FLOATS, ONNX_ATTR_FLOATS},
+                 {ATTR_INTS, ONNX_ATTR_INTS}, {ATTR_STRINGS, ONNX_ATTR_STRINGS}, {ATTR_SPARSE, ONNX_ATTR_SPARSE}};
     for (size_t k = 0; k < SL_COUNT(order); k++)
         if (c->n[order[k].field])
             return order[k].type;
@@ -373,17 +418,34 @@ static sluice_status read_attr(struct parser *p, struct sl_view v, int depth, st
     int n_strings = 0;
     while (sl_next_field(&r, &f)) {
         switch (f.number) {
-        case ATTR_NAME: SL_TRY(read_string(p, &f, "attribute name", &at->name)); break;
-        case ATTR_REFERENCE: SL_TRY(read_string(p, &f, "attribute reference", &at->reference)); break;
-        case ATTR_F: at->f = sl_field_f32(&f); break;
-        case ATTR_I: at->i = (int64_t)f.value; break;
-        case ATTR_S: SL_TRY(read_bytes_text(p, &f, &at->s)); break;
-        case ATTR_STRINGS: SL_TRY(read_bytes_text(p, &f, &at->strings[n_strings++])); break;
-        case ATTR_TYPE: at->type = (enum onnx_attr_type)(f.value <= ONNX_ATTR_TYPE_PROTOS ? f.value : 0); break;
+        case ATTR_NAME:
+            SL_TRY(read_string(p, &f, "attribute name", &at->name));
+            break;
+        case ATTR_REFERENCE:
+            SL_TRY(read_string(p, &f, "attribute reference", &at->reference));
+            break;
+        case ATTR_F:
+            at->f = sl_field_f32(&f);
+            break;
+        case ATTR_I:
+            at->i = (int64_t)f.value;
+            break;
+        case ATTR_S:
+            SL_TRY(read_bytes_text(p, &f, &at->s));
+            break;
+        case ATTR_STRINGS:
+            SL_TRY(read_bytes_text(p, &f, &at->strings[n_strings++]));
+            break;
+        case ATTR_TYPE:
+            at->type = (enum onnx_attr_type)(f.value <= ONNX_ATTR_TYPE_PROTOS ? f.value : 0);
+            break;
         case ATTR_T:
         case ATTR_G:
-        case ATTR_SPARSE: SL_TRY(read_attr_message(p, &f, depth, at)); break;
-        default: break;
+        case ATTR_SPARSE:
+            SL_TRY(read_attr_message(p, &f, depth, at));
+            break;
+        default:
+            break;
         }
     }
     at->n = n_strings;
@@ -406,18 +468,31 @@ static sluice_status read_node(struct parser *p, struct sl_view v, int depth, st
     struct sl_field f;
     while (sl_next_field(&r, &f)) {
         switch (f.number) {
-        case NODE_IN: SL_TRY(read_string(p, &f, "node input", &n->in[n->n_in++])); break;
-        case NODE_OUT: SL_TRY(read_string(p, &f, "node output", &n->out[n->n_out++])); break;
-        case NODE_NAME: SL_TRY(read_string(p, &f, "node name", &n->name)); break;
-        case NODE_OP: SL_TRY(read_string(p, &f, "op_type", &n->op_type)); break;
-        case NODE_DOMAIN: SL_TRY(read_string(p, &f, "domain", &n->domain)); break;
-        case NODE_OVERLOAD: SL_TRY(read_string(p, &f, "overload", &n->overload)); break;
+        case NODE_IN:
+            SL_TRY(read_string(p, &f, "node input", &n->in[n->n_in++]));
+            break;
+        case NODE_OUT:
+            SL_TRY(read_string(p, &f, "node output", &n->out[n->n_out++]));
+            break;
+        case NODE_NAME:
+            SL_TRY(read_string(p, &f, "node name", &n->name));
+            break;
+        case NODE_OP:
+            SL_TRY(read_string(p, &f, "op_type", &n->op_type));
+            break;
+        case NODE_DOMAIN:
+            SL_TRY(read_string(p, &f, "domain", &n->domain));
+            break;
+        case NODE_OVERLOAD:
+            SL_TRY(read_string(p, &f, "overload", &n->overload));
+            break;
         case NODE_ATTR:
             SL_TRY(need_message(p, &f, "attribute"));
             if (read_attr(p, f.bytes, depth, &n->attrs[n->n_attrs++]) != SLUICE_OK)
                 return sl_context(p->e, "node '%s': ", n->name[0] ? n->name : n->op_type);
             break;
-        default: break;
+        default:
+            break;
         }
     }
     if (strcmp(n->domain, "ai.onnx") == 0)
@@ -438,14 +513,29 @@ static sluice_status read_graph_fields(struct parser *p, struct sl_view v, int d
         if (f.number != GRAPH_NAME && f.number <= GRAPH_SPARSE)
             SL_TRY(need_message(p, &f, "graph field"));
         switch (f.number) {
-        case GRAPH_NAME: SL_TRY(read_string(p, &f, "graph name", &g->name)); break;
-        case GRAPH_NODE: SL_TRY(read_node(p, f.bytes, depth, &g->nodes[g->n_nodes++])); break;
-        case GRAPH_INITIALIZER: SL_TRY(read_tensor(p, f.bytes, &g->initializers[g->n_initializers++])); break;
-        case GRAPH_SPARSE: SL_TRY(read_sparse(p, f.bytes, &g->sparse[g->n_sparse++])); break;
-        case GRAPH_INPUT: SL_TRY(read_value_info(p, f.bytes, &g->inputs[g->n_inputs++])); break;
-        case GRAPH_OUTPUT: SL_TRY(read_value_info(p, f.bytes, &g->outputs[g->n_outputs++])); break;
-        case GRAPH_INFO: SL_TRY(read_value_info(p, f.bytes, &g->infos[g->n_infos++])); break;
-        default: break;
+        case GRAPH_NAME:
+            SL_TRY(read_string(p, &f, "graph name", &g->name));
+            break;
+        case GRAPH_NODE:
+            SL_TRY(read_node(p, f.bytes, depth, &g->nodes[g->n_nodes++]));
+            break;
+        case GRAPH_INITIALIZER:
+            SL_TRY(read_tensor(p, f.bytes, &g->initializers[g->n_initializers++]));
+            break;
+        case GRAPH_SPARSE:
+            SL_TRY(read_sparse(p, f.bytes, &g->sparse[g->n_sparse++]));
+            break;
+        case GRAPH_INPUT:
+            SL_TRY(read_value_info(p, f.bytes, &g->inputs[g->n_inputs++]));
+            break;
+        case GRAPH_OUTPUT:
+            SL_TRY(read_value_info(p, f.bytes, &g->outputs[g->n_outputs++]));
+            break;
+        case GRAPH_INFO:
+            SL_TRY(read_value_info(p, f.bytes, &g->infos[g->n_infos++]));
+            break;
+        default:
+            break;
         }
     }
     return SLUICE_OK;
@@ -504,15 +594,32 @@ static sluice_status read_function(struct parser *p, struct sl_view v, struct on
         if (f.number == FUNCTION_NODE || f.number == FUNCTION_OPSET || f.number == FUNCTION_DEFAULT)
             SL_TRY(need_message(p, &f, "function field"));
         switch (f.number) {
-        case FUNCTION_NAME: SL_TRY(read_string(p, &f, "function name", &fn->name)); break;
-        case FUNCTION_DOMAIN: SL_TRY(read_string(p, &f, "function domain", &fn->domain)); break;
-        case FUNCTION_OVERLOAD: SL_TRY(read_string(p, &f, "function overload", &fn->overload)); break;
-        case FUNCTION_IN: SL_TRY(read_string(p, &f, "function input", &fn->in[fn->n_in++])); break;
-        case FUNCTION_OUT: SL_TRY(read_string(p, &f, "function output", &fn->out[fn->n_out++])); break;
-        case FUNCTION_NODE: SL_TRY(read_node(p, f.bytes, 1, &fn->nodes[fn->n_nodes++])); break;
-        case FUNCTION_OPSET: SL_TRY(read_opset(p, f.bytes, &fn->opsets[fn->n_opsets++])); break;
-        case FUNCTION_DEFAULT: SL_TRY(read_attr(p, f.bytes, 1, &fn->defaults[fn->n_defaults++])); break;
-        default: break;
+        case FUNCTION_NAME:
+            SL_TRY(read_string(p, &f, "function name", &fn->name));
+            break;
+        case FUNCTION_DOMAIN:
+            SL_TRY(read_string(p, &f, "function domain", &fn->domain));
+            break;
+        case FUNCTION_OVERLOAD:
+            SL_TRY(read_string(p, &f, "function overload", &fn->overload));
+            break;
+        case FUNCTION_IN:
+            SL_TRY(read_string(p, &f, "function input", &fn->in[fn->n_in++]));
+            break;
+        case FUNCTION_OUT:
+            SL_TRY(read_string(p, &f, "function output", &fn->out[fn->n_out++]));
+            break;
+        case FUNCTION_NODE:
+            SL_TRY(read_node(p, f.bytes, 1, &fn->nodes[fn->n_nodes++]));
+            break;
+        case FUNCTION_OPSET:
+            SL_TRY(read_opset(p, f.bytes, &fn->opsets[fn->n_opsets++]));
+            break;
+        case FUNCTION_DEFAULT:
+            SL_TRY(read_attr(p, f.bytes, 1, &fn->defaults[fn->n_defaults++]));
+            break;
+        default:
+            break;
         }
     }
     return SLUICE_OK;
@@ -526,21 +633,32 @@ static sluice_status read_model_fields(struct parser *p, struct sl_view v, struc
         if (f.number == MODEL_GRAPH || f.number == MODEL_OPSET || f.number == MODEL_METADATA || f.number == MODEL_FUNCTION)
             SL_TRY(need_message(p, &f, "model field"));
         switch (f.number) {
-        case MODEL_IR_VERSION: m->ir_version = (int64_t)f.value; break;
-        case MODEL_PRODUCER: SL_TRY(read_string(p, &f, "producer name", &m->producer)); break;
-        case MODEL_PRODUCER_VERSION: SL_TRY(read_string(p, &f, "producer version", &m->producer_version)); break;
+        case MODEL_IR_VERSION:
+            m->ir_version = (int64_t)f.value;
+            break;
+        case MODEL_PRODUCER:
+            SL_TRY(read_string(p, &f, "producer name", &m->producer));
+            break;
+        case MODEL_PRODUCER_VERSION:
+            SL_TRY(read_string(p, &f, "producer version", &m->producer_version));
+            break;
         case MODEL_GRAPH:
             if (m->graph)
                 return sl_fail(p->e, SLUICE_E_FORMAT, "the model holds two graphs");
             SL_TRY(read_graph(p, f.bytes, 0, &m->graph));
             break;
-        case MODEL_OPSET: SL_TRY(read_opset(p, f.bytes, &m->opsets[m->n_opsets++])); break;
-        case MODEL_FUNCTION: SL_TRY(read_function(p, f.bytes, &m->functions[m->n_functions++])); break;
+        case MODEL_OPSET:
+            SL_TRY(read_opset(p, f.bytes, &m->opsets[m->n_opsets++]));
+            break;
+        case MODEL_FUNCTION:
+            SL_TRY(read_function(p, f.bytes, &m->functions[m->n_functions++]));
+            break;
         case MODEL_METADATA:
             SL_TRY(read_key_value(p, f.bytes, &m->metadata[2 * m->n_metadata], &m->metadata[2 * m->n_metadata + 1]));
             m->n_metadata++;
             break;
-        default: break;
+        default:
+            break;
         }
     }
     return SLUICE_OK;

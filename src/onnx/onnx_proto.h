@@ -15,28 +15,44 @@ struct onnx_graph;
 /* TensorProto. The payload stays where it is: raw bytes, typed fields (walked again on use), or another file. */
 struct onnx_tensor {
     const char *name;
-    int32_t data_type;       /* TensorProto.DataType */
+    int32_t data_type; /* TensorProto.DataType */
     int n_dims;
     const int64_t *dims;
     bool has_raw;
     struct sl_view raw;
-    struct sl_view message;  /* the whole TensorProto, for typed fields */
+    struct sl_view message; /* the whole TensorProto, for typed fields */
     bool external;
     const char *location;    /* relative path of external data */
     uint64_t offset, length; /* length 0: up to the end or as needed */
 };
 
-struct onnx_sparse { struct onnx_tensor values, indices; int n_dims; const int64_t *dims; };
+struct onnx_sparse {
+    struct onnx_tensor values, indices;
+    int n_dims;
+    const int64_t *dims;
+};
 
 enum onnx_attr_type {
-    ONNX_ATTR_UNDEFINED, ONNX_ATTR_FLOAT, ONNX_ATTR_INT, ONNX_ATTR_STRING, ONNX_ATTR_TENSOR, ONNX_ATTR_GRAPH, ONNX_ATTR_FLOATS,
-    ONNX_ATTR_INTS, ONNX_ATTR_STRINGS, ONNX_ATTR_TENSORS, ONNX_ATTR_GRAPHS, ONNX_ATTR_SPARSE, ONNX_ATTR_SPARSES,
-    ONNX_ATTR_TYPE_PROTO, ONNX_ATTR_TYPE_PROTOS
+    ONNX_ATTR_UNDEFINED,
+    ONNX_ATTR_FLOAT,
+    ONNX_ATTR_INT,
+    ONNX_ATTR_STRING,
+    ONNX_ATTR_TENSOR,
+    ONNX_ATTR_GRAPH,
+    ONNX_ATTR_FLOATS,
+    ONNX_ATTR_INTS,
+    ONNX_ATTR_STRINGS,
+    ONNX_ATTR_TENSORS,
+    ONNX_ATTR_GRAPHS,
+    ONNX_ATTR_SPARSE,
+    ONNX_ATTR_SPARSES,
+    ONNX_ATTR_TYPE_PROTO,
+    ONNX_ATTR_TYPE_PROTOS
 };
 
 struct onnx_attr {
     const char *name;
-    const char *reference;   /* ref_attr_name: inside a function, the caller's attribute; NULL when absent */
+    const char *reference; /* ref_attr_name: inside a function, the caller's attribute; NULL when absent */
     enum onnx_attr_type type;
     float f;
     int64_t i;
@@ -44,25 +60,28 @@ struct onnx_attr {
     const struct onnx_tensor *tensor;
     const struct onnx_graph *graph;
     const struct onnx_sparse *sparse;
-    int n;                   /* of floats, ints or strings */
+    int n; /* of floats, ints or strings */
     const float *floats;
     const int64_t *ints;
     const char **strings;
 };
 
 struct onnx_node {
-    const char *name;        /* "" when absent */
+    const char *name; /* "" when absent */
     const char *op_type, *domain, *overload;
-    const char *label;       /* for messages and origins: the name, else the first output's name */
+    const char *label; /* for messages and origins: the name, else the first output's name */
     int n_in, n_out, n_attrs;
-    const char **in, **out;  /* "" = an optional one left out */
+    const char **in, **out; /* "" = an optional one left out */
     struct onnx_attr *attrs;
 };
 
-struct onnx_dim { int64_t value; const char *param; }; /* value -1: unknown; param "" when it has no name */
+struct onnx_dim {
+    int64_t value;
+    const char *param;
+}; /* value -1: unknown; param "" when it has no name */
 struct onnx_value_info {
     const char *name;
-    int32_t elem_type;       /* 0: not a tensor, or unknown */
+    int32_t elem_type; /* 0: not a tensor, or unknown */
     bool has_shape;
     int rank;
     struct onnx_dim *dims;
@@ -77,7 +96,10 @@ struct onnx_graph {
     struct onnx_value_info *inputs, *outputs, *infos;
 };
 
-struct onnx_opset { const char *domain; int64_t version; };
+struct onnx_opset {
+    const char *domain;
+    int64_t version;
+};
 
 struct onnx_function {
     const char *name, *domain, *overload;
@@ -94,7 +116,7 @@ struct onnx_model {
     int n_opsets, n_functions, n_metadata;
     struct onnx_opset *opsets;
     struct onnx_function *functions;
-    const char **metadata;   /* key, value, key, value, ... (n_metadata pairs) */
+    const char **metadata; /* key, value, key, value, ... (n_metadata pairs) */
     struct onnx_graph *graph;
 };
 

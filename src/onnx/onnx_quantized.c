@@ -1,6 +1,6 @@
 /*
- * onnx_quantized.c: QuantizeLinear, DequantizeLinear and the operators on quantized numbers, written out in float: exact as long as
- * sums stay below 2^24, which is what their float evaluation promises.
+ * onnx_quantized.c: QuantizeLinear, DequantizeLinear and the operators on quantized numbers, written out in float: exact as
+ * long as sums stay below 2^24, which is what their float evaluation promises.
  */
 #include <string.h>
 
@@ -17,7 +17,8 @@ static void limits(int32_t data_type, enum sl_dtype t, double *lo, double *hi)
 }
 
 /* A scale or zero point as it broadcasts over x: one number, one an axis position, or one a block of positions. */
-static sluice_status spread(struct onnx_import *c, struct sl_node *v, const struct sl_node *x, int64_t block, struct sl_node **out)
+static sluice_status spread(struct onnx_import *c, struct sl_node *v, const struct sl_node *x, int64_t block,
+                            struct sl_node **out)
 {
     int axis;
     int64_t dims[SL_MAX_RANK + 1];
@@ -50,8 +51,8 @@ static sluice_status spread(struct onnx_import *c, struct sl_node *v, const stru
 }
 
 /* round(x / scale) + zero, limited, as an integer type. NULL zero: none. */
-static sluice_status quantize(struct onnx_import *c, struct sl_node *x, struct sl_node *scale, struct sl_node *zero, int32_t data_type,
-                              enum sl_dtype t, struct sl_node **out)
+static sluice_status quantize(struct onnx_import *c, struct sl_node *x, struct sl_node *scale, struct sl_node *zero,
+                              int32_t data_type, enum sl_dtype t, struct sl_node **out)
 {
     double lo, hi;
     limits(data_type, t, &lo, &hi);
@@ -162,7 +163,8 @@ sluice_status translate_matmul_integer(struct onnx_import *c, const struct onnx_
 }
 
 /* The scale that takes a sum of products to the output: output / (a * b). */
-static sluice_status output_step(struct onnx_import *c, struct sl_node *a, struct sl_node *b, struct sl_node *y, struct sl_node **out)
+static sluice_status output_step(struct onnx_import *c, struct sl_node *a, struct sl_node *b, struct sl_node *y,
+                                 struct sl_node **out)
 {
     SL_TRY(onnx_binary(c, SL_OP_ew_mult, a, b, out));
     return onnx_binary(c, SL_OP_ew_div, y, *out, out);

@@ -1,6 +1,6 @@
 /*
- * onnx_recurrent.c: RNN, GRU and LSTM unrolled over their static number of steps. The inputs' part of all steps is one product; each
- * step adds the state's part and applies the gates.
+ * onnx_recurrent.c: RNN, GRU and LSTM unrolled over their static number of steps. The inputs' part of all steps is one product;
+ * each step adds the state's part and applies the gates.
  */
 #include <string.h>
 
@@ -9,23 +9,32 @@
 enum { MOST_STEPS = 256 };
 
 struct recurrence {
-    int gates;                       /* rows of W in multiples of the hidden size: 1, 3, 4 */
+    int gates; /* rows of W in multiples of the hidden size: 1, 3, 4 */
     int64_t steps, batch, in, hidden, directions;
     struct sl_node *x, *w, *r, *b, *h0, *c0, *p;
     const char *activation[6];
     double alpha[6], beta[6];
     bool input_forget, linear_before_reset, layout;
-    double clip;                     /* 0: none */
+    double clip; /* 0: none */
 };
 
 /* ---- attributes ---- */
 
 static sluice_status find_activations(struct onnx_import *c, struct recurrence *q, int per_direction, const char *const *usual)
 {
-    static const struct { const char *name, *type; double alpha, beta; } known[] = {
-        {"Relu", "relu", 0, 0}, {"Tanh", "tanh", 0, 0}, {"Sigmoid", "sigmoid", 0, 0}, {"Affine", "affine", 1, 0},
-        {"LeakyRelu", "leaky_relu", 0.01, 0}, {"ThresholdedRelu", "thresholded_relu", 1, 0}, {"HardSigmoid", "hard_sigmoid", 0.2, 0.5},
-        {"Elu", "elu", 1, 0}, {"Softsign", "softsign", 0, 0}, {"Softplus", "softplus", 0, 0}};
+    static const struct {
+        const char *name, *type;
+        double alpha, beta;
+    } known[] = {{"Relu", "relu", 0, 0},
+                 {"Tanh", "tanh", 0, 0},
+                 {"Sigmoid", "sigmoid", 0, 0},
+                 {"Affine", "affine", 1, 0},
+                 {"LeakyRelu", "leaky_relu", 0.01, 0},
+                 {"ThresholdedRelu", "thresholded_relu", 1, 0},
+                 {"HardSigmoid", "hard_sigmoid", 0.2, 0.5},
+                 {"Elu", "elu", 1, 0},
+                 {"Softsign", "softsign", 0, 0},
+                 {"Softplus", "softplus", 0, 0}};
     const struct onnx_attr *names = onnx_attribute(c, "activations"), *alpha = onnx_attribute(c, "activation_alpha"),
                            *beta = onnx_attribute(c, "activation_beta");
     int n_alpha = 0, n_beta = 0, count = per_direction * (int)q->directions;
@@ -128,7 +137,8 @@ static sluice_status curve(struct onnx_import *c, const struct recurrence *q, in
 {
     if (q->clip > 0)
         SL_TRY(onnx_unary2(c, x, "clip", "minimum", -q->clip, "maximum", q->clip, &x));
-    return onnx_unary2(c, x, q->activation[k], q->alpha[k] != 0 ? "alpha" : NULL, q->alpha[k], q->beta[k] != 0 ? "beta" : NULL, q->beta[k], out);
+    return onnx_unary2(c, x, q->activation[k], q->alpha[k] != 0 ? "alpha" : NULL, q->alpha[k], q->beta[k] != 0 ? "beta" : NULL,
+                       q->beta[k], out);
 }
 
 static sluice_status zeros(struct onnx_import *c, const struct recurrence *q, struct sl_node **out)
@@ -149,7 +159,10 @@ static sluice_status mul(struct onnx_import *c, struct sl_node *x, struct sl_nod
     return onnx_binary(c, SL_OP_ew_mult, x, y, out);
 }
 
-struct step { struct sl_node *xw, *h, *cell, *r, *wb, *rb, *p; int first; }; /* first: the direction's first activation */
+struct step {
+    struct sl_node *xw, *h, *cell, *r, *wb, *rb, *p;
+    int first;
+}; /* first: the direction's first activation */
 
 static sluice_status rnn_step(struct onnx_import *c, const struct recurrence *q, struct step *s)
 {
@@ -250,7 +263,8 @@ static sluice_status find_biases(struct onnx_import *c, const struct recurrence 
         return SLUICE_OK;
     }
     if (b->shape.dim[0] != 2 * n)
-        return sl_fail(c->e, SLUICE_E_SHAPE, "biases have %lld values, %lld are wanted", (long long)b->shape.dim[0], (long long)(2 * n));
+        return sl_fail(c->e, SLUICE_E_SHAPE, "biases have %lld values, %lld are wanted", (long long)b->shape.dim[0],
+                       (long long)(2 * n));
     SL_TRY(onnx_slice_axis(c, b, 0, 0, n, &s->wb));
     SL_TRY(onnx_slice_axis(c, b, 0, n, 2 * n, &s->rb));
     return q->gates == 3 ? SLUICE_OK : add(c, s->wb, s->rb, &s->wb);
@@ -289,7 +303,8 @@ static sluice_status run_direction(struct onnx_import *c, const struct recurrenc
     return onnx_reshape(c, s.cell, 3, (int64_t[]){1, q->batch, q->hidden}, cell);
 }
 
-static sluice_status recurrent(struct onnx_import *c, struct recurrence *q, step_fn *fn, int per_direction, const char *const *usual)
+static sluice_status recurrent(struct onnx_import *c, struct recurrence *q, step_fn *fn, int per_direction,
+                               const char *const *usual)
 {
     struct sl_node *y[2], *h[2], *cell[2], *out[3];
     static const int64_t y_order[4] = {2, 0, 1, 3}, h_order[3] = {1, 0, 2};

@@ -1,4 +1,5 @@
-/* onnx_reduce.c: the Reduce family. Axes are an attribute in older opsets and an input since 13 (ReduceSum) or 18 (the others). */
+/* onnx_reduce.c: the Reduce family. Axes are an attribute in older opsets and an input since 13 (ReduceSum) or 18 (the others).
+ */
 #include <math.h>
 #include <string.h>
 
@@ -24,7 +25,8 @@ static bool is_empty(const struct sl_node *x, int n, const int64_t *axes)
 }
 
 /* The largest of no values is the least that there is, and the other way round. */
-static sluice_status empty_extreme(struct onnx_import *c, enum sl_op op, struct sl_node *x, int n, const int64_t *axes, bool keepdims)
+static sluice_status empty_extreme(struct onnx_import *c, enum sl_op op, struct sl_node *x, int n, const int64_t *axes,
+                                   bool keepdims)
 {
     struct sl_shape s = {0};
     const float none = op == SL_OP_reduce_max ? -INFINITY : INFINITY;
@@ -59,12 +61,16 @@ static sluice_status reduce(struct onnx_import *c, enum sl_op op, const char *be
 
 sluice_status translate_reduce(struct onnx_import *c, const struct onnx_node *n)
 {
-    static const struct { const char *name; enum sl_op op; const char *before, *after; int opset_of_input; } rows[] = {
-        {"ReduceL1", SL_OP_reduce_sum, "abs", NULL, 18},         {"ReduceL2", SL_OP_reduce_sum, "square", "sqrt", 18},
-        {"ReduceLogSum", SL_OP_reduce_sum, NULL, "log", 18},     {"ReduceMax", SL_OP_reduce_max, NULL, NULL, 18},
-        {"ReduceMean", SL_OP_reduce_mean, NULL, NULL, 18},       {"ReduceMin", SL_OP_reduce_min, NULL, NULL, 18},
-        {"ReduceProd", SL_OP_reduce_prod, NULL, NULL, 18},
-        {"ReduceSum", SL_OP_reduce_sum, NULL, NULL, 13},         {"ReduceSumSquare", SL_OP_reduce_sum, "square", NULL, 18}};
+    static const struct {
+        const char *name;
+        enum sl_op op;
+        const char *before, *after;
+        int opset_of_input;
+    } rows[] = {{"ReduceL1", SL_OP_reduce_sum, "abs", NULL, 18},          {"ReduceL2", SL_OP_reduce_sum, "square", "sqrt", 18},
+                {"ReduceLogSum", SL_OP_reduce_sum, NULL, "log", 18},      {"ReduceMax", SL_OP_reduce_max, NULL, NULL, 18},
+                {"ReduceMean", SL_OP_reduce_mean, NULL, NULL, 18},        {"ReduceMin", SL_OP_reduce_min, NULL, NULL, 18},
+                {"ReduceProd", SL_OP_reduce_prod, NULL, NULL, 18},        {"ReduceSum", SL_OP_reduce_sum, NULL, NULL, 13},
+                {"ReduceSumSquare", SL_OP_reduce_sum, "square", NULL, 18}};
     for (size_t i = 0; i < SL_COUNT(rows); i++)
         if (strcmp(rows[i].name, n->op_type) == 0)
             return reduce(c, rows[i].op, rows[i].before, rows[i].after, rows[i].opset_of_input);

@@ -1,6 +1,6 @@
 /*
- * onnx_resize.c: Resize and Upsample. The two axes that change stand as height and width of a picture (for the usual NCHW tensors
- * they are); the IR's resize does the rest.
+ * onnx_resize.c: Resize and Upsample. The two axes that change stand as height and width of a picture (for the usual NCHW
+ * tensors they are); the IR's resize does the rest.
  */
 #include <math.h>
 #include <string.h>
@@ -12,7 +12,7 @@ struct resizing {
     int64_t out[SL_MAX_RANK];
     double scale[SL_MAX_RANK];
     const char *mode, *coordinate, *nearest, *policy;
-    bool crops;                      /* tf_crop_and_resize: each axis samples roi[axis] .. roi[rank + axis] of it */
+    bool crops; /* tf_crop_and_resize: each axis samples roi[axis] .. roi[rank + axis] of it */
     double roi[2 * SL_MAX_RANK];
 };
 
@@ -48,7 +48,8 @@ static sluice_status resized_axes(struct onnx_import *c, int rank, int *n, int *
     return SLUICE_OK;
 }
 
-static sluice_status set_size(struct onnx_import *c, struct resizing *r, const struct sl_node *x, int axis, double scale, int64_t size)
+static sluice_status set_size(struct onnx_import *c, struct resizing *r, const struct sl_node *x, int axis, double scale,
+                              int64_t size)
 {
     int64_t dim = x->shape.dim[axis];
     if (size < 0) {
@@ -57,14 +58,16 @@ static sluice_status set_size(struct onnx_import *c, struct resizing *r, const s
         size = (int64_t)floor(scale * (double)dim);
     }
     if (size < 1 || dim < 1 || size > 1000000000)
-        return sl_fail(c->e, SLUICE_E_SHAPE, "axis %d of %lld cannot be resized to %lld", axis, (long long)dim, (long long)size);
+        return sl_fail(c->e, SLUICE_E_SHAPE, "axis %d of %lld cannot be resized to %lld", axis, (long long)dim,
+                       (long long)size);
     r->out[axis] = size;
     r->scale[axis] = scale > 0 ? scale : (double)size / (double)dim;
     return SLUICE_OK;
 }
 
 /* keep_aspect_ratio_policy: one scale for all named axes. */
-static void apply_policy(struct resizing *r, const struct sl_node *x, int n, const int *axes, const int64_t *sizes, int64_t *out)
+static void apply_policy(struct resizing *r, const struct sl_node *x, int n, const int *axes, const int64_t *sizes,
+                         int64_t *out)
 {
     bool least = strcmp(r->policy, "not_larger") == 0;
     double scale = least ? INFINITY : 0;
@@ -78,7 +81,8 @@ static void apply_policy(struct resizing *r, const struct sl_node *x, int n, con
         r->scale[axes[i]] = scale;
 }
 
-static sluice_status find_sizes(struct onnx_import *c, struct resizing *r, const struct sl_node *x, int scale_input, int size_input)
+static sluice_status find_sizes(struct onnx_import *c, struct resizing *r, const struct sl_node *x, int scale_input,
+                                int size_input)
 {
     int n, n_axes, axes[SL_MAX_RANK];
     double scales[SL_MAX_RANK];
@@ -110,9 +114,10 @@ static sluice_status find_sizes(struct onnx_import *c, struct resizing *r, const
     return SLUICE_OK;
 }
 
-/* Brings the changing axes to the places of height and width: [rest..., a, b, 1], the rest merged into the batch; or, for the usual
- * [n, c, h, w], channels last. */
-static sluice_status resize_picture(struct onnx_import *c, const struct resizing *r, struct sl_node *x, int a, int b, struct sl_node **out)
+/* Brings the changing axes to the places of height and width: [rest..., a, b, 1], the rest merged into the batch; or, for the
+ * usual [n, c, h, w], channels last. */
+static sluice_status resize_picture(struct onnx_import *c, const struct resizing *r, struct sl_node *x, int a, int b,
+                                    struct sl_node **out)
 {
     struct sl_node *n = onnx_add(c, SL_OP_resize, 1, &x);
     sl_set_string(c->g, n, "mode", r->mode);
@@ -120,7 +125,8 @@ static sluice_status resize_picture(struct onnx_import *c, const struct resizing
     sl_set_floats(c->g, n, "scales", 2, (double[]){a < 0 ? 1 : r->scale[a], r->scale[b]});
     sl_set_string(c->g, n, "coordinate", r->coordinate);
     if (r->crops) {
-        sl_set_floats(c->g, n, "roi", 4, (double[]){a < 0 ? 0 : r->roi[a], r->roi[b], a < 0 ? 1 : r->roi[r->rank + a], r->roi[r->rank + b]});
+        sl_set_floats(c->g, n, "roi", 4,
+                      (double[]){a < 0 ? 0 : r->roi[a], r->roi[b], a < 0 ? 1 : r->roi[r->rank + a], r->roi[r->rank + b]});
         sl_set_float(c->g, n, "extrapolation_value", onnx_attr_float(c, "extrapolation_value", 0));
     }
     if (strcmp(r->mode, "nearest") == 0)
@@ -133,7 +139,8 @@ static sluice_status resize_picture(struct onnx_import *c, const struct resizing
     return onnx_finish(c, out);
 }
 
-static sluice_status resize_two(struct onnx_import *c, const struct resizing *r, struct sl_node *x, int a, int b, struct sl_node **out)
+static sluice_status resize_two(struct onnx_import *c, const struct resizing *r, struct sl_node *x, int a, int b,
+                                struct sl_node **out)
 {
     int64_t perm[SL_MAX_RANK], back[SL_MAX_RANK], dims[4] = {1, 1, 1, 1}, full[SL_MAX_RANK];
     int rank = r->rank, at = 0;
@@ -216,12 +223,13 @@ static sluice_status check_word(struct onnx_import *c, const char *name, const c
 sluice_status translate_resize(struct onnx_import *c, const struct onnx_node *n)
 {
     static const char *const modes[] = {"nearest", "linear", "cubic"};
-    static const char *const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
-                                              "tf_half_pixel_for_nn", "tf_crop_and_resize"};
+    static const char *const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+                                              "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize"};
     static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
     struct sl_node *x;
     bool old = c->scope->opset < 11;
-    struct resizing r = {.mode = onnx_attr_string(c, "mode", "nearest"), .policy = onnx_attr_string(c, "keep_aspect_ratio_policy", "stretch"),
+    struct resizing r = {.mode = onnx_attr_string(c, "mode", "nearest"),
+                         .policy = onnx_attr_string(c, "keep_aspect_ratio_policy", "stretch"),
                          .coordinate = old ? "asymmetric" : onnx_attr_string(c, "coordinate_transformation_mode", "half_pixel"),
                          .nearest = old ? "floor" : onnx_attr_string(c, "nearest_mode", "round_prefer_floor")};
     SL_TRY(onnx_in(c, 0, &x));
@@ -242,7 +250,8 @@ sluice_status translate_resize(struct onnx_import *c, const struct onnx_node *n)
 sluice_status translate_upsample(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x;
-    struct resizing r = {.mode = onnx_attr_string(c, "mode", "nearest"), .coordinate = "asymmetric", .nearest = "floor", .policy = "stretch"};
+    struct resizing r = {
+        .mode = onnx_attr_string(c, "mode", "nearest"), .coordinate = "asymmetric", .nearest = "floor", .policy = "stretch"};
     const struct onnx_attr *scales = onnx_attribute(c, "scales");
     SL_TRY(onnx_in(c, 0, &x));
     r.rank = x->shape.rank;

@@ -5,7 +5,9 @@
 
 sluice_status translate_grid_sample(struct onnx_import *c, const struct onnx_node *n)
 {
-    static const struct { const char *given, *ours; } modes[] = {
+    static const struct {
+        const char *given, *ours;
+    } modes[] = {
         {"bilinear", "linear"}, {"linear", "linear"}, {"nearest", "nearest"}, {"bicubic", "cubic"}, {"cubic", "cubic"}};
     struct sl_node *in[2], *y;
     const char *given = onnx_attr_string(c, "mode", c->scope->opset < 20 ? "bilinear" : "linear"), *mode = NULL;
@@ -74,7 +76,8 @@ sluice_status translate_affine_grid(struct onnx_import *c, const struct onnx_nod
 sluice_status translate_roi_align(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *in[3], *y;
-    const char *coordinate = c->scope->opset < 16 ? "output_half_pixel" : onnx_attr_string(c, "coordinate_transformation_mode", "half_pixel");
+    const char *coordinate =
+        c->scope->opset < 16 ? "output_half_pixel" : onnx_attr_string(c, "coordinate_transformation_mode", "half_pixel");
     for (int i = 0; i < 3; i++)
         SL_TRY(onnx_in(c, i, &in[i]));
     if (in[0]->shape.rank != 4)
@@ -181,10 +184,12 @@ sluice_status translate_col2im(struct onnx_import *c, const struct onnx_node *n)
         steps[i] = room / stride[i] + 1;
         more[i] = room % stride[i];
         if (room < 0)
-            return sl_fail(c->e, SLUICE_E_SHAPE, "a block of %lld does not fit an image of %lld", (long long)block[i], (long long)image[i]);
+            return sl_fail(c->e, SLUICE_E_SHAPE, "a block of %lld does not fit an image of %lld", (long long)block[i],
+                           (long long)image[i]);
     }
     if (x->shape.rank != 3 || x->shape.dim[1] % (block[0] * block[1]) || x->shape.dim[2] != steps[0] * steps[1])
-        return sl_fail(c->e, SLUICE_E_SHAPE, "the columns do not fit %lld x %lld blocks", (long long)steps[0], (long long)steps[1]);
+        return sl_fail(c->e, SLUICE_E_SHAPE, "the columns do not fit %lld x %lld blocks", (long long)steps[0],
+                       (long long)steps[1]);
     int64_t channels = x->shape.dim[1] / (block[0] * block[1]);
     SL_TRY(block_kernel(c, channels, block[0], block[1], &kernel));
     SL_TRY(onnx_reshape(c, x, 4, (int64_t[]){x->shape.dim[0], x->shape.dim[1], steps[0], steps[1]}, &x));

@@ -50,8 +50,8 @@ static sluice_status resolve_shape(struct onnx_import *c, const struct sl_shape 
     }
     if (free_axis >= 0) {
         if (known == 0 || total % known)
-            return sl_fail(c->e, SLUICE_E_SHAPE, "%lld elements cannot be divided by the %lld of the other dimensions", (long long)total,
-                           (long long)known);
+            return sl_fail(c->e, SLUICE_E_SHAPE, "%lld elements cannot be divided by the %lld of the other dimensions",
+                           (long long)total, (long long)known);
         dims[free_axis] = total / known;
     }
     return SLUICE_OK;
@@ -250,7 +250,8 @@ static void clamp_slice(int64_t dim, int64_t start, int64_t end, int64_t step, i
     }
 }
 
-static sluice_status slice_lists(struct onnx_import *c, int rank, int *n, int64_t **starts, int64_t **ends, int64_t **axes, int64_t **steps)
+static sluice_status slice_lists(struct onnx_import *c, int rank, int *n, int64_t **starts, int64_t **ends, int64_t **axes,
+                                 int64_t **steps)
 {
     int n_ends, n_axes = 0, n_steps = 0;
     if (c->scope->opset < 10) {
@@ -266,8 +267,8 @@ static sluice_status slice_lists(struct onnx_import *c, int rank, int *n, int64_
             SL_TRY(onnx_need_ints(c, 4, "steps", &n_steps, steps));
     }
     if (n_ends != *n || *n > rank || (*axes && n_axes != *n) || (*steps && n_steps != *n))
-        return sl_fail(c->e, SLUICE_E_SHAPE, "%d starts, %d ends, %d axes and %d steps do not go together on %d dimensions", *n, n_ends,
-                       n_axes, n_steps, rank);
+        return sl_fail(c->e, SLUICE_E_SHAPE, "%d starts, %d ends, %d axes and %d steps do not go together on %d dimensions", *n,
+                       n_ends, n_axes, n_steps, rank);
     return SLUICE_OK;
 }
 
@@ -373,7 +374,8 @@ sluice_status translate_expand(struct onnx_import *c, const struct onnx_node *n)
     for (int i = 1; i <= to.rank; i++) { /* from the last axis: both ways of broadcasting */
         int64_t have = i <= x->shape.rank ? x->shape.dim[x->shape.rank - i] : 1, want = i <= count ? dims[count - i] : 1;
         if (want < 0 || (have != 1 && want != 1 && have != want))
-            return sl_fail(c->e, SLUICE_E_SHAPE, "a dimension of %lld cannot be expanded to %lld", (long long)have, (long long)want);
+            return sl_fail(c->e, SLUICE_E_SHAPE, "a dimension of %lld cannot be expanded to %lld", (long long)have,
+                           (long long)want);
         to.dim[to.rank - i] = have == 1 ? want : have;
     }
     size_t total;
@@ -406,7 +408,8 @@ sluice_status translate_tile(struct onnx_import *c, const struct onnx_node *n)
             continue;
         }
         if (repeats[axis] == 0 || repeats[axis] > (int64_t)SL_COUNT(parts))
-            return onnx_unsupported(c, "%lld repeats of an axis of %lld", (long long)repeats[axis], (long long)x->shape.dim[axis]);
+            return onnx_unsupported(c, "%lld repeats of an axis of %lld", (long long)repeats[axis],
+                                    (long long)x->shape.dim[axis]);
         for (int64_t i = 0; i < repeats[axis]; i++)
             parts[i] = x;
         SL_TRY(onnx_concat(c, axis, (int)repeats[axis], parts, &x));
@@ -414,7 +417,8 @@ sluice_status translate_tile(struct onnx_import *c, const struct onnx_node *n)
     return onnx_out(c, 0, x);
 }
 
-/* Pads before and after each axis: attribute `pads` (`paddings` in opset 1), input since 11; since 18 only of the named axes. */
+/* Pads before and after each axis: attribute `pads` (`paddings` in opset 1), input since 11; since 18 only of the named axes.
+ */
 static sluice_status pad_list(struct onnx_import *c, int rank, int64_t *pads)
 {
     const int64_t *given;

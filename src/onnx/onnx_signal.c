@@ -26,8 +26,8 @@ static sluice_status wave_matrix(struct onnx_import *c, int64_t rows, int64_t co
 }
 
 /* Real and imaginary part [..., n] of the last axis; imaginary NULL: zero. out [..., bins]. */
-static sluice_status transform(struct onnx_import *c, struct sl_node *re, struct sl_node *im, int64_t length, int64_t bins, bool inverse,
-                               struct sl_node **out_re, struct sl_node **out_im)
+static sluice_status transform(struct onnx_import *c, struct sl_node *re, struct sl_node *im, int64_t length, int64_t bins,
+                               bool inverse, struct sl_node **out_re, struct sl_node **out_im)
 {
     int64_t n = re->shape.dim[re->shape.rank - 1];
     struct sl_node *cosine, *sine, *t;
@@ -45,7 +45,8 @@ static sluice_status transform(struct onnx_import *c, struct sl_node *re, struct
 }
 
 /* The real signal of `length` behind its first length / 2 + 1 bins: the others are their mirror image. */
-static sluice_status inverse_real(struct onnx_import *c, struct sl_node *re, struct sl_node *im, int64_t length, struct sl_node **out)
+static sluice_status inverse_real(struct onnx_import *c, struct sl_node *re, struct sl_node *im, int64_t length,
+                                  struct sl_node **out)
 {
     int64_t bins = SL_MIN(re->shape.dim[re->shape.rank - 1], length / 2 + 1);
     struct sl_node *wave, *weights, *t;
@@ -73,7 +74,8 @@ static sluice_status split_parts(struct onnx_import *c, struct sl_node *x, struc
     int rank = x->shape.rank;
     int64_t parts = x->shape.dim[rank - 1];
     if (parts != 1 && parts != 2)
-        return sl_fail(c->e, SLUICE_E_SHAPE, "the last dimension is %lld, 1 (real) or 2 (complex) are wanted", (long long)parts);
+        return sl_fail(c->e, SLUICE_E_SHAPE, "the last dimension is %lld, 1 (real) or 2 (complex) are wanted",
+                       (long long)parts);
     SL_TRY(onnx_slice_axis(c, x, rank - 1, 0, 1, re));
     SL_TRY(onnx_reshape(c, *re, rank - 1, x->shape.dim, re));
     *im = NULL;
@@ -133,7 +135,8 @@ sluice_status translate_dft(struct onnx_import *c, const struct onnx_node *n)
     }
     if (length < 1 || length > 1 << 16)
         return sl_fail(c->e, SLUICE_E_VALUE, "dft_length %lld is outside 1..65536", (long long)length);
-    if (x->shape.dim[axis] > length && !(inverse && onesided)) /* longer signals are cut, shorter ones are as if followed by zeros */
+    if (x->shape.dim[axis] > length &&
+        !(inverse && onesided)) /* longer signals are cut, shorter ones are as if followed by zeros */
         SL_TRY(onnx_slice_axis(c, x, axis, 0, length, &x));
     int end = x->shape.rank - 2;
     SL_TRY(move_axis(c, x, axis, end, &x));
@@ -194,8 +197,10 @@ sluice_status translate_stft(struct onnx_import *c, const struct onnx_node *n)
 
 sluice_status translate_window(struct onnx_import *c, const struct onnx_node *n)
 {
-    static const struct { const char *op; double a0, a1, a2; } rows[] = {
-        {"BlackmanWindow", 0.42, 0.5, 0.08}, {"HammingWindow", 25.0 / 46, 21.0 / 46, 0}, {"HannWindow", 0.5, 0.5, 0}};
+    static const struct {
+        const char *op;
+        double a0, a1, a2;
+    } rows[] = {{"BlackmanWindow", 0.42, 0.5, 0.08}, {"HammingWindow", 25.0 / 46, 21.0 / 46, 0}, {"HannWindow", 0.5, 0.5, 0}};
     const struct sl_const *k;
     double size;
     void *data;
@@ -203,7 +208,8 @@ sluice_status translate_window(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(onnx_need_const(c, 0, "size", &k));
     if (!onnx_const_scalar(k, &size) || size < 0 || size > 1 << 24)
         return sl_fail(c->e, SLUICE_E_VALUE, "size is not one number of 0 to 2^24");
-    if (onnx_attr_int(c, "output_datatype", 1) != 1 && !sl_dtype_is_float(onnx_stored_dtype((int32_t)onnx_attr_int(c, "output_datatype", 1))))
+    if (onnx_attr_int(c, "output_datatype", 1) != 1 &&
+        !sl_dtype_is_float(onnx_stored_dtype((int32_t)onnx_attr_int(c, "output_datatype", 1))))
         return onnx_unsupported(c, "a window of integers");
     while (row + 1 < SL_COUNT(rows) && strcmp(rows[row].op, n->op_type) != 0)
         row++;

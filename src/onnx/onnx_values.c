@@ -50,7 +50,8 @@ bool onnx_has_in(const struct onnx_import *c, int i)
 static sluice_status find_in(struct onnx_import *c, int i, struct onnx_value **out)
 {
     *out = onnx_value_find(c->scope, c->node->in[i]);
-    return *out ? SLUICE_OK : sl_fail(c->e, SLUICE_E_FORMAT, "input '%s' is made by no node and is no graph input", c->node->in[i]);
+    return *out ? SLUICE_OK
+                : sl_fail(c->e, SLUICE_E_FORMAT, "input '%s' is made by no node and is no graph input", c->node->in[i]);
 }
 
 sluice_status onnx_in(struct onnx_import *c, int i, struct sl_node **out)

@@ -1,6 +1,6 @@
 /*
- * onnx_volume.c: convolutions and pools over depth, height and width, as sums and maxima of planes: the depth of a channels-last volume
- * joins the batch, each step of the kernel's depth is one two-dimensional layer over a slice of it.
+ * onnx_volume.c: convolutions and pools over depth, height and width, as sums and maxima of planes: the depth of a
+ * channels-last volume joins the batch, each step of the kernel's depth is one two-dimensional layer over a slice of it.
  */
 #include <math.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 
 enum { MOST_DEPTH = 64 }; /* of a kernel: each step is a layer */
 
-sluice_status onnx_pad_axes(struct onnx_import *c, struct sl_node *x, const int64_t *before, const int64_t *after, int n, double value,
-                            struct sl_node **out)
+sluice_status onnx_pad_axes(struct onnx_import *c, struct sl_node *x, const int64_t *before, const int64_t *after, int n,
+                            double value, struct sl_node **out)
 {
     int64_t all[2 * SL_MAX_RANK] = {0};
     bool any = false;
@@ -29,8 +29,10 @@ sluice_status onnx_pad_axes(struct onnx_import *c, struct sl_node *x, const int6
     return onnx_finish(c, out);
 }
 
-/* The planes that step k of the kernel's depth sees: [n * out_d, h, w, c] of a volume [n, d, h, w, c] that is padded already. */
-static sluice_status planes_at(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w, int64_t k, struct sl_node **out)
+/* The planes that step k of the kernel's depth sees: [n * out_d, h, w, c] of a volume [n, d, h, w, c] that is padded already.
+ */
+static sluice_status planes_at(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w, int64_t k,
+                               struct sl_node **out)
 {
     int64_t from[SL_MAX_RANK] = {0}, to[SL_MAX_RANK], by[SL_MAX_RANK];
     for (int i = 0; i < 5; i++) {
@@ -46,7 +48,8 @@ static sluice_status planes_at(struct onnx_import *c, struct sl_node *x, const s
     return onnx_reshape(c, *out, 4, dims, out);
 }
 
-static sluice_status as_volume(struct onnx_import *c, struct sl_node *x, int64_t batch, const struct onnx_window *w, struct sl_node **out)
+static sluice_status as_volume(struct onnx_import *c, struct sl_node *x, int64_t batch, const struct onnx_window *w,
+                               struct sl_node **out)
 {
     const int64_t *d = x->shape.dim, dims[5] = {batch, w->out[0], d[1], d[2], d[3]};
     SL_TRY(onnx_reshape(c, x, 5, dims, out));
@@ -66,8 +69,9 @@ static struct onnx_window plane_window(const struct onnx_window *w)
 
 static sluice_status check_depth(struct onnx_import *c, const struct onnx_window *w)
 {
-    return w->kernel[0] <= MOST_DEPTH ? SLUICE_OK
-                                      : onnx_unsupported(c, "a kernel of depth %lld, at most %d is supported", (long long)w->kernel[0], MOST_DEPTH);
+    return w->kernel[0] <= MOST_DEPTH
+               ? SLUICE_OK
+               : onnx_unsupported(c, "a kernel of depth %lld, at most %d is supported", (long long)w->kernel[0], MOST_DEPTH);
 }
 
 /* Step k of weights [kd, o, i, kh, kw]. */
@@ -80,8 +84,8 @@ static const struct sl_const *kernel_at(struct onnx_import *c, const struct sl_c
     return sl_const_view(c->a, SL_F32, &s, (const float *)kernel->data + (size_t)k * sl_shape_elements(&s));
 }
 
-sluice_status onnx_conv_volume(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel, const struct sl_const *bias,
-                               const struct onnx_window *w, int64_t groups, struct sl_node **out)
+sluice_status onnx_conv_volume(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
+                               const struct sl_const *bias, const struct onnx_window *w, int64_t groups, struct sl_node **out)
 {
     static const int64_t depth_first[5] = {2, 0, 1, 3, 4};
     struct onnx_window plane = plane_window(w);
@@ -150,8 +154,8 @@ static sluice_status count_map(struct onnx_import *c, const struct onnx_window *
     return SLUICE_OK;
 }
 
-sluice_status onnx_average_pool_volume(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w, const int64_t *declared,
-                                       bool count_pad, struct sl_node **out)
+sluice_status onnx_average_pool_volume(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w,
+                                       const int64_t *declared, bool count_pad, struct sl_node **out)
 {
     struct onnx_window plane = plane_window(w);
     int64_t batch = x->shape.dim[0];

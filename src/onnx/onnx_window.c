@@ -12,7 +12,8 @@ sluice_status onnx_window_ints(struct onnx_import *c, const char *name, int n, i
     for (int i = 0; i < n; i++) {
         v[i] = given ? given[i] : otherwise;
         if (v[i] < lo || v[i] > ONNX_MOST_SIDE)
-            return sl_fail(c->e, SLUICE_E_VALUE, "%s %lld is outside %lld..%d", name, (long long)v[i], (long long)lo, ONNX_MOST_SIDE);
+            return sl_fail(c->e, SLUICE_E_VALUE, "%s %lld is outside %lld..%d", name, (long long)v[i], (long long)lo,
+                           ONNX_MOST_SIDE);
     }
     return SLUICE_OK;
 }
@@ -46,10 +47,12 @@ sluice_status onnx_window_pads(struct onnx_import *c, struct onnx_window *w, boo
         int64_t room = w->in[i] + w->before[i] + w->after[i] - onnx_window_extent(w, i);
         if (room < 0)
             return sl_fail(c->e, SLUICE_E_SHAPE, "a window of %lld does not fit an axis of %lld with pads %lld and %lld",
-                           (long long)onnx_window_extent(w, i), (long long)w->in[i], (long long)w->before[i], (long long)w->after[i]);
+                           (long long)onnx_window_extent(w, i), (long long)w->in[i], (long long)w->before[i],
+                           (long long)w->after[i]);
         w->out[i] = room / w->stride[i] + 1;
         if (ceil_mode && room % w->stride[i]) {
-            bool starts_inside = w->out[i] * w->stride[i] < w->in[i] + w->before[i]; /* a window in the padding alone is dropped */
+            bool starts_inside =
+                w->out[i] * w->stride[i] < w->in[i] + w->before[i]; /* a window in the padding alone is dropped */
             w->out[i] += starts_inside;
             w->after[i] += starts_inside ? w->stride[i] - room % w->stride[i] : 0;
         }

@@ -11,7 +11,7 @@ enum { ONNX_MOST_SIDE = 1 << 20 };
 
 /* A window over the spatial axes; one or two of them stand as height and width. */
 struct onnx_window {
-    int n;                                   /* spatial axes: 1 to 3 */
+    int n; /* spatial axes: 1 to 3 */
     int64_t in[3], kernel[3], stride[3], dilation[3], before[3], after[3], out[3];
 };
 
@@ -31,19 +31,19 @@ sluice_status onnx_with_height(struct onnx_import *c, struct sl_node *x, struct 
 sluice_status onnx_without_height(struct onnx_import *c, struct sl_node *x, int rank, struct sl_node **out);
 
 /* Channels-last planes of a picture, for volumes (onnx_volume.c). */
-sluice_status onnx_conv_plane(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel, const struct sl_const *bias,
-                              const struct onnx_window *w, int64_t groups, struct sl_node **out);
-sluice_status onnx_pool_plane(struct onnx_import *c, enum sl_op op, struct sl_node *x, const struct onnx_window *w, bool count_pad,
-                              struct sl_node **out);
+sluice_status onnx_conv_plane(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
+                              const struct sl_const *bias, const struct onnx_window *w, int64_t groups, struct sl_node **out);
+sluice_status onnx_pool_plane(struct onnx_import *c, enum sl_op op, struct sl_node *x, const struct onnx_window *w,
+                              bool count_pad, struct sl_node **out);
 /* [n, c, d, h, w]: sums and maxima of planes. */
-sluice_status onnx_conv_volume(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel, const struct sl_const *bias,
-                               const struct onnx_window *w, int64_t groups, struct sl_node **out);
+sluice_status onnx_conv_volume(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
+                               const struct sl_const *bias, const struct onnx_window *w, int64_t groups, struct sl_node **out);
 sluice_status onnx_max_pool_volume(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w, struct sl_node **out);
 /* declared: pads that count when count_pad, before and after each axis. */
-sluice_status onnx_average_pool_volume(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w, const int64_t *declared,
-                                       bool count_pad, struct sl_node **out);
+sluice_status onnx_average_pool_volume(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w,
+                                       const int64_t *declared, bool count_pad, struct sl_node **out);
 /* Zeros (or another value) around the spatial axes of [n, c, ...]. */
-sluice_status onnx_pad_axes(struct onnx_import *c, struct sl_node *x, const int64_t *before, const int64_t *after, int n, double value,
-                            struct sl_node **out);
+sluice_status onnx_pad_axes(struct onnx_import *c, struct sl_node *x, const int64_t *before, const int64_t *after, int n,
+                            double value, struct sl_node **out);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * test_goldens.c: ONNX models through the importer and the float runner, against outputs of another engine (shared data, found by
- * SLUICE_DATA). Error allowed: max(1e-4 R, 4 x the manifest's tolerance), R the range of an output over its cases, at least 1e-2.
- * Usage: test_goldens MODEL...; prints one line a model.
+ * test_goldens.c: ONNX models through the importer and the float runner, against outputs of another engine (shared data, found
+ * by SLUICE_DATA). Error allowed: max(1e-4 R, 4 x the manifest's tolerance), R the range of an output over its cases, at least
+ * 1e-2. Usage: test_goldens MODEL...; prints one line a model.
  */
 #include <math.h>
 #include <stdio.h>
@@ -74,7 +74,8 @@ static sluice_status import_for(struct golden *t, int number, sl_err *e)
     for (int i = 0; i < n; i++) {
         struct sl_array array;
         SL_TRY(load(t, sl_arena_printf(t->a, "%s/golden/%s/case%d/input_%d.npy", t->data, t->name, number, i), &array, e));
-        shapes[i] = (struct sl_onnx_shape){json_string_value(json_object_get(json_array_get(inputs, (size_t)i), "name")), array.shape};
+        shapes[i] =
+            (struct sl_onnx_shape){json_string_value(json_object_get(json_array_get(inputs, (size_t)i), "name")), array.shape};
         same = same && sl_shape_equal(&shapes[i].shape, &t->shapes[i].shape);
     }
     t->shapes = shapes;
@@ -112,7 +113,8 @@ static sluice_status run_case(struct golden *t, int number, sl_err *e)
         struct sl_array array;
         int at = position(json_object_get(t->manifest, "outputs"), p->origin_name);
         SL_TRY(load(t, sl_arena_printf(t->a, "%s/golden/%s/case%d/output_%d.npy", t->data, t->name, number, at), &array, e));
-        if (!sl_shape_equal(&array.shape, &p->origin_shape) && sl_shape_elements(&array.shape) != sl_shape_elements(&p->origin_shape))
+        if (!sl_shape_equal(&array.shape, &p->origin_shape) &&
+            sl_shape_elements(&array.shape) != sl_shape_elements(&p->origin_shape))
             return sl_fail(e, SLUICE_E_SHAPE, "case %d: output '%s' has another shape", number, p->origin_name);
         float *mine = SL_NEW_ARRAY(t->a, float, array.bytes / sizeof(float));
         reorder(&y->shape, p->perm, y->data, (char *)mine, sizeof(float), false);
@@ -136,11 +138,8 @@ static double tolerance_of(const json_t *j)
     size_t i;
     if (json_is_number(j))
         return json_number_value(j);
-    json_array_foreach(j, i, v)
-        most = fmax(most, tolerance_of(v));
-    json_object_foreach((json_t *)j, key, v)
-        if (strcmp(key, "cases_compared") != 0)
-            most = fmax(most, tolerance_of(v));
+    json_array_foreach(j, i, v) most = fmax(most, tolerance_of(v));
+    json_object_foreach((json_t *)j, key, v) if (strcmp(key, "cases_compared") != 0) most = fmax(most, tolerance_of(v));
     return most;
 }
 

@@ -1,7 +1,7 @@
 /*
- * test_onnx_nodes.c: ONNX's operator vectors (shared data: onnx_node/vectors.tar.xz) through the importer and the float runner. Counts
- * by operator; a vector that fails must say why. The run fails when fewer pass than the bar.
- * Usage: test_onnx_nodes [-v] [NAME_PART]
+ * test_onnx_nodes.c: ONNX's operator vectors (shared data: onnx_node/vectors.tar.xz) through the importer and the float runner.
+ * Counts by operator; a vector that fails must say why. The run fails when fewer pass than the bar. Usage: test_onnx_nodes [-v]
+ * [NAME_PART]
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -21,14 +21,19 @@ struct vector {
     struct sl_view model, in[MOST_FILES], out[MOST_FILES];
 };
 
-struct tally { int passed, total, bound, folded; bool verbose; const char *part; };
+struct tally {
+    int passed, total, bound, folded;
+    bool verbose;
+    const char *part;
+};
 
 static sluice_status tensor(struct onnx_import *c, struct sl_view bytes, const struct sl_const **out)
 {
     struct onnx_tensor *t = SL_NEW(c->a, struct onnx_tensor);
     SL_TRY(onnx_read_tensor(c->a, bytes, t, c->e));
     sluice_status s = onnx_tensor_const(c, c->a, t, out);
-    return s == SLUICE_E_UNSUPPORTED && !c->e->code ? sl_fail(c->e, s, "the vector's own tensor has a type that is not read") : s;
+    return s == SLUICE_E_UNSUPPORTED && !c->e->code ? sl_fail(c->e, s, "the vector's own tensor has a type that is not read")
+                                                    : s;
 }
 
 /* To the runner's form: float, or int64 for all integers; origin order -> stored order. */
@@ -62,8 +67,8 @@ static sluice_status compare(const struct sl_tensor *y, const struct sl_port *p,
     size_t n = sl_shape_elements(&wanted->shape);
     char text[160], other[160];
     if (!sl_shape_equal(&wanted->shape, &p->origin_shape))
-        return sl_fail(e, SLUICE_E_SHAPE, "output '%s' has shape %s, not %s", p->origin_name, sl_shape_text(&p->origin_shape, text, 160),
-                       sl_shape_text(&wanted->shape, other, 160));
+        return sl_fail(e, SLUICE_E_SHAPE, "output '%s' has shape %s, not %s", p->origin_name,
+                       sl_shape_text(&p->origin_shape, text, 160), sl_shape_text(&wanted->shape, other, 160));
     int64_t stride[SL_MAX_RANK], index[SL_MAX_RANK] = {0}, run = 1;
     for (int i = y->shape.rank - 1; i >= 0; i--) {
         stride[i] = run;
@@ -93,8 +98,8 @@ static int graph_position(const struct onnx_value_info *list, int n, const char 
     return -1;
 }
 
-/* Vectors feed shapes, axes and weights as inputs. What the importer cannot take as an input is given as a constant, in rounds: no
- * input, then integers and empty ones behind the first input, then all behind it, then all. */
+/* Vectors feed shapes, axes and weights as inputs. What the importer cannot take as an input is given as a constant, in rounds:
+ * no input, then integers and empty ones behind the first input, then all behind it, then all. */
 static bool is_bound(int round, int i, const struct sl_const *k)
 {
     bool parameter = !sl_dtype_is_float(k->dtype) || sl_shape_elements(&k->shape) == 0;
@@ -118,7 +123,8 @@ static sluice_status run(struct vector *v, struct onnx_import *c, int round, str
         if (is_bound(round, n, in[n]))
             bound[n_bound++] = (struct sl_onnx_value){m->graph->inputs[n].name, in[n]};
     }
-    struct sl_onnx_options o = {.tensor_shapes = shapes, .n_tensor_shapes = n, .tensor_values = bound, .n_tensor_values = n_bound};
+    struct sl_onnx_options o = {
+        .tensor_shapes = shapes, .n_tensor_shapes = n, .tensor_values = bound, .n_tensor_values = n_bound};
     SL_TRY(sl_onnx_import(v->a, v->name, v->model, &o, &g, NULL, c->e));
     SL_TRY(sl_float_run_new(g, 1, false, r, c->e));
     for (int i = 0; i < g->n_inputs; i++) {
@@ -139,7 +145,8 @@ static void check(struct vector *v, struct tally *t)
 {
     sl_err e = {0};
     struct sl_onnx_report report = {0};
-    struct onnx_import c = {.a = v->a, .scratch = v->a, .report = &report, .e = &e, .files = sl_map_new(v->a), .directory = "."};
+    struct onnx_import c = {
+        .a = v->a, .scratch = v->a, .report = &report, .e = &e, .files = sl_map_new(v->a), .directory = "."};
     struct sl_float_run *r = NULL;
     if (!v->model.data || (t->part && !strstr(v->name, t->part)))
         return;
@@ -158,7 +165,8 @@ static void check(struct vector *v, struct tally *t)
     t->bound += good && round > 1;
     t->folded += good && round == 4;
     if (!good)
-        printf("FAIL %s%s%s\n", sl_starts_with(e.message, v->name) ? "" : v->name, sl_starts_with(e.message, v->name) ? "" : ": ", e.message);
+        printf("FAIL %s%s%s\n", sl_starts_with(e.message, v->name) ? "" : v->name,
+               sl_starts_with(e.message, v->name) ? "" : ": ", e.message);
     else if (t->verbose)
         printf("ok   %s (round %d)\n", v->name, round - 1);
 }
@@ -215,8 +223,8 @@ static int run_all(const char *path, struct tally *t)
     check(&v, t);
     sl_arena_free(v.a);
     archive_read_free(archive);
-    printf("%d of %d vectors pass (%.1f %%, the bar is %d %%), %d of them with some inputs as constants, %d with all\n", t->passed, t->total,
-           100.0 * t->passed / (t->total ? t->total : 1), BAR_PERCENT, t->bound, t->folded);
+    printf("%d of %d vectors pass (%.1f %%, the bar is %d %%), %d of them with some inputs as constants, %d with all\n",
+           t->passed, t->total, 100.0 * t->passed / (t->total ? t->total : 1), BAR_PERCENT, t->bound, t->folded);
     return t->part || t->passed * 100 >= t->total * BAR_PERCENT ? 0 : 1;
 }
 

@@ -32,7 +32,9 @@ static void put_message(struct sl_buffer *b, unsigned field, struct sl_buffer *m
     *m = (struct sl_buffer){0};
 }
 
-struct model { struct sl_buffer graph, rest; };
+struct model {
+    struct sl_buffer graph, rest;
+};
 
 static void value(struct model *m, unsigned field, const char *name, int rank, const int64_t *dims)
 {
@@ -75,7 +77,8 @@ SL_UNUSED static void node(struct model *m, const char *op, const char *name, co
     put_message(&m->graph, 1, &n);
 }
 
-SL_UNUSED static void initializer(struct model *m, const char *name, int type, int rank, const int64_t *dims, const void *data, size_t bytes)
+SL_UNUSED static void initializer(struct model *m, const char *name, int type, int rank, const int64_t *dims, const void *data,
+                                  size_t bytes)
 {
     struct sl_buffer t = {0};
     for (int i = 0; i < rank; i++)

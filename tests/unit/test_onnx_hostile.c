@@ -30,7 +30,8 @@ static void expect(struct model *m, sluice_status code, const char *part)
     sl_err e = {0};
     sluice_status s = import(m, NULL, &e);
     if (s != code || !strstr(e.message, part))
-        fail_msg("status %s, message \"%s\"; wanted %s with \"%s\"", sluice_status_name(s), e.message, sluice_status_name(code), part);
+        fail_msg("status %s, message \"%s\"; wanted %s with \"%s\"", sluice_status_name(s), e.message, sluice_status_name(code),
+                 part);
     if (code != SLUICE_OK && strncmp(e.message, "net.onnx: ", 10) != 0)
         fail_msg("the message does not begin with the file: \"%s\"", e.message);
 }
@@ -193,7 +194,8 @@ static void test_unsupported(void **state)
     assert_non_null(strstr(e.message, "2 unsupported nodes: node 'bad1' (Mystery)"));
     assert_non_null(strstr(e.message, "node 'bad2' (Riddle)"));
     assert_null(strstr(e.message, "'after'"));
-    assert_string_equal(e.hint + strlen(e.hint) - strlen("using these end node names: keep"), "using these end node names: keep");
+    assert_string_equal(e.hint + strlen(e.hint) - strlen("using these end node names: keep"),
+                        "using these end node names: keep");
 }
 
 static void test_end_nodes(void **state)
@@ -331,11 +333,11 @@ static void test_content(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sound), cmocka_unit_test(test_cycle), cmocka_unit_test(test_any_order), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_missing), cmocka_unit_test(test_dims), cmocka_unit_test(test_tensor_sizes), cmocka_unit_test(test_reshape),
-        cmocka_unit_test(test_expansion), cmocka_unit_test(test_unsupported), cmocka_unit_test(test_end_nodes),
-        cmocka_unit_test(test_start_nodes), cmocka_unit_test(test_deep_graphs), cmocka_unit_test(test_functions),
-        cmocka_unit_test(test_content),
+        cmocka_unit_test(test_sound),        cmocka_unit_test(test_cycle),     cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_missing),   cmocka_unit_test(test_dims),
+        cmocka_unit_test(test_tensor_sizes), cmocka_unit_test(test_reshape),   cmocka_unit_test(test_expansion),
+        cmocka_unit_test(test_unsupported),  cmocka_unit_test(test_end_nodes), cmocka_unit_test(test_start_nodes),
+        cmocka_unit_test(test_deep_graphs),  cmocka_unit_test(test_functions), cmocka_unit_test(test_content),
     };
     return cmocka_run_group_tests_name("onnx hostile", tests, NULL, NULL);
 }

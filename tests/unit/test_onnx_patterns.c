@@ -1,16 +1,32 @@
 /*
- * test_onnx_patterns.c: each pattern of onnx_patterns.c, as exporters write it, and near misses that must stay as they are. A case is
- * a list of nodes "Op input... output;" over x [1, 4, 6] and named constants, and the layers expected between input and output.
+ * test_onnx_patterns.c: each pattern of onnx_patterns.c, as exporters write it, and near misses that must stay as they are. A
+ * case is a list of nodes "Op input... output;" over x [1, 4, 6] and named constants, and the layers expected between input and
+ * output.
  */
 #include "unit.h"
 
 #include "onnx_writer.h"
 
-static const struct { const char *name; float value; } scalars[] = {
-    {"root2", 1.41421356f}, {"inv_root2", 0.70710678f}, {"one", 1}, {"two", 2}, {"three", 3}, {"six", 6}, {"zero", 0}, {"half", 0.5f},
-    {"sixth", 1.0f / 6}, {"c1", 0.044715f}, {"c2", 0.7978845608f}, {"tiny", 1e-5f}, {"sig", 1.702f}};
+static const struct {
+    const char *name;
+    float value;
+} scalars[] = {{"root2", 1.41421356f},
+               {"inv_root2", 0.70710678f},
+               {"one", 1},
+               {"two", 2},
+               {"three", 3},
+               {"six", 6},
+               {"zero", 0},
+               {"half", 0.5f},
+               {"sixth", 1.0f / 6},
+               {"c1", 0.044715f},
+               {"c2", 0.7978845608f},
+               {"tiny", 1e-5f},
+               {"sig", 1.702f}};
 
-static const struct { const char *name, *nodes, *layers; } cases[] = {
+static const struct {
+    const char *name, *nodes, *layers;
+} cases[] = {
     {"silu", "Sigmoid x s; Mul x s y", "silu"},
     {"silu, gate first", "Sigmoid x s; Mul s x y", "silu"},
     {"sigmoid of something else", "Neg x n; Sigmoid n s; Mul x s y", "neg sigmoid ew_mult"},
@@ -26,13 +42,14 @@ static const struct { const char *name, *nodes, *layers; } cases[] = {
     {"gelu of torch", "Div x root2 d; Erf d e; Add e one a; Mul x a m; Mul m half y", "gelu"},
     {"gelu, halved first", "Mul x half h; Mul x inv_root2 d; Erf d e; Add e one a; Mul h a y", "gelu"},
     {"gelu, one first", "Div x root2 d; Erf d e; Add one e a; Mul half a h; Mul x h y", "gelu"},
-    {"gelu by tanh",
-     "Pow x three p; Mul p c1 k; Add x k i; Mul i c2 o; Tanh o t; Add t one a; Mul x half h; Mul h a y", "gelu_tanh"},
-    {"gelu by tanh, products", "Mul x x q; Mul q x p; Mul c1 p k; Add x k i; Mul c2 i o; Tanh o t; Add one t a; Mul x a m; Mul half m y",
+    {"gelu by tanh", "Pow x three p; Mul p c1 k; Add x k i; Mul i c2 o; Tanh o t; Add t one a; Mul x half h; Mul h a y",
      "gelu_tanh"},
+    {"gelu by tanh, products",
+     "Mul x x q; Mul q x p; Mul c1 p k; Add x k i; Mul c2 i o; Tanh o t; Add one t a; Mul x a m; Mul half m y", "gelu_tanh"},
     {"layer norm", "ReduceMean x u; Sub x u c; Pow c two p; ReduceMean p v; Add v tiny e; Sqrt e r; Div c r y", "layer_norm"},
     {"layer norm with constants",
-     "ReduceMean x u; Sub x u c; Pow c two p; ReduceMean p v; Add v tiny e; Sqrt e r; Div c r n; Mul n gamma g; Add g beta y", "layer_norm"},
+     "ReduceMean x u; Sub x u c; Pow c two p; ReduceMean p v; Add v tiny e; Sqrt e r; Div c r n; Mul n gamma g; Add g beta y",
+     "layer_norm"},
     {"layer norm, centred twice",
      "ReduceMean x u; Sub x u c; Sub x u c2x; Mul c2x c2x p; ReduceMean p v; Add v tiny e; Sqrt e r; Div c r y", "layer_norm"},
     {"rms norm", "Pow x two p; ReduceMean p v; Add v tiny e; Sqrt e r; Reciprocal r i; Mul x i n; Mul gamma n y", "rms_norm"},
