@@ -18,8 +18,8 @@ int32_t sl_quantize_value(const struct sl_quant *q, double v)
 
 sluice_status sl_quant_multiplier(double m, const char *what, float *out, sl_err *e)
 {
-    if (!(m >= FLT_MIN && m <= FLT_MAX))
-        return sl_fail(e, SLUICE_E_VALUE, "%s is %g: accepted is %g to %g", what, m, (double)FLT_MIN, (double)FLT_MAX);
+    if (!(m >= FLT_MIN && m < 0x1p63)) /* numerics.md section 12; half of the bound, as rounding to float may reach it */
+        return sl_fail(e, SLUICE_E_VALUE, "%s is %g: accepted is %g to %g", what, m, (double)FLT_MIN, 0x1p63);
     *out = (float)m;
     return SLUICE_OK;
 }
