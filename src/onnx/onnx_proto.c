@@ -2,11 +2,9 @@
  * onnx_proto.c: reads ONNX protobuf messages into the structures of onnx_proto.h. Each message is walked twice: once to count
  * its repeated fields, once to fill arrays of exactly that size, so that time and memory are linear in the file.
  */
-#include "onnx/onnx_proto.h"
-
 #include <string.h>
 
-#include "base/strings.h"
+#include "onnx/onnx_wire.h"
 
 /* Field numbers of the messages read here. */
 enum {
@@ -42,7 +40,6 @@ enum {
     ATTR_REFERENCE = 21,
     ATTR_SPARSE = 22
 };
-enum { TENSOR_DIMS = 1, TENSOR_TYPE = 2, TENSOR_NAME = 8, TENSOR_RAW = 9, TENSOR_EXTERNAL = 13, TENSOR_LOCATION = 14 };
 enum {
     FUNCTION_NAME = 1,
     FUNCTION_IN = 4,
@@ -53,243 +50,11 @@ enum {
     FUNCTION_DEFAULT = 11,
     FUNCTION_OVERLOAD = 13
 };
-enum { MOST_FIELD = 32, MOST_GRAPH_DEPTH = 16, MOST_DIMS = 64 };
-
-struct parser {
-    sl_arena *a;
-    size_t budget; /* bytes that arrays and names may still take: a small file cannot ask for gigabytes */
-    sl_err *e;
-};
-
-/* How often each field number occurs in a message. */
-struct counts {
-    int n[MOST_FIELD];
-};
-
-static sluice_status bad(struct parser *p, const char *what, const struct sl_reader *r)
-{
-    return sl_fail(p->e, SLUICE_E_FORMAT, "%s: protobuf bytes are damaged or cut at offset %zu of %zu of that message", what,
-                   sl_offset(r), (size_t)(r->end - r->start));
-}
-
-static sluice_status count_fields(struct parser *p, struct sl_view v, const char *what, struct counts *out)
-{
-    struct sl_reader r = sl_reader_of(v.data, v.size);
-    struct sl_field f;
-    memset(out, 0, sizeof *out);
-    while (sl_next_field(&r, &f))
-        if (f.number < MOST_FIELD) {
-            if (out->n[f.number] == INT32_MAX)
-                return sl_fail(p->e, SLUICE_E_LIMIT, "%s: more than %d entries", what, INT32_MAX);
-            out->n[f.number]++;
-        }
-    return r.bad ? bad(p, what, &r) : SLUICE_OK;
-}
-
-static sluice_status take(struct parser *p, size_t n, size_t size, void *out)
-{
-    size_t bytes;
-    if (!sl_mul_size(n, size, &bytes) || bytes > p->budget)
-        return sl_fail(p->e, SLUICE_E_LIMIT, "%zu entries of %zu bytes: more structure than a model of this size may have", n,
-                       size);
-    void *memory = sl_arena_alloc(p->a, bytes);
-    if (!memory)
-        return sl_fail(p->e, SLUICE_E_MEMORY, "no memory for %zu bytes of model structure", bytes);
-    p->budget -= bytes;
-    memcpy(out, &memory, sizeof memory);
-    return SLUICE_OK;
-}
-
-static sluice_status read_string(struct parser *p, const struct sl_field *f, const char *what, const char **out)
-{
-    if (f->wire != SL_WIRE_LEN)
-        return sl_fail(p->e, SLUICE_E_FORMAT, "%s is not a string", what);
-    char *s;
-    SL_TRY(take(p, f->bytes.size + 1, 1, &s));
-    if (f->bytes.size)
-        memcpy(s, f->bytes.data, f->bytes.size);
-    if (memchr(s, 0, f->bytes.size))
-        return sl_fail(p->e, SLUICE_E_FORMAT, "%s '%s' has a zero byte inside", what, s);
-    *out = s;
-    return SLUICE_OK;
-}
-
-/* Attribute strings may be any bytes; ours are text, so a zero byte ends them. */
-static sluice_status read_bytes_text(struct parser *p, const struct sl_field *f, const char **out)
-{
-    if (f->wire != SL_WIRE_LEN)
-        return sl_fail(p->e, SLUICE_E_FORMAT, "attribute string is not a string");
-    char *s;
-    SL_TRY(take(p, f->bytes.size + 1, 1, &s));
-    if (f->bytes.size)
-        memcpy(s, f->bytes.data, f->bytes.size);
-    *out = s;
-    return SLUICE_OK;
-}
-
-static sluice_status need_message(struct parser *p, const struct sl_field *f, const char *what)
-{
-    return f->wire == SL_WIRE_LEN ? SLUICE_OK : sl_fail(p->e, SLUICE_E_FORMAT, "%s is not a message", what);
-}
-
-/* Elements of a repeated scalar field in a message, packed or not. width 0: varints. */
-static sluice_status count_scalars(struct parser *p, struct sl_view v, uint32_t number, size_t width, const char *what,
-                                   size_t *n)
-{
-    struct sl_reader r = sl_reader_of(v.data, v.size);
-    struct sl_field f;
-    *n = 0;
-    while (sl_next_field(&r, &f))
-        if (f.number == number) {
-            if (f.wire == SL_WIRE_LEN && width && f.bytes.size % width)
-                return sl_fail(p->e, SLUICE_E_FORMAT, "%s: packed field of %zu bytes is not a multiple of %zu", what,
-                               f.bytes.size, width);
-            *n += f.wire != SL_WIRE_LEN ? 1 : width ? f.bytes.size / width : sl_count_varints(f.bytes);
-        }
-    return *n <= INT32_MAX ? SLUICE_OK : sl_fail(p->e, SLUICE_E_LIMIT, "%s: %zu numbers", what, *n);
-}
-
-static sluice_status read_ints(struct parser *p, struct sl_view v, uint32_t number, const char *what, int *n,
-                               const int64_t **out)
-{
-    size_t count, at = 0;
-    int64_t *values;
-    SL_TRY(count_scalars(p, v, number, 0, what, &count));
-    SL_TRY(take(p, count, sizeof *values, &values));
-    struct sl_reader r = sl_reader_of(v.data, v.size);
-    struct sl_field f;
-    while (sl_next_field(&r, &f)) {
-        if (f.number != number)
-            continue;
-        if (f.wire == SL_WIRE_LEN) {
-            struct sl_reader packed = sl_reader_of(f.bytes.data, f.bytes.size);
-            while (sl_left(&packed) && at < count)
-                values[at++] = (int64_t)sl_read_varint(&packed);
-            if (packed.bad)
-                return bad(p, what, &packed);
-        } else if (at < count) {
-            values[at++] = (int64_t)f.value;
-        }
-    }
-    *n = (int)at;
-    *out = values;
-    return SLUICE_OK;
-}
-
-static sluice_status read_floats(struct parser *p, struct sl_view v, uint32_t number, const char *what, int *n,
-                                 const float **out)
-{
-    size_t count, at = 0;
-    float *values;
-    SL_TRY(count_scalars(p, v, number, 4, what, &count));
-    SL_TRY(take(p, count, sizeof *values, &values));
-    struct sl_reader r = sl_reader_of(v.data, v.size);
-    struct sl_field f;
-    while (sl_next_field(&r, &f)) {
-        if (f.number != number)
-            continue;
-        if (f.wire == SL_WIRE_LEN) {
-            struct sl_reader packed = sl_reader_of(f.bytes.data, f.bytes.size);
-            while (sl_left(&packed) && at < count)
-                values[at++] = sl_read_f32(&packed);
-        } else if (at < count) {
-            values[at++] = sl_field_f32(&f);
-        }
-    }
-    *n = (int)at;
-    *out = values;
-    return SLUICE_OK;
-}
-
-/* ---- tensors ---- */
-
-static sluice_status read_key_value(struct parser *p, struct sl_view v, const char **key, const char **value)
-{
-    struct sl_reader r = sl_reader_of(v.data, v.size);
-    struct sl_field f;
-    *key = *value = "";
-    while (sl_next_field(&r, &f)) {
-        if (f.number == 1)
-            SL_TRY(read_string(p, &f, "key", key));
-        else if (f.number == 2)
-            SL_TRY(read_bytes_text(p, &f, value));
-    }
-    return r.bad ? bad(p, "key/value entry", &r) : SLUICE_OK;
-}
-
-static sluice_status read_decimal(struct parser *p, const char *key, const char *text, uint64_t *out)
-{
-    uint64_t v = 0;
-    const char *s = text;
-    for (; *s >= '0' && *s <= '9' && v <= (UINT64_MAX - 9) / 10; s++)
-        v = v * 10 + (uint64_t)(*s - '0');
-    if (*s || s == text)
-        return sl_fail(p->e, SLUICE_E_FORMAT, "external data: %s '%s' is not a number of bytes", key, text);
-    *out = v;
-    return SLUICE_OK;
-}
-
-static sluice_status read_external(struct parser *p, struct sl_view v, struct onnx_tensor *t)
-{
-    const char *key, *value;
-    SL_TRY(read_key_value(p, v, &key, &value));
-    if (strcmp(key, "location") == 0)
-        t->location = value;
-    else if (strcmp(key, "offset") == 0)
-        return read_decimal(p, key, value, &t->offset);
-    else if (strcmp(key, "length") == 0)
-        return read_decimal(p, key, value, &t->length);
-    return SLUICE_OK;
-}
-
-static sluice_status read_tensor(struct parser *p, struct sl_view v, struct onnx_tensor *t)
-{
-    struct sl_reader r = sl_reader_of(v.data, v.size);
-    struct sl_field f;
-    *t = (struct onnx_tensor){.name = "", .location = "", .message = v};
-    while (sl_next_field(&r, &f)) {
-        if (f.number == TENSOR_TYPE) {
-            t->data_type = (int32_t)f.value;
-        } else if (f.number == TENSOR_NAME) {
-            SL_TRY(read_string(p, &f, "tensor name", &t->name));
-        } else if (f.number == TENSOR_RAW) {
-            SL_TRY(need_message(p, &f, "raw_data"));
-            t->has_raw = true;
-            t->raw = f.bytes;
-        } else if (f.number == TENSOR_EXTERNAL) {
-            SL_TRY(need_message(p, &f, "external_data"));
-            SL_TRY(read_external(p, f.bytes, t));
-        } else if (f.number == TENSOR_LOCATION) {
-            t->external = f.value == 1;
-        }
-    }
-    if (r.bad)
-        return bad(p, "tensor", &r);
-    SL_TRY(read_ints(p, v, TENSOR_DIMS, "tensor dims", &t->n_dims, &t->dims));
-    if (t->n_dims > MOST_DIMS)
-        return sl_fail(p->e, SLUICE_E_LIMIT, "tensor '%s' has %d dimensions, at most %d are read", t->name, t->n_dims,
-                       MOST_DIMS);
-    return SLUICE_OK;
-}
-
-static sluice_status read_sparse(struct parser *p, struct sl_view v, struct onnx_sparse *s)
-{
-    struct sl_reader r = sl_reader_of(v.data, v.size);
-    struct sl_field f;
-    *s = (struct onnx_sparse){.values = {.name = "", .location = ""}, .indices = {.name = "", .location = ""}};
-    while (sl_next_field(&r, &f))
-        if (f.number == 1 || f.number == 2) {
-            SL_TRY(need_message(p, &f, "sparse tensor part"));
-            SL_TRY(read_tensor(p, f.bytes, f.number == 1 ? &s->values : &s->indices));
-        }
-    if (r.bad)
-        return bad(p, "sparse tensor", &r);
-    return read_ints(p, v, 3, "sparse tensor dims", &s->n_dims, &s->dims);
-}
+enum { MOST_GRAPH_DEPTH = 16 };
 
 /* ---- values ---- */
 
-static sluice_status read_dim(struct parser *p, struct sl_view v, struct onnx_dim *d)
+static sluice_status read_dim(struct onnx_parser *p, struct sl_view v, struct onnx_dim *d)
 {
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
@@ -298,31 +63,31 @@ static sluice_status read_dim(struct parser *p, struct sl_view v, struct onnx_di
         if (f.number == 1)
             *d = (struct onnx_dim){(int64_t)f.value, ""};
         else if (f.number == 2)
-            SL_TRY(read_string(p, &f, "dimension name", &d->param));
+            SL_TRY(onnx_wire_read_string(p, &f, "dimension name", &d->param));
     }
-    return r.bad ? bad(p, "dimension", &r) : SLUICE_OK;
+    return r.bad ? onnx_wire_bad(p, "dimension", &r) : SLUICE_OK;
 }
 
-static sluice_status read_shape(struct parser *p, struct sl_view v, struct onnx_value_info *i)
+static sluice_status read_shape(struct onnx_parser *p, struct sl_view v, struct onnx_value_info *i)
 {
-    struct counts c;
-    SL_TRY(count_fields(p, v, "shape", &c));
-    if (c.n[1] > MOST_DIMS)
-        return sl_fail(p->e, SLUICE_E_LIMIT, "a shape of %d dimensions, at most %d are read", c.n[1], MOST_DIMS);
-    SL_TRY(take(p, (size_t)c.n[1], sizeof *i->dims, &i->dims));
+    struct onnx_counts c;
+    SL_TRY(onnx_wire_count_fields(p, v, "shape", &c));
+    if (c.n[1] > ONNX_MOST_DIMS)
+        return sl_fail(p->e, SLUICE_E_LIMIT, "a shape of %d dimensions, at most %d are read", c.n[1], ONNX_MOST_DIMS);
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[1], sizeof *i->dims, &i->dims));
     i->has_shape = true;
     i->rank = 0;
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
     while (sl_next_field(&r, &f))
         if (f.number == 1) {
-            SL_TRY(need_message(p, &f, "dimension"));
+            SL_TRY(onnx_wire_need_message(p, &f, "dimension"));
             SL_TRY(read_dim(p, f.bytes, &i->dims[i->rank++]));
         }
     return SLUICE_OK;
 }
 
-static sluice_status read_tensor_type(struct parser *p, struct sl_view v, struct onnx_value_info *i)
+static sluice_status read_tensor_type(struct onnx_parser *p, struct sl_view v, struct onnx_value_info *i)
 {
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
@@ -330,47 +95,47 @@ static sluice_status read_tensor_type(struct parser *p, struct sl_view v, struct
         if (f.number == 1) {
             i->elem_type = (int32_t)f.value;
         } else if (f.number == 2) {
-            SL_TRY(need_message(p, &f, "shape"));
+            SL_TRY(onnx_wire_need_message(p, &f, "shape"));
             SL_TRY(read_shape(p, f.bytes, i));
         }
     }
-    return r.bad ? bad(p, "tensor type", &r) : SLUICE_OK;
+    return r.bad ? onnx_wire_bad(p, "tensor type", &r) : SLUICE_OK;
 }
 
-static sluice_status read_type(struct parser *p, struct sl_view v, struct onnx_value_info *i)
+static sluice_status read_type(struct onnx_parser *p, struct sl_view v, struct onnx_value_info *i)
 {
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
     while (sl_next_field(&r, &f))
         if (f.number == 1) { /* tensor_type; sequences, maps and optionals leave elem_type 0 */
-            SL_TRY(need_message(p, &f, "tensor type"));
+            SL_TRY(onnx_wire_need_message(p, &f, "tensor type"));
             SL_TRY(read_tensor_type(p, f.bytes, i));
         }
-    return r.bad ? bad(p, "type", &r) : SLUICE_OK;
+    return r.bad ? onnx_wire_bad(p, "type", &r) : SLUICE_OK;
 }
 
-static sluice_status read_value_info(struct parser *p, struct sl_view v, struct onnx_value_info *i)
+static sluice_status read_value_info(struct onnx_parser *p, struct sl_view v, struct onnx_value_info *i)
 {
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
     *i = (struct onnx_value_info){.name = ""};
     while (sl_next_field(&r, &f)) {
         if (f.number == 1) {
-            SL_TRY(read_string(p, &f, "value name", &i->name));
+            SL_TRY(onnx_wire_read_string(p, &f, "value name", &i->name));
         } else if (f.number == 2) {
-            SL_TRY(need_message(p, &f, "type"));
+            SL_TRY(onnx_wire_need_message(p, &f, "type"));
             SL_TRY(read_type(p, f.bytes, i));
         }
     }
-    return r.bad ? bad(p, "value info", &r) : SLUICE_OK;
+    return r.bad ? onnx_wire_bad(p, "value info", &r) : SLUICE_OK;
 }
 
 /* ---- nodes ---- */
 
-static sluice_status read_graph(struct parser *p, struct sl_view v, int depth, struct onnx_graph **out);
+static sluice_status read_graph(struct onnx_parser *p, struct sl_view v, int depth, struct onnx_graph **out);
 
 /* Models of IR version 1 and hand-written ones may leave the type out: it follows from the field that is set. */
-static enum onnx_attr_type attr_type_from_fields(const struct counts *c)
+static enum onnx_attr_type attr_type_from_fields(const struct onnx_counts *c)
 {
     static const struct {
         uint32_t field;
@@ -384,45 +149,45 @@ static enum onnx_attr_type attr_type_from_fields(const struct counts *c)
     return ONNX_ATTR_UNDEFINED;
 }
 
-static sluice_status read_attr_message(struct parser *p, const struct sl_field *f, int depth, struct onnx_attr *at)
+static sluice_status read_attr_message(struct onnx_parser *p, const struct sl_field *f, int depth, struct onnx_attr *at)
 {
-    SL_TRY(need_message(p, f, "attribute value"));
+    SL_TRY(onnx_wire_need_message(p, f, "attribute value"));
     if (f->number == ATTR_G) {
         struct onnx_graph *g;
         SL_TRY(read_graph(p, f->bytes, depth + 1, &g));
         at->graph = g;
     } else if (f->number == ATTR_T) {
         struct onnx_tensor *t;
-        SL_TRY(take(p, 1, sizeof *t, &t));
-        SL_TRY(read_tensor(p, f->bytes, t));
+        SL_TRY(onnx_wire_take(p, 1, sizeof *t, &t));
+        SL_TRY(onnx_wire_read_tensor(p, f->bytes, t));
         at->tensor = t;
     } else {
         struct onnx_sparse *s;
-        SL_TRY(take(p, 1, sizeof *s, &s));
-        SL_TRY(read_sparse(p, f->bytes, s));
+        SL_TRY(onnx_wire_take(p, 1, sizeof *s, &s));
+        SL_TRY(onnx_wire_read_sparse(p, f->bytes, s));
         at->sparse = s;
     }
     return SLUICE_OK;
 }
 
-static sluice_status read_attr(struct parser *p, struct sl_view v, int depth, struct onnx_attr *at)
+static sluice_status read_attr(struct onnx_parser *p, struct sl_view v, int depth, struct onnx_attr *at)
 {
-    struct counts c;
+    struct onnx_counts c;
     *at = (struct onnx_attr){.name = "", .s = ""};
-    SL_TRY(count_fields(p, v, "attribute", &c));
+    SL_TRY(onnx_wire_count_fields(p, v, "attribute", &c));
     at->type = attr_type_from_fields(&c);
     if (c.n[ATTR_STRINGS])
-        SL_TRY(take(p, (size_t)c.n[ATTR_STRINGS], sizeof *at->strings, &at->strings));
+        SL_TRY(onnx_wire_take(p, (size_t)c.n[ATTR_STRINGS], sizeof *at->strings, &at->strings));
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
     int n_strings = 0;
     while (sl_next_field(&r, &f)) {
         switch (f.number) {
         case ATTR_NAME:
-            SL_TRY(read_string(p, &f, "attribute name", &at->name));
+            SL_TRY(onnx_wire_read_string(p, &f, "attribute name", &at->name));
             break;
         case ATTR_REFERENCE:
-            SL_TRY(read_string(p, &f, "attribute reference", &at->reference));
+            SL_TRY(onnx_wire_read_string(p, &f, "attribute reference", &at->reference));
             break;
         case ATTR_F:
             at->f = sl_field_f32(&f);
@@ -431,10 +196,10 @@ static sluice_status read_attr(struct parser *p, struct sl_view v, int depth, st
             at->i = (int64_t)f.value;
             break;
         case ATTR_S:
-            SL_TRY(read_bytes_text(p, &f, &at->s));
+            SL_TRY(onnx_wire_read_bytes_text(p, &f, &at->s));
             break;
         case ATTR_STRINGS:
-            SL_TRY(read_bytes_text(p, &f, &at->strings[n_strings++]));
+            SL_TRY(onnx_wire_read_bytes_text(p, &f, &at->strings[n_strings++]));
             break;
         case ATTR_TYPE:
             at->type = (enum onnx_attr_type)(f.value <= ONNX_ATTR_TYPE_PROTOS ? f.value : 0);
@@ -450,44 +215,44 @@ static sluice_status read_attr(struct parser *p, struct sl_view v, int depth, st
     }
     at->n = n_strings;
     if (at->type == ONNX_ATTR_INTS)
-        return read_ints(p, v, ATTR_INTS, "attribute ints", &at->n, &at->ints);
+        return onnx_wire_read_ints(p, v, ATTR_INTS, "attribute ints", &at->n, &at->ints);
     if (at->type == ONNX_ATTR_FLOATS)
-        return read_floats(p, v, ATTR_FLOATS, "attribute floats", &at->n, &at->floats);
+        return onnx_wire_read_floats(p, v, ATTR_FLOATS, "attribute floats", &at->n, &at->floats);
     return SLUICE_OK;
 }
 
-static sluice_status read_node(struct parser *p, struct sl_view v, int depth, struct onnx_node *n)
+static sluice_status read_node(struct onnx_parser *p, struct sl_view v, int depth, struct onnx_node *n)
 {
-    struct counts c;
+    struct onnx_counts c;
     *n = (struct onnx_node){.name = "", .op_type = "", .domain = "", .overload = ""};
-    SL_TRY(count_fields(p, v, "node", &c));
-    SL_TRY(take(p, (size_t)c.n[NODE_IN], sizeof *n->in, &n->in));
-    SL_TRY(take(p, (size_t)c.n[NODE_OUT], sizeof *n->out, &n->out));
-    SL_TRY(take(p, (size_t)c.n[NODE_ATTR], sizeof *n->attrs, &n->attrs));
+    SL_TRY(onnx_wire_count_fields(p, v, "node", &c));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[NODE_IN], sizeof *n->in, &n->in));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[NODE_OUT], sizeof *n->out, &n->out));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[NODE_ATTR], sizeof *n->attrs, &n->attrs));
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
     while (sl_next_field(&r, &f)) {
         switch (f.number) {
         case NODE_IN:
-            SL_TRY(read_string(p, &f, "node input", &n->in[n->n_in++]));
+            SL_TRY(onnx_wire_read_string(p, &f, "node input", &n->in[n->n_in++]));
             break;
         case NODE_OUT:
-            SL_TRY(read_string(p, &f, "node output", &n->out[n->n_out++]));
+            SL_TRY(onnx_wire_read_string(p, &f, "node output", &n->out[n->n_out++]));
             break;
         case NODE_NAME:
-            SL_TRY(read_string(p, &f, "node name", &n->name));
+            SL_TRY(onnx_wire_read_string(p, &f, "node name", &n->name));
             break;
         case NODE_OP:
-            SL_TRY(read_string(p, &f, "op_type", &n->op_type));
+            SL_TRY(onnx_wire_read_string(p, &f, "op_type", &n->op_type));
             break;
         case NODE_DOMAIN:
-            SL_TRY(read_string(p, &f, "domain", &n->domain));
+            SL_TRY(onnx_wire_read_string(p, &f, "domain", &n->domain));
             break;
         case NODE_OVERLOAD:
-            SL_TRY(read_string(p, &f, "overload", &n->overload));
+            SL_TRY(onnx_wire_read_string(p, &f, "overload", &n->overload));
             break;
         case NODE_ATTR:
-            SL_TRY(need_message(p, &f, "attribute"));
+            SL_TRY(onnx_wire_need_message(p, &f, "attribute"));
             if (read_attr(p, f.bytes, depth, &n->attrs[n->n_attrs++]) != SLUICE_OK)
                 return sl_context(p->e, "node '%s': ", n->name[0] ? n->name : n->op_type);
             break;
@@ -505,25 +270,25 @@ static sluice_status read_node(struct parser *p, struct sl_view v, int depth, st
     return SLUICE_OK;
 }
 
-static sluice_status read_graph_fields(struct parser *p, struct sl_view v, int depth, struct onnx_graph *g)
+static sluice_status read_graph_fields(struct onnx_parser *p, struct sl_view v, int depth, struct onnx_graph *g)
 {
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
     while (sl_next_field(&r, &f)) {
         if (f.number != GRAPH_NAME && f.number <= GRAPH_SPARSE)
-            SL_TRY(need_message(p, &f, "graph field"));
+            SL_TRY(onnx_wire_need_message(p, &f, "graph field"));
         switch (f.number) {
         case GRAPH_NAME:
-            SL_TRY(read_string(p, &f, "graph name", &g->name));
+            SL_TRY(onnx_wire_read_string(p, &f, "graph name", &g->name));
             break;
         case GRAPH_NODE:
             SL_TRY(read_node(p, f.bytes, depth, &g->nodes[g->n_nodes++]));
             break;
         case GRAPH_INITIALIZER:
-            SL_TRY(read_tensor(p, f.bytes, &g->initializers[g->n_initializers++]));
+            SL_TRY(onnx_wire_read_tensor(p, f.bytes, &g->initializers[g->n_initializers++]));
             break;
         case GRAPH_SPARSE:
-            SL_TRY(read_sparse(p, f.bytes, &g->sparse[g->n_sparse++]));
+            SL_TRY(onnx_wire_read_sparse(p, f.bytes, &g->sparse[g->n_sparse++]));
             break;
         case GRAPH_INPUT:
             SL_TRY(read_value_info(p, f.bytes, &g->inputs[g->n_inputs++]));
@@ -541,73 +306,73 @@ static sluice_status read_graph_fields(struct parser *p, struct sl_view v, int d
     return SLUICE_OK;
 }
 
-static sluice_status read_graph(struct parser *p, struct sl_view v, int depth, struct onnx_graph **out)
+static sluice_status read_graph(struct onnx_parser *p, struct sl_view v, int depth, struct onnx_graph **out)
 {
-    struct counts c;
+    struct onnx_counts c;
     struct onnx_graph *g;
     if (depth > MOST_GRAPH_DEPTH)
         return sl_fail(p->e, SLUICE_E_LIMIT, "graphs inside graphs deeper than %d", MOST_GRAPH_DEPTH);
-    SL_TRY(count_fields(p, v, "graph", &c));
-    SL_TRY(take(p, 1, sizeof *g, &g));
+    SL_TRY(onnx_wire_count_fields(p, v, "graph", &c));
+    SL_TRY(onnx_wire_take(p, 1, sizeof *g, &g));
     *g = (struct onnx_graph){.name = ""};
-    SL_TRY(take(p, (size_t)c.n[GRAPH_NODE], sizeof *g->nodes, &g->nodes));
-    SL_TRY(take(p, (size_t)c.n[GRAPH_INITIALIZER], sizeof *g->initializers, &g->initializers));
-    SL_TRY(take(p, (size_t)c.n[GRAPH_SPARSE], sizeof *g->sparse, &g->sparse));
-    SL_TRY(take(p, (size_t)c.n[GRAPH_INPUT], sizeof *g->inputs, &g->inputs));
-    SL_TRY(take(p, (size_t)c.n[GRAPH_OUTPUT], sizeof *g->outputs, &g->outputs));
-    SL_TRY(take(p, (size_t)c.n[GRAPH_INFO], sizeof *g->infos, &g->infos));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[GRAPH_NODE], sizeof *g->nodes, &g->nodes));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[GRAPH_INITIALIZER], sizeof *g->initializers, &g->initializers));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[GRAPH_SPARSE], sizeof *g->sparse, &g->sparse));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[GRAPH_INPUT], sizeof *g->inputs, &g->inputs));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[GRAPH_OUTPUT], sizeof *g->outputs, &g->outputs));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[GRAPH_INFO], sizeof *g->infos, &g->infos));
     *out = g;
     return read_graph_fields(p, v, depth, g);
 }
 
 /* ---- the model ---- */
 
-static sluice_status read_opset(struct parser *p, struct sl_view v, struct onnx_opset *o)
+static sluice_status read_opset(struct onnx_parser *p, struct sl_view v, struct onnx_opset *o)
 {
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
     *o = (struct onnx_opset){.domain = ""};
     while (sl_next_field(&r, &f)) {
         if (f.number == 1)
-            SL_TRY(read_string(p, &f, "opset domain", &o->domain));
+            SL_TRY(onnx_wire_read_string(p, &f, "opset domain", &o->domain));
         else if (f.number == 2)
             o->version = (int64_t)f.value;
     }
     if (strcmp(o->domain, "ai.onnx") == 0)
         o->domain = "";
-    return r.bad ? bad(p, "opset import", &r) : SLUICE_OK;
+    return r.bad ? onnx_wire_bad(p, "opset import", &r) : SLUICE_OK;
 }
 
-static sluice_status read_function(struct parser *p, struct sl_view v, struct onnx_function *fn)
+static sluice_status read_function(struct onnx_parser *p, struct sl_view v, struct onnx_function *fn)
 {
-    struct counts c;
+    struct onnx_counts c;
     *fn = (struct onnx_function){.name = "", .domain = "", .overload = ""};
-    SL_TRY(count_fields(p, v, "function", &c));
-    SL_TRY(take(p, (size_t)c.n[FUNCTION_IN], sizeof *fn->in, &fn->in));
-    SL_TRY(take(p, (size_t)c.n[FUNCTION_OUT], sizeof *fn->out, &fn->out));
-    SL_TRY(take(p, (size_t)c.n[FUNCTION_NODE], sizeof *fn->nodes, &fn->nodes));
-    SL_TRY(take(p, (size_t)c.n[FUNCTION_OPSET], sizeof *fn->opsets, &fn->opsets));
-    SL_TRY(take(p, (size_t)c.n[FUNCTION_DEFAULT], sizeof *fn->defaults, &fn->defaults));
+    SL_TRY(onnx_wire_count_fields(p, v, "function", &c));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[FUNCTION_IN], sizeof *fn->in, &fn->in));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[FUNCTION_OUT], sizeof *fn->out, &fn->out));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[FUNCTION_NODE], sizeof *fn->nodes, &fn->nodes));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[FUNCTION_OPSET], sizeof *fn->opsets, &fn->opsets));
+    SL_TRY(onnx_wire_take(p, (size_t)c.n[FUNCTION_DEFAULT], sizeof *fn->defaults, &fn->defaults));
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
     while (sl_next_field(&r, &f)) {
         if (f.number == FUNCTION_NODE || f.number == FUNCTION_OPSET || f.number == FUNCTION_DEFAULT)
-            SL_TRY(need_message(p, &f, "function field"));
+            SL_TRY(onnx_wire_need_message(p, &f, "function field"));
         switch (f.number) {
         case FUNCTION_NAME:
-            SL_TRY(read_string(p, &f, "function name", &fn->name));
+            SL_TRY(onnx_wire_read_string(p, &f, "function name", &fn->name));
             break;
         case FUNCTION_DOMAIN:
-            SL_TRY(read_string(p, &f, "function domain", &fn->domain));
+            SL_TRY(onnx_wire_read_string(p, &f, "function domain", &fn->domain));
             break;
         case FUNCTION_OVERLOAD:
-            SL_TRY(read_string(p, &f, "function overload", &fn->overload));
+            SL_TRY(onnx_wire_read_string(p, &f, "function overload", &fn->overload));
             break;
         case FUNCTION_IN:
-            SL_TRY(read_string(p, &f, "function input", &fn->in[fn->n_in++]));
+            SL_TRY(onnx_wire_read_string(p, &f, "function input", &fn->in[fn->n_in++]));
             break;
         case FUNCTION_OUT:
-            SL_TRY(read_string(p, &f, "function output", &fn->out[fn->n_out++]));
+            SL_TRY(onnx_wire_read_string(p, &f, "function output", &fn->out[fn->n_out++]));
             break;
         case FUNCTION_NODE:
             SL_TRY(read_node(p, f.bytes, 1, &fn->nodes[fn->n_nodes++]));
@@ -625,22 +390,22 @@ static sluice_status read_function(struct parser *p, struct sl_view v, struct on
     return SLUICE_OK;
 }
 
-static sluice_status read_model_fields(struct parser *p, struct sl_view v, struct onnx_model *m)
+static sluice_status read_model_fields(struct onnx_parser *p, struct sl_view v, struct onnx_model *m)
 {
     struct sl_reader r = sl_reader_of(v.data, v.size);
     struct sl_field f;
     while (sl_next_field(&r, &f)) {
         if (f.number == MODEL_GRAPH || f.number == MODEL_OPSET || f.number == MODEL_METADATA || f.number == MODEL_FUNCTION)
-            SL_TRY(need_message(p, &f, "model field"));
+            SL_TRY(onnx_wire_need_message(p, &f, "model field"));
         switch (f.number) {
         case MODEL_IR_VERSION:
             m->ir_version = (int64_t)f.value;
             break;
         case MODEL_PRODUCER:
-            SL_TRY(read_string(p, &f, "producer name", &m->producer));
+            SL_TRY(onnx_wire_read_string(p, &f, "producer name", &m->producer));
             break;
         case MODEL_PRODUCER_VERSION:
-            SL_TRY(read_string(p, &f, "producer version", &m->producer_version));
+            SL_TRY(onnx_wire_read_string(p, &f, "producer version", &m->producer_version));
             break;
         case MODEL_GRAPH:
             if (m->graph)
@@ -654,7 +419,7 @@ static sluice_status read_model_fields(struct parser *p, struct sl_view v, struc
             SL_TRY(read_function(p, f.bytes, &m->functions[m->n_functions++]));
             break;
         case MODEL_METADATA:
-            SL_TRY(read_key_value(p, f.bytes, &m->metadata[2 * m->n_metadata], &m->metadata[2 * m->n_metadata + 1]));
+            SL_TRY(onnx_wire_read_key_value(p, f.bytes, &m->metadata[2 * m->n_metadata], &m->metadata[2 * m->n_metadata + 1]));
             m->n_metadata++;
             break;
         default:
@@ -666,20 +431,20 @@ static sluice_status read_model_fields(struct parser *p, struct sl_view v, struc
 
 sluice_status onnx_read_tensor(sl_arena *a, struct sl_view bytes, struct onnx_tensor *out, sl_err *e)
 {
-    struct parser p = {a, (size_t)1 << 20, e};
-    return read_tensor(&p, bytes, out);
+    struct onnx_parser p = {a, (size_t)1 << 20, e};
+    return onnx_wire_read_tensor(&p, bytes, out);
 }
 
 sluice_status onnx_read_model(sl_arena *a, struct sl_view bytes, struct onnx_model **out, sl_err *e)
 {
-    struct parser p = {a, ((size_t)256 << 20) + 4 * SL_MIN(bytes.size, SIZE_MAX / 16), e};
-    struct counts c;
+    struct onnx_parser p = {a, ((size_t)256 << 20) + 4 * SL_MIN(bytes.size, SIZE_MAX / 16), e};
+    struct onnx_counts c;
     struct onnx_model *m = SL_NEW(a, struct onnx_model);
     m->producer = m->producer_version = "";
-    SL_TRY(count_fields(&p, bytes, "model", &c));
-    SL_TRY(take(&p, (size_t)c.n[MODEL_OPSET], sizeof *m->opsets, &m->opsets));
-    SL_TRY(take(&p, (size_t)c.n[MODEL_FUNCTION], sizeof *m->functions, &m->functions));
-    SL_TRY(take(&p, 2 * (size_t)c.n[MODEL_METADATA], sizeof *m->metadata, &m->metadata));
+    SL_TRY(onnx_wire_count_fields(&p, bytes, "model", &c));
+    SL_TRY(onnx_wire_take(&p, (size_t)c.n[MODEL_OPSET], sizeof *m->opsets, &m->opsets));
+    SL_TRY(onnx_wire_take(&p, (size_t)c.n[MODEL_FUNCTION], sizeof *m->functions, &m->functions));
+    SL_TRY(onnx_wire_take(&p, 2 * (size_t)c.n[MODEL_METADATA], sizeof *m->metadata, &m->metadata));
     SL_TRY(read_model_fields(&p, bytes, m));
     if (!m->graph)
         return sl_fail(e, SLUICE_E_FORMAT, "no graph inside: this is not an ONNX model");
