@@ -197,7 +197,7 @@ static sluice_status load(struct sluice_model *m, const char *path, sl_err *e)
     SL_TRY(sl_har_open(m->arena, path, &m->model, e));
     struct sl_graph *const graphs[] = {m->model->native, m->model->fp_optimized, m->model->quantized};
     for (size_t i = 0; i < SL_COUNT(graphs); i++)
-        if (graphs[i] && graphs[i]->stage != SL_STAGE_QUANTIZED && sl_verify_types(graphs[i], e) != SLUICE_OK)
+        if (graphs[i] && sl_verify_types(graphs[i], e) != SLUICE_OK)
             return sl_context(e, "%s: ", path);
     return SLUICE_OK;
 }

@@ -59,7 +59,7 @@ def dequantize(q, scale, zp):
 
 def clamp_round(f, zp, lo, hi):
     t = f.dtype.type
-    f = np.minimum(np.maximum(f, t(lo - zp)), t(hi - zp))
+    f = np.fmin(np.fmax(f, t(lo - zp)), t(hi - zp))  # fmax: NaN gives the bound
     return np.rint(f).astype(I64) + zp
 
 
