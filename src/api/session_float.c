@@ -12,7 +12,36 @@ struct float_engine {
     void *watch_data;
     sl_err *err;
     sluice_status status;
+    int64_t **integers;   /* by input: room for its values where the graph computes on integers; NULL for floats */
+    const void **inputs;
 };
+
+/* Ports carry floats; tokens and indices go in as whole numbers. */
+static const void *const *input_values(struct float_engine *f, void *const *given)
+{
+    for (int i = 0; i < f->graph->n_inputs; i++) {
+        const float *v = given[i];
+        f->inputs[i] = f->integers[i] ? (const void *)f->integers[i] : given[i];
+        for (size_t k = 0; f->integers[i] && k < sl_shape_elements(&f->graph->inputs[i].node->shape); k++)
+            f->integers[i][k] = v[k] >= -9.2e18f && v[k] <= 9.2e18f ? (int64_t)v[k] : 0;
+    }
+    return f->inputs;
+}
+
+static sluice_status make_integers(struct float_engine *f, sl_arena *a, sl_err *e)
+{
+    f->integers = SL_NEW_ARRAY(a, int64_t *, f->graph->n_inputs + 1);
+    f->inputs = SL_NEW_ARRAY(a, const void *, f->graph->n_inputs + 1);
+    for (int i = 0; i < f->graph->n_inputs; i++) {
+        const struct sl_node *n = f->graph->inputs[i].node;
+        if (sl_dtype_is_float(n->dtype))
+            continue;
+        f->integers[i] = sl_arena_alloc(a, (sl_shape_elements(&n->shape) + 1) * sizeof **f->integers);
+        if (!f->integers[i])
+            return sl_fail(e, SLUICE_E_MEMORY, "out of memory for '%s'", sl_node_text(n));
+    }
+    return SLUICE_OK;
+}
 
 static void seen(void *data, const struct sl_node *n, const struct sl_tensor *t)
 {
@@ -30,7 +59,7 @@ static sluice_status float_frame(void *engine, void *const *inputs, void *const 
     struct float_engine *f = engine;
     f->watch = watch, f->watch_data = data, f->err = e, f->status = SLUICE_OK;
     sl_float_run_watch(f->run, watch ? seen : NULL, f);
-    SL_TRY(sl_float_run_frame(f->run, (const void *const *)inputs, e));
+    SL_TRY(sl_float_run_frame(f->run, input_values(f, inputs), e));
     SL_TRY(f->status);
     for (int i = 0; i < f->graph->n_outputs; i++) {
         const struct sl_tensor *t = sl_float_run_output(f->run, i);
@@ -72,6 +101,7 @@ sluice_status session_open_float(struct sluice_session *s, const struct sl_graph
     for (int i = 0; i < g->n_nodes; i++)
         s->macs += (uint64_t)sl_op_row(g->nodes[i]->op)->cost(g->nodes[i]);
     SL_TRY(session_set_ports(s, e));
+    SL_TRY(make_integers(f, s->arena, e));
     SL_TRY(sl_float_run_new(g, s->threads, false, &f->run, e));
     s->engine = f;
     s->run = float_frame;
