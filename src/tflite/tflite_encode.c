@@ -45,6 +45,31 @@ static bool curve_interval(const struct sl_node *n, struct interval *out)
     return out->lo <= out->hi;
 }
 
+/* The extremes of a weighted sum: each weight meets the end of the input's interval that helps. */
+static bool weighted_interval(const struct sl_node *n, struct interval in, struct interval *out)
+{
+    const struct sl_const *kernel = sl_param(n, "kernel"), *bias = sl_param(n, "bias");
+    sl_arena *scratch = sl_arena_new();
+    const float *w = sl_const_dense(scratch, kernel), *b = bias ? sl_const_dense(scratch, bias) : NULL;
+    int64_t columns = kernel->shape.dim[kernel->shape.rank - 1], rows = (int64_t)sl_shape_elements(&kernel->shape) / columns;
+    int64_t channels = n->shape.dim[n->shape.rank - 1];
+    struct interval *sum = SL_NEW_ARRAY(scratch, struct interval, channels + 1);
+    *out = (struct interval){0, 0};
+    for (int64_t i = 0; w && i < rows * columns; i++) {
+        struct interval *s = &sum[sl_kernel_out_channel(n, &kernel->shape, i / columns, i % columns)];
+        double lo = (double)w[i] * in.lo, hi = (double)w[i] * in.hi;
+        s->lo += fmin(lo, hi);
+        s->hi += fmax(lo, hi);
+    }
+    for (int64_t o = 0; o < channels; o++) {
+        double offset = b ? (double)b[o] : 0;
+        out->lo = fmin(out->lo, sum[o].lo + offset);
+        out->hi = fmax(out->hi, sum[o].hi + offset);
+    }
+    sl_arena_free(scratch);
+    return w && (!bias || b) && isfinite(out->lo) && isfinite(out->hi);
+}
+
 static bool find_interval(const struct sl_node *n, struct interval *out)
 {
     struct interval a = n->n_in ? interval_of(&n->in[0]->quant) : (struct interval){0, 0};
@@ -60,6 +85,10 @@ static bool find_interval(const struct sl_node *n, struct interval *out)
     case SL_OP_reduce_mean:
     case SL_OP_avgpool: *out = a; return true;
     case SL_OP_activation: return curve_interval(n, out);
+    case SL_OP_conv:
+    case SL_OP_dw:
+    case SL_OP_fc:
+    case SL_OP_deconv: return weighted_interval(n, a, out);
     default: return false;
     }
 }

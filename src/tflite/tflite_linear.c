@@ -92,11 +92,10 @@ void tfl_set_weights(struct tfl_import *c, struct sl_node *n, const struct tfl_w
     sl_set_param(c->g, n, "kernel", w->kernel);
     if (w->bias)
         sl_set_param(c->g, n, "bias", w->bias);
-    if (w->scale && n->in[0]->quant.dtype != SL_NONE) {
+    if (w->scale)
         sl_set_param(c->g, n, "kernel_scale", w->scale);
-        if (w->file_bias)
-            sl_set_param(c->g, n, "kernel_bias", w->file_bias);
-    }
+    if (w->scale && w->file_bias)
+        sl_set_param(c->g, n, "kernel_bias", w->file_bias);
 }
 
 /* ---- products of two activations ---- */

@@ -38,31 +38,6 @@ sluice_status tflop_reduce_max(struct tfl_import *c, const struct tfl_operator *
 sluice_status tflop_reduce_min(struct tfl_import *c, const struct tfl_operator *op) { return reduce(c, SL_OP_reduce_min); }
 sluice_status tflop_reduce_prod(struct tfl_import *c, const struct tfl_operator *op) { return reduce(c, SL_OP_reduce_prod); }
 
-/* ARG_MAX, ARG_MIN: the axis is an input. */
-sluice_status tflop_arg(struct tfl_import *c, const struct tfl_operator *op)
-{
-    enum { ARG_MAX = 56 };
-    struct sl_node *x;
-    int64_t v[2 * SL_MAX_RANK];
-    int n, axis;
-    enum sl_dtype to = tfl_dtype(c->model.tensors[op->out[0]].type);
-    SL_TRY(one(c, &x));
-    SL_TRY(tfl_need_ints(c, 1, "axis", &n, v));
-    if (n != 1 || (to != SL_S32 && to != SL_S64))
-        return sl_fail(c->e, SLUICE_E_SHAPE, "%d axes to positions of type %s", n, sl_dtype_name(to));
-    SL_TRY(tfl_axis(c, v[0], x->shape.rank, &axis));
-    struct sl_node *y = tfl_add(c, op->code == ARG_MAX ? SL_OP_argmax : SL_OP_argmin, 1, &x);
-    sl_set_int(c->g, y, "axis", axis);
-    sl_set_int(c->g, y, "keepdims", 0);
-    SL_TRY(tfl_finish(c, &y));
-    if (to == SL_S32) {
-        y = tfl_add(c, SL_OP_cast, 1, &y);
-        sl_set_string(c->g, y, "to", "s32");
-        SL_TRY(tfl_finish(c, &y));
-    }
-    return tfl_out(c, 0, y);
-}
-
 /* ---- softmax ---- */
 
 sluice_status tflop_softmax(struct tfl_import *c, const struct tfl_operator *op)

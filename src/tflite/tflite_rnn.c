@@ -1,6 +1,6 @@
 /*
- * tflite_rnn.c: UNIDIRECTIONAL_SEQUENCE_LSTM written out step by step. Its state begins at zero each run: a network that carries it
- * from run to run would need state tensors.
+ * tflite_rnn.c: UNIDIRECTIONAL_SEQUENCE_LSTM written out step by step, and SVDF. Their state begins at zero each run: a network that
+ * carries it from run to run would need state tensors. The parser says so in a note.
  */
 #include <math.h>
 #include <string.h>
@@ -16,7 +16,7 @@ struct lstm {
     bool time_major;
     double clip;
     struct sl_node *x[4];     /* of each gate: input's part, [batch, steps, cells] */
-    const struct sl_const *r[4];
+    struct tfl_weights r[4];
 };
 
 static sluice_status check_plain(struct tfl_import *c)
@@ -37,13 +37,10 @@ static sluice_status check_plain(struct tfl_import *c)
     return SLUICE_OK;
 }
 
-static sluice_status connect(struct tfl_import *c, struct sl_node *x, const struct sl_const *kernel, const struct sl_const *bias,
-                             struct sl_node **out)
+static sluice_status connect(struct tfl_import *c, struct sl_node *x, const struct tfl_weights *w, struct sl_node **out)
 {
     *out = tfl_add(c, SL_OP_fc, 1, &x);
-    sl_set_param(c->g, *out, "kernel", kernel);
-    if (bias)
-        sl_set_param(c->g, *out, "bias", bias);
+    tfl_set_weights(c, *out, w);
     return tfl_finish(c, out);
 }
 
@@ -62,22 +59,16 @@ static sluice_status input_parts(struct tfl_import *c, struct lstm *l)
         return tfl_unsupported(c, "%lld steps, 1 to %d can be written out", (long long)l->steps, MOST_STEPS);
     SL_TRY(tfl_reshape(c, x, 2, (int64_t[]){x->shape.dim[0] * x->shape.dim[1], l->features}, &rows));
     for (int i = 0; i < 4; i++) {
-        struct tfl_weights w, r;
-        SL_TRY(tfl_read_weights(c, LSTM_W + i, -1, LSTM_X, 2, 0, io, &w));
-        SL_TRY(tfl_read_weights(c, LSTM_R + i, -1, LSTM_X, 2, 0, io, &r));
+        struct tfl_weights w, *r = &l->r[i];
+        SL_TRY(tfl_read_weights(c, LSTM_W + i, LSTM_BIAS + i, LSTM_X, 2, 0, io, &w));
+        SL_TRY(tfl_read_weights(c, LSTM_R + i, -1, LSTM_X, 2, 0, io, r));
         l->cells = i == 0 ? w.kernel->shape.dim[1] : l->cells;
-        if (w.kernel->shape.dim[1] != l->cells || r.kernel->shape.dim[0] != l->cells || r.kernel->shape.dim[1] != l->cells)
-            return sl_fail(c->e, SLUICE_E_SHAPE, "weights of gate %d do not have %lld cells", i, (long long)l->cells);
-        if (tfl_in_tensor(c, LSTM_BIAS + i)->type == TFL_INT32) {
-            struct tfl_weights b;
-            SL_TRY(tfl_read_weights(c, LSTM_W + i, LSTM_BIAS + i, LSTM_X, 2, 0, io, &b));
-            w.bias = b.bias;
-        } else {
-            SL_TRY(tfl_need_const(c, LSTM_BIAS + i, "bias", &w.bias));
-        }
-        SL_TRY(connect(c, rows, w.kernel, w.bias, &l->x[i]));
+        if (w.kernel->shape.dim[0] != l->features || w.kernel->shape.dim[1] != l->cells || r->kernel->shape.dim[0] != l->cells ||
+            r->kernel->shape.dim[1] != l->cells)
+            return sl_fail(c->e, SLUICE_E_SHAPE, "weights of gate %d do not fit %lld features and %lld cells", i, (long long)l->features,
+                           (long long)l->cells);
+        SL_TRY(connect(c, rows, &w, &l->x[i]));
         SL_TRY(tfl_reshape(c, l->x[i], 3, (int64_t[]){x->shape.dim[0], x->shape.dim[1], l->cells}, &l->x[i]));
-        l->r[i] = r.kernel;
     }
     return SLUICE_OK;
 }
@@ -88,7 +79,7 @@ static sluice_status gate(struct tfl_import *c, const struct lstm *l, int which,
     SL_TRY(tfl_slice_axis(c, l->x[which], l->time_major ? 0 : 1, t, t + 1, out));
     SL_TRY(tfl_reshape(c, *out, 2, (int64_t[]){l->batch, l->cells}, out));
     if (h) {
-        SL_TRY(connect(c, h, l->r[which], NULL, &back));
+        SL_TRY(connect(c, h, &l->r[which], &back));
         SL_TRY(tfl_binary(c, SL_OP_ew_add, *out, back, out));
     }
     return tfl_unary(c, *out, which == GATE_CELL ? "tanh" : "sigmoid", out);
@@ -126,4 +117,50 @@ sluice_status tflop_sequence_lstm(struct tfl_import *c, const struct tfl_operato
     SL_TRY(tfl_concat(c, l.time_major ? 0 : 1, (int)l.steps, all, &y));
     tfl_note(c, "'%s': the LSTM's state begins at zero in each run", c->origin);
     return tfl_out(c, 0, y);
+}
+
+/* ---- SVDF ---- */
+
+/* Inputs: x [batch, in], features [filters, in], time [filters, memory], bias, state. With a state of zeros the newest column of the
+ * memory is all there is, so the filters of a unit join into one row of weights. */
+static sluice_status svdf_kernel(struct tfl_import *c, int64_t rank, const struct sl_const **out)
+{
+    const struct sl_const *feature, *time;
+    void *data;
+    SL_TRY(tfl_need_const(c, 1, "feature weights", &feature));
+    SL_TRY(tfl_need_const(c, 2, "time weights", &time));
+    if (feature->shape.rank != 2 || time->shape.rank != 2 || feature->dtype != SL_F32 || time->dtype != SL_F32 || rank < 1 ||
+        feature->shape.dim[0] != time->shape.dim[0] || feature->shape.dim[0] % rank || time->shape.dim[1] < 1)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "feature and time weights do not fit each other and rank %lld", (long long)rank);
+    int64_t units = feature->shape.dim[0] / rank, in = feature->shape.dim[1], memory = time->shape.dim[1];
+    const struct sl_shape s = {2, {in, units}};
+    const float *f = sl_const_dense(c->a, feature), *t = sl_const_dense(c->a, time);
+    *out = sl_const_new(c->a, SL_F32, &s, &data);
+    if (!*out || !f || !t)
+        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for the weights");
+    for (int64_t i = 0; i < in; i++)
+        for (int64_t u = 0; u < units; u++) {
+            double sum = 0;
+            for (int64_t k = u * rank; k < (u + 1) * rank; k++)
+                sum += (double)f[k * in + i] * (double)t[(k + 1) * memory - 1];
+            ((float *)data)[i * units + u] = (float)sum;
+        }
+    return SLUICE_OK;
+}
+
+sluice_status tflop_svdf(struct tfl_import *c, const struct tfl_operator *op)
+{
+    struct tfl_weights w = {0};
+    struct sl_node *x;
+    SL_TRY(tfl_in(c, 0, &x));
+    SL_TRY(svdf_kernel(c, flat_s32(&op->options, SVDF_RANK, 0), &w.kernel));
+    if (!x || x->shape.rank != 2 || x->shape.dim[1] != w.kernel->shape.dim[0])
+        return sl_fail(c->e, SLUICE_E_SHAPE, "the input is not rows of %lld", (long long)w.kernel->shape.dim[0]);
+    if (tfl_has_in(c, 3) && tfl_in_tensor(c, 3)->type != TFL_FLOAT32)
+        return tfl_unsupported(c, "an integer bias");
+    if (tfl_has_in(c, 3))
+        SL_TRY(tfl_need_const(c, 3, "bias", &w.bias));
+    SL_TRY(connect(c, x, &w, &x));
+    tfl_note(c, "'%s': the SVDF's memory begins at zero in each run", c->origin);
+    return tfl_activated_out(c, SVDF_ACTIVATION, x);
 }

@@ -370,33 +370,6 @@ sluice_status tflop_reverse(struct tfl_import *c, const struct tfl_operator *op)
     return tfl_out(c, 0, x);
 }
 
-sluice_status tflop_gather(struct tfl_import *c, const struct tfl_operator *op)
-{
-    struct sl_node *x;
-    const struct sl_const *k;
-    int axis;
-    SL_TRY(input(c, 0, &x));
-    SL_TRY(tfl_need_const(c, 1, "indices", &k));
-    SL_TRY(tfl_axis(c, flat_s32(&op->options, GATHER_AXIS, 0), x->shape.rank, &axis));
-    if (flat_s32(&op->options, GATHER_BATCH, 0) != 0)
-        return tfl_unsupported(c, "batch dimensions");
-    size_t n = sl_shape_elements(&k->shape);
-    void *data;
-    const struct sl_const *wide = sl_const_new(c->a, SL_S64, &k->shape, &data);
-    if (!wide)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for the indices");
-    for (size_t i = 0; i < n; i++) {
-        ((int64_t *)data)[i] = tfl_const_int(k, i);
-        if (((int64_t *)data)[i] < 0 || ((int64_t *)data)[i] >= x->shape.dim[axis])
-            return sl_fail(c->e, SLUICE_E_VALUE, "index %lld of an axis of %lld", (long long)((int64_t *)data)[i], (long long)x->shape.dim[axis]);
-    }
-    struct sl_node *y = tfl_add(c, SL_OP_gather, 1, &x);
-    sl_set_int(c->g, y, "axis", axis);
-    sl_set_param(c->g, y, "indices", wide);
-    SL_TRY(tfl_finish(c, &y));
-    return tfl_out(c, 0, y);
-}
-
 /* ---- copies ---- */
 
 sluice_status tflop_tile(struct tfl_import *c, const struct tfl_operator *op)

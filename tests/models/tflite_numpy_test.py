@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Operators of TFLite that no vector of tflite_ops covers: one small model each, against a line of NumPy."""
+import pathlib
+import sys
+import tempfile
+
+import numpy as np
+
+import models
+
+sys.path.insert(0, str(models.ROOT / "fuzz"))
+import tflite_writer as tw  # noqa: E402
+
+KIND = {np.dtype(np.float32): tw.FLOAT32, np.dtype(np.int32): tw.INT32, np.dtype(np.int64): tw.INT64, np.dtype(bool): tw.BOOL}
+rng = np.random.Generator(np.random.PCG64(3))
+
+
+def f(*shape):
+    return rng.uniform(-2, 2, shape).astype(np.float32)
+
+
+def i32(*v):
+    return np.array(v, np.int32)
+
+
+class Fixed:
+    """An input that is a constant of the model."""
+
+    def __init__(self, a):
+        self.a = np.asarray(a)
+
+
+X, Y, P = f(1, 4, 5, 3), f(1, 4, 5, 3), np.abs(f(1, 4, 5, 3)) + np.float32(0.1)
+
+
+def lstm_case():
+    b, t, n, m = 1, 5, 3, 4
+    x, w, r, bias = f(b, t, n), [f(m, n) for _ in range(4)], [f(m, m) for _ in range(4)], [f(m) for _ in range(4)]
+    h, c, out = np.zeros((b, m)), np.zeros((b, m)), []
+    sigmoid = lambda v: 1 / (1 + np.exp(-v))  # noqa: E731
+    for k in range(t):
+        i, fg, g, o = (x[:, k] @ w[j].T + h @ r[j].T + bias[j] for j in range(4))
+        c = sigmoid(fg) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        out.append(h)
+    none = [None]
+    ins = [x, *map(Fixed, w), *map(Fixed, r), *none * 3, *map(Fixed, bias), *none * 2, "variable", "variable", *none * 4]
+    return 44, {0: ("b", 4), 3: ("B", 0)}, ins, [np.stack(out, 1).astype(np.float32)]
+
+
+def svdf_case():
+    x, feature, time, bias = f(2, 6), f(8, 6), f(8, 3), f(4)
+    y = ((x @ feature.T) * time[:, -1]).reshape(2, 4, 2).sum(2) + bias
+    return 27, {0: ("i", 2), 1: ("b", 1)}, [x, Fixed(feature), Fixed(time), Fixed(bias), "variable"], [np.maximum(y, 0)]
+
+
+def space(x, block, pads):
+    x = np.pad(x, [(0, 0), *pads, (0, 0)])
+    n, h, w, c = x.shape
+    return x.reshape(n, h // block[0], block[0], w // block[1], block[1], c).transpose(2, 4, 0, 1, 3, 5).reshape(-1, h // block[0], w // block[1], c)
+
+
+def lrn(x, radius, bias, alpha, beta):
+    s = np.stack([(x[..., max(0, c - radius):c + radius + 1] ** 2).sum(-1) for c in range(x.shape[-1])], -1)
+    return x / (bias + alpha * s) ** beta
+
+
+CASES = {
+    # name: (code, options, inputs, outputs)
+    "floor": (8, None, [X], [np.floor(X)]), "ceil": (104, None, [X], [np.ceil(X)]), "round": (116, None, [X], [np.round(X)]),
+    "logistic": (14, None, [X], [1 / (1 + np.exp(-X))]), "relu_n1_to_1": (20, None, [X], [np.clip(X, -1, 1)]),
+    "relu_0_to_1": (152, None, [X], [np.clip(X, 0, 1)]), "sin": (66, None, [X], [np.sin(X)]), "cos": (108, None, [X], [np.cos(X)]),
+    "square": (92, None, [X], [X * X]), "elu": (111, None, [X], [np.where(X > 0, X, np.exp(X) - 1)]), "sign": (158, None, [X], [np.sign(X)]),
+    "hard_swish": (117, None, [X], [X * np.clip(X + 3, 0, 6) / 6]), "neg": (59, None, [X], [-X]),
+    "gelu_tanh": (150, {0: ("B", 1)}, [X], [0.5 * X * (1 + np.tanh(0.7978845608 * (X + 0.044715 * X ** 3)))]),
+    "prelu": (54, None, [X, Fixed(np.array([[[0.1, 0.2, -0.3]]], np.float32))], [np.where(X > 0, X, X * np.float32([0.1, 0.2, -0.3]))]),
+    "maximum": (55, None, [X, Y], [np.maximum(X, Y)]), "minimum": (57, None, [X, Y], [np.minimum(X, Y)]),
+    "pow": (78, None, [P, Fixed(np.float32(1.5))], [P ** 1.5]), "add_n": (106, None, [X, Y, P], [X + Y + P]),
+    "div_relu6": (42, {0: ("b", 3)}, [X, P], [np.clip(X / P, 0, 6)]), "sub_tanh": (41, {0: ("b", 4)}, [X, Y], [np.tanh(X - Y)]),
+    "floor_div": (90, None, [X, P], [np.floor(X / P)]), "floor_mod": (95, None, [X, P], [np.mod(X, P)]),
+    "less": (58, None, [X, Y], [X < Y]), "greater_equal": (62, None, [X, Y], [X >= Y]), "not_equal": (72, None, [X, Fixed(X.copy())], [X != X]),
+    "select_v2": (123, None, [X > 0, X, Y], [np.where(X > 0, X, Y)]), "reduce_prod": (81, {0: ("B", 1)}, [X, Fixed(i32(3))], [X.prod(3, keepdims=True)]),
+    "reduce_max": (82, {0: ("B", 0)}, [X, Fixed(i32(1, -2))], [X.max((1, 2))]), "reduce_min": (89, {0: ("B", 0)}, [X, Fixed(i32(3))], [X.min(3)]),
+    "sum": (74, {0: ("B", 0)}, [X, Fixed(i32(1))], [X.sum(1)]), "reverse": (105, None, [X, Fixed(i32(1, 2))], [X[:, ::-1, ::-1]]),
+    "mirror_reflect": (100, {0: ("b", 0)}, [X, Fixed(np.int32([[0, 0], [1, 2], [2, 1], [0, 0]]))],
+                       [np.pad(X, [(0, 0), (1, 2), (2, 1), (0, 0)], mode="reflect")]),
+    "mirror_symmetric": (100, {0: ("b", 1)}, [X, Fixed(np.int32([[0, 0], [4, 2], [2, 5], [0, 1]]))],
+                         [np.pad(X, [(0, 0), (4, 2), (2, 5), (0, 1)], mode="symmetric")]),
+    "padv2": (60, None, [X, Fixed(np.int32([[0, 0], [1, 0], [0, 1], [0, 0]])), Fixed(np.float32(7))],
+              [np.pad(X, [(0, 0), (1, 0), (0, 1), (0, 0)], constant_values=7)]),
+    "unpack": (88, {0: ("i", 5), 1: ("i", 2)}, [X], [X[:, :, k] for k in range(5)]),
+    "split_v": (102, {0: ("i", 3)}, [X, Fixed(i32(2, -1, 1)), Fixed(np.int32(2))], np.split(X, [2, 4], 2)),
+    "expand_dims": (70, None, [X, Fixed(np.int32(-1))], [X[..., None]]), "broadcast_to": (130, None, [X[:, :1], Fixed(i32(1, 4, 5, 3))],
+                                                                                         [np.broadcast_to(X[:, :1], X.shape)]),
+    "space_to_batch": (38, None, [X, Fixed(i32(2, 3)), Fixed(np.int32([[1, 1], [0, 1]]))], [space(X, (2, 3), [(1, 1), (0, 1)])]),
+    "space_to_depth": (26, {0: ("i", 2)}, [X[:, :, :4]],
+                       [X[:, :, :4].reshape(1, 2, 2, 2, 2, 3).transpose(0, 1, 3, 2, 4, 5).reshape(1, 2, 2, 12)]),
+    "gather_computed": (36, {0: ("i", 2)}, [X, i32(4, 0, 2)], [X[:, :, [4, 0, 2]]]),
+    "embedding": (7, None, [i32(2, 0), Fixed(f(4, 3))], None), "gather_nd": (107, None, [X, np.int32([[0, 1], [0, 3]])], [X[[0, 0], [1, 3]]]),
+    "one_hot": (85, {0: ("i", -1)}, [i32(1, 3, 0), Fixed(np.int32(4)), Fixed(np.float32(2)), Fixed(np.float32(-1))],
+                [np.where(np.eye(4)[[1, 3, 0]] > 0, 2, -1).astype(np.float32)]),
+    "cumsum": (128, {0: ("B", 1), 1: ("B", 1)}, [X, Fixed(np.int32(2))], [np.flip(np.flip(X, 2).cumsum(2), 2) - X]),
+    "top_k": (48, None, [X, Fixed(np.int32(2))], [-np.sort(-X, -1)[..., :2], np.argsort(-X, -1, "stable")[..., :2].astype(np.int32)]),
+    "arg_min": (79, {0: ("b", tw.INT64)}, [X, Fixed(np.int32(1))], [X.argmin(1)]),
+    "cast": (53, {0: ("b", 0), 1: ("b", 2)}, [X], [X.astype(np.int32)]), "fill": (94, None, [Fixed(i32(2, 3)), np.float32([5])], [np.full((2, 3), 5, np.float32)]),
+    "l2_pool": (12, {0: ("b", 1), 1: ("i", 1), 2: ("i", 1), 3: ("i", 2), 4: ("i", 2)}, [X],
+                [np.sqrt((X ** 2)[:, :-1, :-1] / 4 + (X ** 2)[:, 1:, :-1] / 4 + (X ** 2)[:, :-1, 1:] / 4 + (X ** 2)[:, 1:, 1:] / 4)]),
+    "lrn": (13, {0: ("i", 1), 1: ("f", 1.5), 2: ("f", 0.3), 3: ("f", 0.75)}, [X], [lrn(X, 1, 1.5, 0.3, 0.75)]),
+    "softmax_beta": (25, {0: ("f", 0.5)}, [X], [np.exp(X / 2) / np.exp(X / 2).sum(-1, keepdims=True)]),
+    "strided_new_axis": (45, {3: ("i", 1), 4: ("i", 4), 2: ("i", 8)}, [X, Fixed(i32(0, 0, 1, 0, 2)), Fixed(i32(0, 1, 2, 0, 0)), Fixed(i32(1, 1, 1, 1, -1))],
+                         [X[None, 0:1, 1, ..., 2:0:-1]]),
+    "slice_rest": (65, None, [X, Fixed(i32(0, 1, 2, 0)), Fixed(i32(-1, 2, -1, 3))], [X[:, 1:3, 2:]]),
+    "batch_matmul_adjoint": (126, {0: ("B", 1), 1: ("B", 1)}, [f(2, 4, 3), f(2, 5, 4)], None),
+    "fully_connected_keep": (9, {0: ("b", 1), 2: ("B", 1)}, [X, Fixed(f(6, 3)), Fixed(f(6))], None),
+    "fully_connected_computed": (9, {0: ("b", 0)}, [f(2, 3), f(4, 3)], None),
+    "lstm": lstm_case(), "svdf": svdf_case(),
+}
+a, b = CASES["embedding"][2]
+CASES["embedding"] = (*CASES["embedding"][:3], [b.a[a]])
+a, b = CASES["batch_matmul_adjoint"][2]
+CASES["batch_matmul_adjoint"] = (*CASES["batch_matmul_adjoint"][:3], [a.transpose(0, 2, 1) @ b.transpose(0, 2, 1)])
+a, b, c = CASES["fully_connected_keep"][2]
+CASES["fully_connected_keep"] = (*CASES["fully_connected_keep"][:3], [np.maximum(a @ b.a.T + c.a, 0)])
+a, b = CASES["fully_connected_computed"][2]
+CASES["fully_connected_computed"] = (*CASES["fully_connected_computed"][:3], [a @ b.T])
+
+
+def build(code, options, inputs, outputs):
+    tensors, ins, starts = [], [], []
+    for k, x in enumerate(inputs):
+        if x is None:
+            ins.append(-1)
+            continue
+        ins.append(len(tensors))
+        if isinstance(x, str):
+            tensors.append(tw.tensor(f"state{k}", [1, 4], variable=True))
+            continue
+        a = np.ascontiguousarray(x.a if isinstance(x, Fixed) else x).reshape((x.a if isinstance(x, Fixed) else x).shape)
+        if not isinstance(x, Fixed):
+            starts.append(len(tensors))
+        tensors.append(tw.tensor(f"in{k}", list(a.shape), KIND[a.dtype], a.tobytes() if isinstance(x, Fixed) else None))
+    ends = list(range(len(tensors), len(tensors) + len(outputs)))
+    tensors += [tw.tensor(f"out{k}", list(o.shape), KIND.get(o.dtype, tw.FLOAT32)) for k, o in enumerate(outputs)]
+    return tw.model(tensors, [tw.op(code, ins, ends, options)], starts, ends)
+
+
+def check(name, work):
+    code, options, inputs, outputs = CASES[name]
+    outputs = [np.asarray(o).astype(np.float32) if np.asarray(o).dtype == np.float64 else np.asarray(o) for o in outputs]
+    (work / "net.tflite").write_bytes(build(code, options, inputs, outputs))
+    r = models.sluice("parser", "tflite", work / "net.tflite", "--har-path", work / "net.har", check=False)
+    if r.returncode:
+        print(f"{name}: {r.stderr.strip()[-300:]}")
+        return False
+    args = []
+    for k, x in enumerate(inputs):
+        if isinstance(x, np.ndarray):
+            np.save(work / f"in{k}.npy", x)
+            args.append(f"in{k}={work}/in{k}.npy")
+    models.sluice("emulate", work / "net.har", "--mode", "native", "--origin-layout", "--output-dir", work / "out", "--input", *args)
+    good = True
+    for k, (w, g) in enumerate(zip(outputs, models.outputs(work / "out"))):
+        w, g = w.astype(np.float64), g.astype(np.float64)
+        error = np.abs(w - g.reshape(w.shape)).max() if w.size == g.size else np.inf
+        if not error <= 1e-5 * max(1, np.abs(w).max()):
+            print(f"{name}: output {k} of shape {g.shape}, wanted {w.shape}, error {error:.3g}")
+            good = False
+    return good
+
+
+def main():
+    names = sys.argv[1:] or list(CASES)
+    with tempfile.TemporaryDirectory() as t:
+        results = [check(name, pathlib.Path(t)) for name in names]
+    print(f"{sum(results)} of {len(results)} operators equal NumPy")
+    return 0 if all(results) else 1
+
+
+sys.exit(main())
