@@ -130,8 +130,12 @@ static sluice_status open_calibration(struct stage *s, struct reader *r, struct 
 
     if (!path == !o->random_calibration)
         return sl_fail(e, SLUICE_E_USAGE, "give either a calibration set or random calibration");
+    if (s->settings.calibset_size && (!options.limit || s->settings.calibset_size < options.limit))
+        options.limit = s->settings.calibset_size;
     if (o->random_calibration) {
         sl_random_source(g, out);
+        if (options.limit && options.limit < out->count)
+            out->count = options.limit;
         return SLUICE_OK;
     }
     for (int i = 0; i < g->n_inputs; i++) {
@@ -139,8 +143,6 @@ static sluice_status open_calibration(struct stage *s, struct reader *r, struct 
         inputs[i] = (struct sl_sample_input){.name = p->node->name, .scope = p->node->scope, .origin = p->origin_name,
                                              .shape = p->node->shape, .origin_shape = p->origin_shape};
     }
-    if (s->settings.calibset_size && (!options.limit || s->settings.calibset_size < options.limit))
-        options.limit = s->settings.calibset_size;
     if (sl_samples_open(s->scratch, &path, 1, inputs, g->n_inputs, &options, &r->samples, e) != SLUICE_OK)
         return sl_context(e, "calibration set: ");
     r->g = g;

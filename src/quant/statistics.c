@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { HALF = SL_BINS / 2, LEAST_EXPONENT = -100, BLOCK = 4096 };
+enum { HALF = SL_BINS / 2, LEAST_EXPONENT = -100, BLOCK = 4096, PART = 1 << 30 };
 
 void sl_statistics_init(struct sl_statistics *s)
 {
@@ -88,25 +88,30 @@ static bool all_whole(const float *x, size_t n)
     return true;
 }
 
-/* Two sets of counts, so that runs of equal values do not wait for each other's store. */
+/* Counts go to two tables in turn, and zeros, which activations make plenty of, to a few spare cells: an increment waits for the store
+ * of the one before to the same cell. The floor is exact: bins must not depend on what was scaled when. */
 static void count_bins(struct sl_statistics *s, const float *x, size_t n)
 {
-    static const float bins_per_unit = HALF;
-    float inverse = ldexpf(bins_per_unit, -s->exponent);
+    enum { SPARE = 8, CELLS = SL_BINS + SPARE };
+    float inverse = ldexpf((float)HALF, -s->exponent);
+    uint32_t cells[2][CELLS] = {{0}}; 
     int32_t at[BLOCK];
 
     for (size_t from = 0; from < n; from += BLOCK) {
         size_t m = n - from < BLOCK ? n - from : BLOCK;
-        uint64_t zeros = 0;
         for (size_t i = 0; i < m; i++) {
-            at[i] = (int32_t)floorf(x[from + i] * inverse) + HALF;
-            zeros += x[from + i] == 0;
+            float t = x[from + i] * inverse;
+            int32_t r = (int32_t)t;
+            r += HALF - ((float)r > t);
+            at[i] = t == 0 && x[from + i] == 0 ? SL_BINS + (int32_t)(i / 2 % SPARE) : r;
         }
         for (size_t i = 0; i < m; i++)
-            s->bin[at[i]]++;
-        s->bin[HALF] -= zeros;
-        s->zeros += zeros;
+            cells[i & 1][at[i]]++;
     }
+    for (int b = 0; b < SL_BINS; b++)
+        s->bin[b] += (uint64_t)cells[0][b] + cells[1][b];
+    for (int b = SL_BINS; b < CELLS; b++)
+        s->zeros += (uint64_t)cells[0][b] + cells[1][b];
 }
 
 void sl_statistics_add(struct sl_statistics *s, const float *x, size_t n)
@@ -127,7 +132,8 @@ void sl_statistics_add(struct sl_statistics *s, const float *x, size_t n)
     s->min = fminf(s->min, min);
     s->max = fmaxf(s->max, max);
     s->count += n;
-    count_bins(s, x, n);
+    for (size_t from = 0; from < n; from += PART) /* 32-bit counts are enough for a part */
+        count_bins(s, x + from, n - from < PART ? n - from : PART);
 }
 
 void sl_statistics_merge(struct sl_statistics *to, const struct sl_statistics *from)
