@@ -17,7 +17,7 @@ static sluice_status read_json(sl_arena *a, const char *path, json_t **out, sl_e
     struct sl_view text;
     SL_TRY(sl_map_file(a, path, &text, e));
     if (sl_json_parse(text, out, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     return SLUICE_OK;
 }
 
@@ -27,7 +27,7 @@ static sluice_status read_array(sl_arena *a, const char *directory, const char *
     const char *path = sl_path_join(a, directory, file);
     SL_TRY(sl_map_file(a, path, &bytes, e));
     if (sl_npy_parse(a, bytes, out, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     return SLUICE_OK;
 }
 

@@ -138,7 +138,7 @@ static sluice_status load_picture(struct detect *t, const json_t *row, struct sl
     SL_TRY(sl_map_file(t->a, path, &bytes, e));
     if (sl_image_decode(t->a, bytes, 3, &im, e) != SLUICE_OK ||
         sl_image_resize(t->a, &im, t->d.height, t->d.width, SL_RESIZE_STRETCH, out, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     return SLUICE_OK;
 }
 
@@ -266,13 +266,13 @@ static sluice_status detect(struct detect *t, json_t **spec, json_t **labels, ch
     t->folder = slash ? sl_arena_strndup(t->a, t->o->spec, (size_t)(slash - t->o->spec)) : ".";
     SL_TRY(sl_map_file(t->a, t->o->spec, &bytes, e));
     if (sl_json_parse(bytes, spec, e) != SLUICE_OK || sl_detector_read(*spec, &t->d, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", t->o->spec);
+        return sl_context(e, "%s", t->o->spec);
     SL_TRY(sl_json_get_string(*spec, "labels", &labels_file, e));
     const char *path = sl_path_join(t->a, t->folder, labels_file);
     SL_TRY(sl_map_file(t->a, path, &bytes, e));
     if (sl_json_parse(bytes, labels, e) != SLUICE_OK || sl_json_get_array(*labels, "images", &images, e) != SLUICE_OK ||
         sl_json_get_array(*labels, "show", &show, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     SL_TRY(open_sides(t, e));
     SL_TRY(measure(t, images, e));
     SL_TRY(report(t, text, e));

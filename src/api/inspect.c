@@ -109,7 +109,7 @@ sluice_status sluice_dump_file(const char *path, char **text, struct sluice_erro
     struct sl_view bytes;
     sluice_status s = sl_map_file(a, path, &bytes, err);
     if (s == SLUICE_OK && (s = dump(a, bytes, &b, err)) != SLUICE_OK)
-        sl_context(err, "%s: ", path);
+        sl_context(err, "%s", path);
     sl_arena_free(a);
     if (s == SLUICE_OK)
         return sl_api_take_text(&b, text, err);
@@ -127,7 +127,7 @@ sluice_status sluice_hef_describe(const char *path, bool streams, bool vstreams,
     struct sl_hef *h = NULL;
     sluice_status s = sl_map_file(a, path, &bytes, err);
     if (s == SLUICE_OK && (s = sl_hef_read(a, bytes, &h, err)) != SLUICE_OK)
-        sl_context(err, "%s: ", path);
+        sl_context(err, "%s", path);
     if (s == SLUICE_OK && json) {
         json_t *o = sl_hef_json(h);
         s = sl_json_write(&b, o, err);

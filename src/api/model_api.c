@@ -110,6 +110,7 @@ static sluice_status parse_onnx(struct sluice_model *m, const char *path, const 
     struct sl_onnx_report report = {0};
     SL_TRY(sl_onnx_import(m->arena, path, bytes, &onnx, &g, &report, e));
     m->model = sl_model_new(m->arena, g->name);
+    sl_model_set_json(m->model, &m->model->versions, json_pack("{s:s}", "sluice", SLUICE_VERSION));
     m->model->state = SL_MODEL_HAILO_MODEL;
     m->model->hw_arch = sl_arena_strdup(m->arena, arch);
     m->model->native = g;
@@ -156,6 +157,7 @@ static sluice_status parse_tflite(struct sluice_model *m, const char *path, cons
     for (int i = 0; i < report.n_notes; i++)
         sl_info("%s", report.notes[i]);
     m->model = sl_model_new(m->arena, g->name);
+    sl_model_set_json(m->model, &m->model->versions, json_pack("{s:s}", "sluice", SLUICE_VERSION));
     m->model->state = SL_MODEL_HAILO_MODEL;
     m->model->hw_arch = sl_arena_strdup(m->arena, arch);
     m->model->native = g;
@@ -198,7 +200,7 @@ static sluice_status load(struct sluice_model *m, const char *path, sl_err *e)
     struct sl_graph *const graphs[] = {m->model->native, m->model->fp_optimized, m->model->quantized};
     for (size_t i = 0; i < SL_COUNT(graphs); i++)
         if (graphs[i] && sl_verify_types(graphs[i], e) != SLUICE_OK)
-            return sl_context(e, "%s: ", path);
+            return sl_context(e, "%s", path);
     return SLUICE_OK;
 }
 

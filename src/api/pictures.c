@@ -24,13 +24,13 @@ static sluice_status one_picture(sl_arena *a, const char *path, const struct slu
     struct sl_image im;
     SL_TRY(sl_map_file(a, path, &bytes, e));
     if (sl_image_decode(a, bytes, 3, &im, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     if (!*height) {
         *height = o->height ? o->height : im.height;
         *width = o->width ? o->width : im.width;
     }
     if (sl_image_resize(a, &im, *height, *width, mode, out, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     if (o->bgr)
         swap_red_blue(out->pixels, (size_t)out->height * (size_t)out->width);
     return SLUICE_OK;

@@ -108,12 +108,12 @@ sluice_status session_open_hef(struct sluice_session *s, const char *path, sl_er
     size_t n = 0;
     SL_TRY(sl_map_file(s->arena, path, &bytes, e));
     if (sl_hef_read(s->arena, bytes, &hef, e) != SLUICE_OK || sl_hef_programs(s->arena, hef, 0, &programs, &n, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     if (n == 0)
         return sl_fail(e, SLUICE_E_FORMAT, "%s: it holds no network", path);
     s->network = programs[0].name;
     s->macs = hef->groups[0].operations / 2;
     if (load(s, d, &programs[0], e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     return SLUICE_OK;
 }

@@ -57,7 +57,7 @@ static sluice_status put_sample(struct run *r, int64_t k, sl_err *e)
             if (!real)
                 return sl_fail(e, SLUICE_E_MEMORY, "out of memory");
             if (sl_array_to_f32(&arrays[i], real, s->in[i].elements, e) != SLUICE_OK)
-                return sl_context(e, "input '%s': ", s->in[i].info.name);
+                return sl_context(e, "input '%s'", s->in[i].info.name);
             data = real;
         }
         session_put_input(s, i, data, raw, origin);
