@@ -40,7 +40,16 @@ struct sl_node *tfl_add(struct tfl_import *c, enum sl_op op, int n_in, struct sl
     return n;
 }
 
-enum { MOST_FOLDED = 1 << 26 }; /* elements that a constant computed here may have: small files must not become gigabytes */
+enum { MOST_FOLDED = 1 << 25 }; /* elements that constants may grow by, in all: small files must not become gigabytes */
+
+/* Elements that are in memory already: inputs written out. */
+static size_t elements_at_hand(const struct sl_node *n)
+{
+    size_t count = 0;
+    for (int i = 0; i < n->n_in; i++)
+        count += tfl_node_const(n->in[i])->splat ? 0 : sl_shape_elements(&n->in[i]->shape);
+    return count;
+}
 
 sluice_status tfl_finish(struct tfl_import *c, struct sl_node **n)
 {
@@ -55,8 +64,11 @@ sluice_status tfl_finish(struct tfl_import *c, struct sl_node **n)
     if (!constant)
         return SLUICE_OK;
     size_t count = sl_shape_elements(&node->shape);
-    if (count > MOST_FOLDED && !splats)
-        return sl_fail(c->e, SLUICE_E_LIMIT, "a computed constant of %zu elements, at most %d are accepted", count, MOST_FOLDED);
+    if (!splats && count > elements_at_hand(node)) {
+        if (count > MOST_FOLDED - c->n_grown)
+            return sl_fail(c->e, SLUICE_E_LIMIT, "a computed constant of %zu elements, at most %d are accepted in all", count, MOST_FOLDED);
+        c->n_grown += count;
+    }
     SL_TRY(sl_fold_node(c->a, node, &k, c->e));
     *n = tfl_constant(c, k);
     return SLUICE_OK;

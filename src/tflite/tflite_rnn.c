@@ -8,7 +8,8 @@
 #include "tflite/tflite_import.h"
 
 /* Inputs by number. Gates in the order input, forget, cell, output. */
-enum { LSTM_X = 0, LSTM_W = 1, LSTM_R = 5, LSTM_PEEPHOLE = 9, LSTM_BIAS = 12, LSTM_PROJECTION = 16, LSTM_NORM = 20, MOST_STEPS = 1024 };
+enum { LSTM_X = 0, LSTM_W = 1, LSTM_R = 5, LSTM_PEEPHOLE = 9, LSTM_BIAS = 12, LSTM_PROJECTION = 16, LSTM_H = 18, LSTM_CELL = 19,
+       LSTM_NORM = 20, MOST_STEPS = 1024 };
 enum { GATE_INPUT, GATE_FORGET, GATE_CELL, GATE_OUTPUT };
 
 struct lstm {
@@ -17,7 +18,19 @@ struct lstm {
     double clip;
     struct sl_node *x[4];     /* of each gate: input's part, [batch, steps, cells] */
     struct tfl_weights r[4];
+    bool encoded;             /* integers: 16-bit gates, and the file's scales of the two states */
+    struct sl_quant h, cell;
 };
+
+/* Fixed point as LiteRT's integer LSTM has it: sums of gates in steps of 2^-12, what a sigmoid or tanh gives in steps of 2^-15. */
+static const struct sl_quant gate_sum = {.dtype = SL_U16, .scale = 0x1p-12f, .zero_point = 32768};
+static const struct sl_quant gate_value = {.dtype = SL_U16, .scale = 0x1p-15f, .zero_point = 32768};
+
+static void encode(const struct lstm *l, struct sl_node *n, const struct sl_quant *q)
+{
+    if (l->encoded && n->op != SL_OP_const_input)
+        n->quant = *q;
+}
 
 static sluice_status check_plain(struct tfl_import *c)
 {
@@ -68,6 +81,7 @@ static sluice_status input_parts(struct tfl_import *c, struct lstm *l)
             return sl_fail(c->e, SLUICE_E_SHAPE, "weights of gate %d do not fit %lld features and %lld cells", i, (long long)l->features,
                            (long long)l->cells);
         SL_TRY(connect(c, rows, &w, &l->x[i]));
+        encode(l, l->x[i], &gate_sum);
         SL_TRY(tfl_reshape(c, l->x[i], 3, (int64_t[]){x->shape.dim[0], x->shape.dim[1], l->cells}, &l->x[i]));
     }
     return SLUICE_OK;
@@ -80,9 +94,13 @@ static sluice_status gate(struct tfl_import *c, const struct lstm *l, int which,
     SL_TRY(tfl_reshape(c, *out, 2, (int64_t[]){l->batch, l->cells}, out));
     if (h) {
         SL_TRY(connect(c, h, &l->r[which], &back));
+        encode(l, back, &gate_sum);
         SL_TRY(tfl_binary(c, SL_OP_ew_add, *out, back, out));
+        encode(l, *out, &gate_sum);
     }
-    return tfl_unary(c, *out, which == GATE_CELL ? "tanh" : "sigmoid", out);
+    SL_TRY(tfl_unary(c, *out, which == GATE_CELL ? "tanh" : "sigmoid", out));
+    encode(l, *out, &gate_value);
+    return SLUICE_OK;
 }
 
 static sluice_status step(struct tfl_import *c, const struct lstm *l, int64_t t, struct sl_node **h, struct sl_node **cell)
@@ -92,15 +110,22 @@ static sluice_status step(struct tfl_import *c, const struct lstm *l, int64_t t,
         if (i != GATE_FORGET || *cell)
             SL_TRY(gate(c, l, i, t, *h, &g[i]));
     SL_TRY(tfl_binary(c, SL_OP_ew_mult, g[GATE_INPUT], g[GATE_CELL], &g[GATE_CELL]));
+    encode(l, g[GATE_CELL], &l->cell);
     if (*cell) {
         SL_TRY(tfl_binary(c, SL_OP_ew_mult, g[GATE_FORGET], *cell, &kept));
+        encode(l, kept, &l->cell);
         SL_TRY(tfl_binary(c, SL_OP_ew_add, kept, g[GATE_CELL], &g[GATE_CELL]));
+        encode(l, g[GATE_CELL], &l->cell);
     }
     *cell = g[GATE_CELL];
     if (l->clip > 0)
         SL_TRY(tfl_unary2(c, *cell, "clip", "minimum", -l->clip, "maximum", l->clip, cell));
+    encode(l, *cell, &l->cell);
     SL_TRY(tfl_unary(c, *cell, "tanh", &kept));
-    return tfl_binary(c, SL_OP_ew_mult, g[GATE_OUTPUT], kept, h);
+    encode(l, kept, &gate_value);
+    SL_TRY(tfl_binary(c, SL_OP_ew_mult, g[GATE_OUTPUT], kept, h));
+    encode(l, *h, &l->h);
+    return SLUICE_OK;
 }
 
 sluice_status tflop_sequence_lstm(struct tfl_import *c, const struct tfl_operator *op)
@@ -108,11 +133,17 @@ sluice_status tflop_sequence_lstm(struct tfl_import *c, const struct tfl_operato
     struct lstm l = {.time_major = flat_u8(&op->options, LSTM_TIME_MAJOR, 0) != 0, .clip = flat_f32(&op->options, LSTM_CELL_CLIP, 0)};
     struct sl_node *h = NULL, *cell = NULL, *y;
     SL_TRY(check_plain(c));
+    if (tfl_has_in(c, LSTM_H) && tfl_has_in(c, LSTM_CELL)) {
+        l.h = tfl_encoding(tfl_in_tensor(c, LSTM_H));
+        l.cell = tfl_encoding(tfl_in_tensor(c, LSTM_CELL));
+        l.encoded = l.h.dtype != SL_NONE && l.cell.dtype != SL_NONE && tfl_is_quantized(tfl_in_tensor(c, LSTM_X));
+    }
     SL_TRY(input_parts(c, &l));
     struct sl_node **all = SL_NEW_ARRAY(c->a, struct sl_node *, l.steps);
     for (int64_t t = 0; t < l.steps; t++) {
         SL_TRY(step(c, &l, t, &h, &cell));
         SL_TRY(tfl_reshape(c, h, 3, (int64_t[]){l.time_major ? 1 : l.batch, l.time_major ? l.batch : 1, l.cells}, &all[t]));
+        encode(&l, all[t], &l.h);
     }
     SL_TRY(tfl_concat(c, l.time_major ? 0 : 1, (int)l.steps, all, &y));
     tfl_note(c, "'%s': the LSTM's state begins at zero in each run", c->origin);

@@ -13,7 +13,7 @@ import models
 import oracle
 
 MODELS = ["hello_world_int8", "micro_speech_int8", "str_ww_ref_int8", "resnet8_cifar10_int8", "kws_ref_int8", "ad01_int8", "vww_96_int8",
-          "person_detect_int8", "mobilenet_v2_int8_nchw"]
+          "person_detect_int8", "mobilenet_v2_int8_nchw", "mnist_lstm_int8"]
 
 
 def levels():

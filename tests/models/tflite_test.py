@@ -4,7 +4,7 @@
 Float files, native: error <= max(1e-4 R, 4 x the manifest's tolerance), R = the output's range over all its cases, at least 1e-2.
 Hybrid files (int8 weights, float everything else): 2e-2 and the same top class.
 Quantized files, with their own scales: the same top class, and no farther from the reference than twice the manifest's difference of
-XNNPACK or 2 steps, whichever is larger. Layer by layer: tflite_ops_test.py; byte by byte: tflite_exact_test.py."""
+XNNPACK or 2 steps, whichever is larger; a recurrent file, whose 16-bit curves differ from LiteRT's, 8 steps. Layer by layer: tflite_ops_test.py; byte by byte: tflite_exact_test.py."""
 import pathlib
 import sys
 import tempfile
@@ -18,7 +18,8 @@ FLOAT = ["ad01_float", "hello_world_float", "resnet8_cifar10_float", "vww_96_flo
          "version-RFB-320_without_postprocessing_tflite", "yolox_nano_facemask_float16"]
 HYBRID = ["kws_ref_dynrange"]
 QUANTIZED = ["ad01_int8", "hello_world_int8", "kws_ref_int8", "micro_speech_int8", "mobilenet_v2_int8_nchw", "person_detect_int8",
-             "resnet8_cifar10_int8", "str_ww_ref_int8", "vww_96_int8"]
+             "resnet8_cifar10_int8", "str_ww_ref_int8", "vww_96_int8", "mnist_lstm_int8"]
+RECURRENT = {"mnist_lstm_int8"}
 
 
 def tolerance(manifest):
@@ -47,7 +48,7 @@ def check(name, work, kind):
         same_class = bool((w.reshape(len(w), -1).argmax(1) == g.reshape(len(g), -1).argmax(1)).all())
         if kind == "quantized":
             assert g.dtype == w.dtype, (name, g.dtype, w.dtype)
-            bar = max(2 * tolerance(m), 2)
+            bar = 8 if name in RECURRENT else max(2 * tolerance(m), 2)
         else:
             bar = 2e-2 if kind == "hybrid" else max(1e-4 * max(float(w.max() - w.min()), 1e-2), 4 * tolerance(m))
         error = float(np.abs(w.astype(np.float64) - g).max())
