@@ -60,17 +60,6 @@ static sluice_status constant_statistics(struct sl_encoder *x, struct sl_node *n
 /* Pictures: whole numbers 0..255 are stored as they are. */
 static bool is_byte_data(const struct sl_statistics *s) { return s && s->count && s->whole && s->min >= 0 && s->max <= 255; }
 
-static sluice_status check_node(const struct sl_node *n, sl_err *e)
-{
-    char text[128];
-
-    if (n->dtype == SL_F32)
-        return SLUICE_OK;
-    sl_fail(e, SLUICE_E_UNSUPPORTED, "layer '%s' (%s %s %s) computes on integers, which has no quantized form", sl_node_text(n),
-            sl_op_info(n->op)->name, sl_dtype_name(n->dtype), sl_shape_text(&n->shape, text, sizeof text));
-    return sl_hint(e, "end the network before it (--end-node-names) and compute it on the host");
-}
-
 static void impose(struct sl_encoder *x)
 {
     for (int i = 0; i < x->options->n_clippings; i++) {
@@ -95,7 +84,6 @@ static sluice_status start(struct sl_encoder *x, const struct sl_calibration *c,
     for (int i = 0; i < g->n_nodes; i++) {
         struct sl_node *n = g->nodes[i];
         struct sl_tensor_info *t = &x->info[i];
-        SL_TRY(check_node(n, e));
         x->plan[i] = (struct sl_node_plan){.clamp_low = -INFINITY, .clamp_high = INFINITY};
         t->parent = i;
         t->output = c->output[i];

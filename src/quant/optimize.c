@@ -213,6 +213,7 @@ static sluice_status quantize(struct stage *s, struct sl_optimize_result *out, s
     struct sl_calibration c;
     double start = sl_seconds();
 
+    SL_TRY(sl_check_quantizable(s->g, e));
     SL_TRY(open_calibration(s, &reader, &source, e));
     SL_TRY(sl_calibrate(s->g, &source, s->options->threads, s->scratch, &c, e));
     warn_of_ranges(s, &c);

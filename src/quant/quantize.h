@@ -9,6 +9,9 @@ struct sl_quantize_options {
     bool clip_weights;
 };
 
+/* Has every layer a quantized form? Names those that have none, and the end nodes that avoid them. */
+sluice_status sl_check_quantizable(const struct sl_graph *g, sl_err *e);
+
 /* options' nodes belong to fp. *out lives in fp->arena; fp is not changed. */
 sluice_status sl_quantize_graph(const struct sl_graph *fp, const struct sl_calibration *c, const struct sl_quantize_options *options,
                                 struct sl_graph **out, sl_err *e);

@@ -209,6 +209,23 @@ static sluice_status bad_samples(void *data, sl_arena *scratch, int64_t index, f
     return SLUICE_OK;
 }
 
+/* What has no quantized form is told before any sample is read, with the end nodes that avoid it. */
+static void names_end_nodes(void **state)
+{
+    (void)state;
+    sl_arena *a = sl_arena_new();
+    struct sluice_error e = {0};
+    struct sl_graph *g = graph(a, "graph net native\n%input_layer1 = input_layer() : f32 [1, 4, 4, 3]\n"
+                                  "%conv1 = conv(%input_layer1) {" WINDOW "} params {kernel: f32 [3, 3, 3, 4] = seed 1} origins [\"Conv_7\"]\n"
+                                  "%conv2 = conv(%conv1) {" WINDOW "} params {kernel: f32 [3, 3, 4, 4] = seed 1} origins [\"Conv_8\"]\n"
+                                  "%argmax1 = argmax(%conv2) {axis = 3, keepdims = 1} origins [\"ArgMax_9\"]\n"
+                                  "%output_layer1 = output_layer(%argmax1)\n%output_layer2 = output_layer(%conv1)\n");
+    assert_int_equal(sl_check_quantizable(g, &e), SLUICE_E_UNSUPPORTED);
+    assert_non_null(strstr(e.message, "1 layer is without a quantized form: 'argmax1' (argmax)"));
+    assert_non_null(strstr(e.hint, "--end-node-names Conv_7 Conv_8,"));
+    sl_arena_free(a);
+}
+
 static void refuses(void **state)
 {
     (void)state;
@@ -232,7 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order_does_not_matter), cmocka_unit_test(extremes), cmocka_unit_test(ranges),
         cmocka_unit_test(threads_do_not_matter), cmocka_unit_test(encodings), cmocka_unit_test(script_decides),
-        cmocka_unit_test(clamp_is_absorbed), cmocka_unit_test(refuses),
+        cmocka_unit_test(clamp_is_absorbed), cmocka_unit_test(names_end_nodes), cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
