@@ -1,12 +1,13 @@
 /* layout.c: rebuilds a graph in stored order. The rules by op are in layout_rules.c; which inputs are stored channels last is
  * tried. */
-#include "onnx/layout.h"
+#include "front/layout.h"
 
 #include <string.h>
 
 #include "ir/grow.h"
-#include "onnx/layout_private.h"
-#include "onnx/onnx_import.h"
+#include "front/layout_private.h"
+#include "front/const_order.h"
+#include "ops/ops.h"
 
 enum { MOST_TRIED = 8 }; /* inputs whose order is tried both ways */
 
@@ -62,7 +63,7 @@ sluice_status layout_reshape_to(struct layout *l, struct sl_node *in, const stru
     if (sl_shape_equal(&in->shape, s))
         return SLUICE_OK;
     if (in->op == SL_OP_const_input) {
-        *out = constant(l, onnx_const_reshape(l->a, sl_param(in, "data"), s));
+        *out = constant(l, sl_const_reshape(l->a, sl_param(in, "data"), s));
         (*out)->quant = in->quant;
         return SLUICE_OK;
     }
@@ -88,7 +89,7 @@ static sluice_status reorder(struct layout *l, struct sl_node *in, const int64_t
         return layout_reshape_to(l, in, &s, out);
     if (in->op == SL_OP_const_input) {
         const struct sl_const *k;
-        SL_TRY(onnx_const_permute(l->a, sl_param(in, "data"), q, &k, l->e));
+        SL_TRY(sl_const_permute(l->a, sl_param(in, "data"), q, &k, l->e));
         *out = constant(l, k);
         (*out)->quant = in->quant;
         return SLUICE_OK;

@@ -3,8 +3,8 @@
  * before and after every operator that wants channels last; this rebuilds the graph with as few transposes as it can: each
  * value carries a pending permutation that sinks through what does not care, and cancels. Used by every front end.
  */
-#ifndef SL_ONNX_LAYOUT_H
-#define SL_ONNX_LAYOUT_H
+#ifndef SL_FRONT_LAYOUT_H
+#define SL_FRONT_LAYOUT_H
 
 #include "ir/ir.h"
 

@@ -1,6 +1,6 @@
 /* layout_private.h: what layout.c and its rules by op (layout_rules.c, layout_reshape.c) share. */
-#ifndef SL_ONNX_LAYOUT_PRIVATE_H
-#define SL_ONNX_LAYOUT_PRIVATE_H
+#ifndef SL_FRONT_LAYOUT_PRIVATE_H
+#define SL_FRONT_LAYOUT_PRIVATE_H
 
 #include "ir/ir.h"
 

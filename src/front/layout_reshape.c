@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/compiler.h"
-#include "onnx/layout_private.h"
-#include "onnx/onnx_import.h"
+#include "front/layout_private.h"
+#include "front/const_order.h"
 
 struct group {
     int in_from, in_to, out_from, out_to, key;
@@ -177,9 +177,9 @@ sluice_status layout_fc(struct layout *l, const struct sl_node *n, struct placed
         memcpy(order, x->shuffle, (size_t)x->n_shuffled * sizeof *order);
         order[x->n_shuffled] = x->n_shuffled;
         apart.dim[x->n_shuffled] = kernel->shape.dim[1];
-        const struct sl_const *k = onnx_const_reshape(l->a, kernel, &apart);
-        SL_TRY(onnx_const_permute(l->a, k, order, &k, l->e));
-        sl_set_param(l->g, m, "kernel", onnx_const_reshape(l->a, k, &kernel->shape));
+        const struct sl_const *k = sl_const_reshape(l->a, kernel, &apart);
+        SL_TRY(sl_const_permute(l->a, k, order, &k, l->e));
+        sl_set_param(l->g, m, "kernel", sl_const_reshape(l->a, k, &kernel->shape));
     }
     return layout_done(l, m, NULL, out);
 }

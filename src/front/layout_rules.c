@@ -1,7 +1,7 @@
 /* layout_rules.c: how a pending permutation passes each op: along with it, with its axes renamed, or not at all. */
 #include <string.h>
 
-#include "onnx/layout_private.h"
+#include "front/layout_private.h"
 #include "ops/ops.h"
 
 static const int identity[SL_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};

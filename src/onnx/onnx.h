@@ -2,7 +2,7 @@
  * onnx.h: the ONNX front end. bytes -> native graph (channels last, layers named), or one clear error.
  *   onnx_content.c  what is this file          onnx_proto.c   protobuf -> structures of views
  *   onnx_import.c   order, inputs, outputs     onnx_*.c       one family of operators each, rows in onnx_ops.def
- *   onnx_patterns.c SiLU, GELU, ...            layout.c       NCHW -> NHWC by moving transposes until they cancel
+ *   onnx_patterns.c SiLU, GELU, ...            front/layout.c NCHW -> NHWC by moving transposes until they cancel
  */
 #ifndef SL_ONNX_ONNX_H
 #define SL_ONNX_ONNX_H
@@ -21,6 +21,12 @@ struct sl_onnx_value {
     const struct sl_const *value;
 }; /* of a graph input that is to be a constant */
 
+/* Of a graph input; without a name, of all pictures, volumes and sequences among them. */
+struct sl_onnx_format {
+    const char *name;
+    bool channels_first;
+};
+
 struct sl_onnx_options {
     const char *net_name;           /* NULL: from the path */
     const char *const *start_nodes; /* ONNX node names (or graph inputs); none: the graph's inputs */
@@ -31,6 +37,8 @@ struct sl_onnx_options {
     int n_tensor_shapes;
     const struct sl_onnx_value *tensor_values; /* shapes, axes, weights ... that arrive as inputs but never change */
     int n_tensor_values;
+    const struct sl_onnx_format *formats; /* of inputs whose axis order is told rather than found */
+    int n_formats;
 };
 
 struct sl_onnx_problem {
@@ -50,6 +58,7 @@ struct sl_onnx_report {
     const char **recommended;
     int n_notes;
     const char **notes;
+    struct sl_view preprocess, postprocess; /* what start and end nodes cut off, as ONNX files; empty when nothing was */
 };
 
 /* path: for messages, the default name and external data. bytes: the mapped file, which must live as long as the arena: weights

@@ -100,7 +100,7 @@ sluice_status onnx_transpose(struct onnx_import *c, struct sl_node *in, const in
         return SLUICE_OK;
     if (in->op == SL_OP_const_input) {
         const struct sl_const *k;
-        SL_TRY(onnx_const_permute(c->a, onnx_node_const(in), perm, &k, c->e));
+        SL_TRY(sl_const_permute(c->a, onnx_node_const(in), perm, &k, c->e));
         *out = onnx_constant(c, k);
         return SLUICE_OK;
     }
@@ -124,7 +124,7 @@ sluice_status onnx_reshape(struct onnx_import *c, struct sl_node *in, int rank, 
     if (sl_shape_equal(&s, &in->shape))
         return SLUICE_OK;
     if (in->op == SL_OP_const_input) {
-        *out = onnx_constant(c, onnx_const_reshape(c->a, onnx_node_const(in), &s));
+        *out = onnx_constant(c, sl_const_reshape(c->a, onnx_node_const(in), &s));
         return SLUICE_OK;
     }
     struct sl_node *from = in->op == SL_OP_reshape ? in->in[0] : in; /* a reshape of a reshape is one */

@@ -144,6 +144,26 @@ static sluice_status raw_bytes(struct onnx_import *c, const struct onnx_tensor *
     return SLUICE_OK;
 }
 
+int32_t onnx_type_of(enum sl_dtype t)
+{
+    for (int32_t i = 1; i < (int32_t)SL_COUNT(types); i++)
+        if (types[i].declared == t)
+            return i;
+    return 0;
+}
+
+sluice_status onnx_tensor_bytes(struct onnx_import *c, const struct onnx_tensor *t, struct sl_view *out)
+{
+    size_t n = 1;
+    for (int i = 0; i < t->n_dims; i++)
+        if (t->dims[i] < 0 || !sl_mul_size(n, (size_t)t->dims[i], &n))
+            return sl_fail(c->e, SLUICE_E_SHAPE, "tensor '%s': the dimensions have no size", t->name);
+    if (!type_in_range(t->data_type) || !types[t->data_type].bits || !sl_mul_size(n, (size_t)types[t->data_type].bits, &n))
+        return sl_fail(c->e, SLUICE_E_UNSUPPORTED, "tensor '%s' of type %s cannot be copied", t->name,
+                       onnx_dtype_name(t->data_type));
+    return raw_bytes(c, t, n / 8 + (n % 8 != 0), out);
+}
+
 /* ---- payloads ---- */
 
 static sluice_status convert_raw(struct onnx_import *c, const struct onnx_tensor *t, struct sl_view raw, size_t n, void *data)
@@ -386,67 +406,4 @@ int64_t onnx_const_at_s64(const struct sl_const *k, size_t i)
     default:
         return 0;
     }
-}
-
-/* ---- axes ---- */
-
-const struct sl_const *onnx_const_reshape(sl_arena *a, const struct sl_const *k, const struct sl_shape *s)
-{
-    struct sl_const *r = SL_NEW(a, struct sl_const);
-    *r = *k;
-    r->shape = *s;
-    return r;
-}
-
-/* out[i0, i1, ...] with out axis j = in axis perm[j]: an odometer over the output with input strides. */
-static void permute_bytes(const uint8_t *in, uint8_t *out, const struct sl_shape *s, const int64_t *stride, size_t size)
-{
-    size_t index[SL_MAX_RANK] = {0}, n = sl_shape_elements(s), at = 0;
-    int last = s->rank - 1;
-    for (size_t i = 0; i < n; i++) {
-        if (size == 4)
-            memcpy(out + i * 4, in + at * 4, 4);
-        else
-            memcpy(out + i * size, in + at * size, size);
-        int k = last;
-        at += (size_t)stride[k];
-        while (++index[k] == (size_t)s->dim[k] && k > 0) {
-            at -= (size_t)(stride[k] * s->dim[k]);
-            index[k] = 0;
-            at += (size_t)stride[--k];
-        }
-    }
-}
-
-sluice_status onnx_const_permute(sl_arena *a, const struct sl_const *k, const int64_t *perm, const struct sl_const **out,
-                                 sl_err *e)
-{
-    struct sl_shape s = {.rank = k->shape.rank};
-    int64_t in_stride[SL_MAX_RANK], stride[SL_MAX_RANK];
-    int64_t run = 1;
-    for (int i = s.rank - 1; i >= 0; i--) {
-        in_stride[i] = run;
-        run *= k->shape.dim[i];
-    }
-    bool moves = false;
-    int64_t previous = -1;
-    for (int i = 0; i < s.rank; i++) {
-        s.dim[i] = k->shape.dim[perm[i]];
-        stride[i] = in_stride[perm[i]];
-        if (s.dim[i] > 1) {
-            moves = moves || perm[i] < previous;
-            previous = perm[i];
-        }
-    }
-    if (k->splat || !moves) {
-        *out = onnx_const_reshape(a, k, &s);
-        return SLUICE_OK;
-    }
-    void *data;
-    *out = sl_const_new(a, k->dtype, &s, &data);
-    if (!*out)
-        return sl_fail(e, SLUICE_E_MEMORY, "no memory to reorder a constant");
-    if (sl_shape_elements(&s))
-        permute_bytes(k->data, data, &s, stride, sl_dtype_bits(k->dtype) / 8);
-    return SLUICE_OK;
 }

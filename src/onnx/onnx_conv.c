@@ -19,7 +19,7 @@ static sluice_status kernel_shape(struct onnx_import *c, const struct sl_const *
     if (rank == 3) {
         const struct sl_shape *s = &kernel->shape;
         struct sl_shape wide = {4, {s->dim[0], s->dim[1], 1, s->dim[2]}};
-        *out = onnx_const_reshape(c->a, kernel, &wide);
+        *out = sl_const_reshape(c->a, kernel, &wide);
     }
     for (int k = 0; k < (*out)->shape.rank; k++)
         if ((*out)->shape.dim[k] < 1 || (*out)->shape.dim[k] > (k < 2 ? INT32_MAX : ONNX_MOST_SIDE))
@@ -77,10 +77,10 @@ sluice_status onnx_conv_plane(struct onnx_import *c, struct sl_node *x, const st
     static const int64_t hwio[4] = {2, 3, 1, 0}, hwom[4] = {2, 3, 0, 1};
     int64_t in_c = x->shape.dim[x->shape.rank - 1], out_c = kernel->shape.dim[0];
     bool depthwise = groups == in_c && groups > 1;
-    SL_TRY(onnx_const_permute(c->a, kernel, depthwise ? hwom : hwio, &kernel, c->e));
+    SL_TRY(sl_const_permute(c->a, kernel, depthwise ? hwom : hwio, &kernel, c->e));
     if (depthwise) { /* [kh, kw, ic * mult, 1]: output channel c * mult + j is row (c, j) */
         struct sl_shape s = {4, {kernel->shape.dim[0], kernel->shape.dim[1], in_c, out_c / in_c}};
-        kernel = onnx_const_reshape(c->a, kernel, &s);
+        kernel = sl_const_reshape(c->a, kernel, &s);
     }
     return weighted_layer(c, depthwise ? SL_OP_dw : SL_OP_conv, x, kernel, bias, w, depthwise ? in_c : groups, NULL, out);
 }
@@ -186,7 +186,7 @@ sluice_status translate_conv_transpose(struct onnx_import *c, const struct onnx_
     }
     onnx_window_widen(&w);
     static const int64_t hwio[4] = {2, 3, 0, 1};
-    SL_TRY(onnx_const_permute(c->a, kernel, hwio, &kernel, c->e));
+    SL_TRY(sl_const_permute(c->a, kernel, hwio, &kernel, c->e));
     SL_TRY(onnx_with_height(c, x, &x));
     SL_TRY(onnx_channels_last(c, x, &x));
     SL_TRY(weighted_layer(c, SL_OP_deconv, x, kernel, bias, &w, groups, more, &y));

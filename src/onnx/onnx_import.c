@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "ir/name.h"
-#include "onnx/layout.h"
+#include "front/layout.h"
 #include "onnx/onnx_import.h"
 
 enum { NEWEST_OPSET = 21 };
@@ -139,7 +139,9 @@ static sluice_status import_model(struct onnx_import *c, struct sl_view bytes, c
     SL_TRY(onnx_translate_nodes(c, g->nodes, g->n_nodes, ports.out, ports.n_out));
     SL_TRY(check_outputs(c, &ports));
     SL_TRY(onnx_make_outputs(c, &ports));
-    return finish_graph(c, out);
+    SL_TRY(finish_graph(c, out));
+    c->g = *out;
+    return onnx_keep_cut_parts(c, &ports);
 }
 
 sluice_status sl_onnx_import(sl_arena *a, const char *path, struct sl_view bytes, const struct sl_onnx_options *o,

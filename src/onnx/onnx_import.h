@@ -3,12 +3,13 @@
  *
  * Every ONNX value becomes one IR node. A constant value is a const_input node, made on first use; an emitted node whose inputs
  * are all constants is evaluated at once and becomes a const_input itself, so shape arithmetic never reaches the network. Nodes
- * are in the origin's layout: convolutions stand between explicit transposes, which layout.c then cancels.
+ * are in the origin's layout: convolutions stand between explicit transposes, which front/layout.c then cancels.
  */
 #ifndef SL_ONNX_ONNX_IMPORT_H
 #define SL_ONNX_ONNX_IMPORT_H
 
 #include "base/strings.h"
+#include "front/const_order.h"
 #include "ir/ir.h"
 #include "onnx/onnx.h"
 #include "onnx/onnx_proto.h"
@@ -153,9 +154,6 @@ const char *onnx_dtype_name(int32_t data_type);
 /* The payload as a constant in `a`: a view of the file where type and alignment allow. */
 sluice_status onnx_tensor_const(struct onnx_import *c, sl_arena *a, const struct onnx_tensor *t, const struct sl_const **out);
 sluice_status onnx_sparse_const(struct onnx_import *c, sl_arena *a, const struct onnx_sparse *s, const struct sl_const **out);
-sluice_status onnx_const_permute(sl_arena *a, const struct sl_const *k, const int64_t *perm, const struct sl_const **out,
-                                 sl_err *e);
-const struct sl_const *onnx_const_reshape(sl_arena *a, const struct sl_const *k, const struct sl_shape *s);
 /* Element i of any constant as double / int64 (splats too). */
 double onnx_const_at_f64(const struct sl_const *k, size_t i);
 int64_t onnx_const_at_s64(const struct sl_const *k, size_t i);
@@ -186,6 +184,12 @@ sluice_status onnx_inline_graph(struct onnx_import *c, const struct onnx_graph *
 struct sl_graph *onnx_match_patterns(struct onnx_import *c, struct sl_graph *g);
 /* The one message that names all unsupported nodes, with the end nodes of what is supported. */
 sluice_status onnx_fail_unsupported(struct onnx_import *c, const char *const *wanted, int n_wanted);
+/* The ONNX data type of ours; 0 when it has none. */
+int32_t onnx_type_of(enum sl_dtype t);
+/* Payload of an external tensor (raw_data of the same size). */
+sluice_status onnx_tensor_bytes(struct onnx_import *c, const struct onnx_tensor *t, struct sl_view *out);
+/* What a node reads: its inputs and, when it carries branches, the outer values that they may read. Returns how many. */
+int onnx_node_reads(sl_arena *a, const struct onnx_node *n, const char ***out);
 /* onnx_ports.c: which values the network starts from and ends at */
 struct onnx_ports {
     int n_in, n_out;
@@ -194,5 +198,7 @@ struct onnx_ports {
 sluice_status onnx_find_ports(struct onnx_import *c, struct onnx_ports *p);
 sluice_status onnx_make_input(struct onnx_import *c, const char *name);
 sluice_status onnx_make_outputs(struct onnx_import *c, const struct onnx_ports *p);
+/* onnx_cut.c: fills the report's preprocess and postprocess. After the graph is finished. */
+sluice_status onnx_keep_cut_parts(struct onnx_import *c, const struct onnx_ports *p);
 
 #endif

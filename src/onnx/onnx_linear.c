@@ -22,7 +22,7 @@ static sluice_status weighted(struct onnx_import *c, struct sl_node *x, const st
     }
     if (x->shape.rank > 2) {
         struct sl_shape s = {4, {1, 1, in_c, out_c}};
-        kernel = onnx_const_reshape(c->a, kernel, &s);
+        kernel = sl_const_reshape(c->a, kernel, &s);
     }
     struct sl_node *n = onnx_add(c, x->shape.rank == 2 ? SL_OP_fc : SL_OP_conv, 1, &x);
     sl_set_param(c->g, n, "kernel", kernel);
@@ -49,7 +49,7 @@ static const struct sl_const *as_matrix(struct onnx_import *c, const struct sl_n
         if (k->shape.dim[i] != 1)
             return NULL;
     struct sl_shape s = {2, {k->shape.dim[k->shape.rank - 2], k->shape.dim[k->shape.rank - 1]}};
-    return s.dim[0] > 0 && s.dim[1] > 0 ? onnx_const_reshape(c->a, k, &s) : NULL;
+    return s.dim[0] > 0 && s.dim[1] > 0 ? sl_const_reshape(c->a, k, &s) : NULL;
 }
 
 static sluice_status swap_last(struct onnx_import *c, struct sl_node *x, struct sl_node **out)
@@ -66,7 +66,7 @@ static sluice_status weighted_left(struct onnx_import *c, const struct sl_const 
 {
     static const int64_t swap[2] = {1, 0};
     const struct sl_const *kernel;
-    SL_TRY(onnx_const_permute(c->a, left, swap, &kernel, c->e));
+    SL_TRY(sl_const_permute(c->a, left, swap, &kernel, c->e));
     SL_TRY(swap_last(c, y, &y));
     SL_TRY(weighted(c, y, kernel, NULL, &y));
     return swap_last(c, y, out);
@@ -162,7 +162,7 @@ static sluice_status gemm_bias(struct onnx_import *c, const struct sl_node *adde
     bool row = k->shape.rank == 1 || (k->shape.rank == 2 && k->shape.dim[0] == 1);
     if (!row || k->shape.dim[k->shape.rank - 1] != out_c)
         return SLUICE_OK;
-    return scaled(c, onnx_const_reshape(c->a, k, &s), beta, out);
+    return scaled(c, sl_const_reshape(c->a, k, &s), beta, out);
 }
 
 static sluice_status times(struct onnx_import *c, struct sl_node *x, double factor, struct sl_node **out)

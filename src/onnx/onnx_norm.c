@@ -240,7 +240,7 @@ static sluice_status norm_param(struct onnx_import *c, int input, int64_t length
         one = (float)v;
         *out = sl_const_splat(c->a, SL_F32, &s, &one);
     } else if (k && (int64_t)sl_shape_elements(&k->shape) == length) {
-        *out = onnx_const_reshape(c->a, k, &s);
+        *out = sl_const_reshape(c->a, k, &s);
     }
     return SLUICE_OK;
 }

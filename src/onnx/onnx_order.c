@@ -87,17 +87,22 @@ static bool has_graph(const struct onnx_node *n)
     return false;
 }
 
+int onnx_node_reads(sl_arena *a, const struct onnx_node *n, const char ***out)
+{
+    int at = 0;
+    *out = n->in;
+    if (!has_graph(n))
+        return n->n_in;
+    *out = SL_NEW_ARRAY(a, const char *, count_names(n));
+    collect_names(n, *out, &at);
+    return at;
+}
+
 static void find_reads(struct walk *w)
 {
     for (int i = 0; i < w->n_nodes; i++) {
         const struct onnx_node *n = &w->nodes[i];
-        w->reads[i] = (struct reads){n->n_in, n->in};
-        if (!has_graph(n))
-            continue;
-        int at = 0;
-        const char **names = SL_NEW_ARRAY(w->c->scratch, const char *, count_names(n));
-        collect_names(n, names, &at);
-        w->reads[i] = (struct reads){at, names};
+        w->reads[i].n = onnx_node_reads(w->c->scratch, n, &w->reads[i].names);
     }
 }
 

@@ -381,8 +381,8 @@ static bool match_norm_constants(struct matcher *m, struct sl_node *root)
         enum sl_op op = norm->op;
         become(m, root, op, norm->in[0]);
         sl_set_float(m->g, root, "epsilon", epsilon);
-        sl_set_param(m->g, root, "gamma", scale ? onnx_const_reshape(m->g->arena, c, &s) : gamma);
-        sl_set_param(m->g, root, "beta", scale ? beta : onnx_const_reshape(m->g->arena, c, &s));
+        sl_set_param(m->g, root, "gamma", scale ? sl_const_reshape(m->g->arena, c, &s) : gamma);
+        sl_set_param(m->g, root, "beta", scale ? beta : sl_const_reshape(m->g->arena, c, &s));
         return true;
     }
     return false;

@@ -80,7 +80,7 @@ static const struct sl_const *kernel_at(struct onnx_import *c, const struct sl_c
     struct sl_shape s = {.rank = 4};
     memcpy(s.dim, kernel->shape.dim + 1, 4 * sizeof *s.dim);
     if (kernel->splat)
-        return onnx_const_reshape(c->a, kernel, &s);
+        return sl_const_reshape(c->a, kernel, &s);
     return sl_const_view(c->a, SL_F32, &s, (const float *)kernel->data + (size_t)k * sl_shape_elements(&s));
 }
 
@@ -92,7 +92,7 @@ sluice_status onnx_conv_volume(struct onnx_import *c, struct sl_node *x, const s
     int64_t batch = x->shape.dim[0];
     struct sl_node *part, *sum = NULL;
     SL_TRY(check_depth(c, w));
-    SL_TRY(onnx_const_permute(c->a, kernel, depth_first, &kernel, c->e));
+    SL_TRY(sl_const_permute(c->a, kernel, depth_first, &kernel, c->e));
     SL_TRY(onnx_pad_axes(c, x, w->before, w->after, 1, 0, &x));
     SL_TRY(onnx_channels_last(c, x, &x));
     for (int64_t k = 0; k < w->kernel[0]; k++) {

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "ir/name.h"
-#include "onnx/layout.h"
+#include "front/layout.h"
 #include "tflite/tflite_import.h"
 
 /* Network names become file and scope names: other characters than these become '_'. */

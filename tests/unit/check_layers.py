@@ -12,8 +12,9 @@ MAY = {
     "device": {"base", "kernels", "hef"},
     "ops": {"base", "ir", "hef"},
     "har": {"base", "ir", "ops"},
-    "onnx": {"base", "ir", "ops"},
-    "tflite": {"base", "ir", "ops", "onnx"},  # of onnx the layout pass alone
+    "front": {"base", "ir", "ops"},
+    "onnx": {"base", "ir", "ops", "front"},
+    "tflite": {"base", "ir", "ops", "front"},
     "script": {"base", "ir", "ops"},
     "quant": {"base", "ir", "ops", "script"},
     "compile": {"base", "ir", "ops", "hef"},
