@@ -20,7 +20,6 @@ struct sl_node_plan {
 struct sl_quantizer {
     struct sl_graph *graph;          /* the graph being quantized: a copy of the fp_optimized one */
     const struct sl_node_plan *plan; /* by node index */
-    bool clip_weights;               /* weight scales by least squared error instead of the largest weight */
 };
 
 static inline int sl_quant_max(enum sl_dtype t) { return t == SL_U16 ? 65535 : 255; }

@@ -206,7 +206,6 @@ static sluice_status quantize(struct stage *s, struct sl_optimize_result *out, s
     struct sl_quantize_options q = {
         .encode = {.method = s->options->range_method, .n_wide = s->settings.n_wide, .wide = s->settings.wide,
                    .n_clippings = s->settings.n_clippings, .clippings = s->settings.clippings},
-        .clip_weights = false,
     };
     struct sl_sample_source source = {0};
     struct reader reader = {0};

@@ -27,7 +27,7 @@ sluice_status sl_quantize_graph(const struct sl_graph *fp, const struct sl_calib
     struct sl_graph *g = sl_graph_copy(fp, fp->arena);
     struct sl_encode_options encode = options->encode;
     struct sl_node_plan *plan;
-    struct sl_quantizer q = {.graph = g, .clip_weights = options->clip_weights};
+    struct sl_quantizer q = {.graph = g};
 
     follow(g, &encode);
     SL_TRY(sl_encode_graph(g, c, &encode, &plan, e));

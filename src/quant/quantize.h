@@ -6,7 +6,6 @@
 
 struct sl_quantize_options {
     struct sl_encode_options encode;
-    bool clip_weights;
 };
 
 /* Has every layer a quantized form? Names those that have none, and the end nodes that avoid them. */
