@@ -1,6 +1,6 @@
 /*
- * conv_quant.c: conv, dw, fc and deconv to integers: one symmetric s8 scale an output channel, bias in units of the sum, one float
- * multiplier a channel, and after the sum either a clamp (linear) or a table over the calibrated range of the sum.
+ * conv_quant.c: conv, dw, fc and deconv to integers: one symmetric s8 scale an output channel, bias in units of the sum, one
+ * float multiplier a channel, and after the sum either a clamp (linear) or a table over the calibrated range of the sum.
  */
 #include <float.h>
 #include <math.h>
@@ -42,11 +42,14 @@ static sluice_status read_kernel(struct sl_quantizer *q, const struct sl_node *n
     return SLUICE_OK;
 }
 
-static double rounded(double w, double scale) { return fmin(fmax(rint(w / scale), -127), 127); }
+static double rounded(double w, double scale)
+{
+    return fmin(fmax(rint(w / scale), -127), 127);
+}
 
-/* Scales by the largest weight (smaller ones by least squared error gain nothing at 8 bits: measured), then held above a floor that keeps
- * the bias within 2^30 and the multiplier a normal float: channels that are dead, or whose bias dwarfs their weights, get there. `step` is
- * the unit of the sum's result (output or index scale). */
+/* Scales by the largest weight (smaller ones by least squared error gain nothing at 8 bits: measured), then held above a floor
+ * that keeps the bias within 2^30 and the multiplier a normal float: channels that are dead, or whose bias dwarfs their
+ * weights, get there. `step` is the unit of the sum's result (output or index scale). */
 static void find_scales(struct sl_quantizer *q, const struct sl_node *n, struct kernel *k, double step)
 {
     double in_scale = n->in[0]->quant.scale;
@@ -65,8 +68,9 @@ static void find_scales(struct sl_quantizer *q, const struct sl_node *n, struct 
     }
 }
 
-/* Neighbouring positions of a picture are alike, so what a rounded window does to a flat picture matters more than each weight does: the
- * weights of one channel's window whose rounding is least certain go the other way until their sum is right to half a step. */
+/* Neighbouring positions of a picture are alike, so what a rounded window does to a flat picture matters more than each weight
+ * does: the weights of one channel's window whose rounding is least certain go the other way until their sum is right to half a
+ * step. */
 static void keep_window_sums(const struct sl_node *n, const struct kernel *k, int8_t *w)
 {
     int64_t window = k->shape.rank == 4 ? k->shape.dim[0] * k->shape.dim[1] : 1;
@@ -94,7 +98,8 @@ static void keep_window_sums(const struct sl_node *n, const struct kernel *k, in
 }
 
 /* Rounding the weights by d shifts each output by d times the input; the mean of that is known and taken out of the bias. */
-static void correct_bias(const struct sl_quantizer *q, const struct sl_node *n, const struct kernel *k, const int8_t *w, double *bias)
+static void correct_bias(const struct sl_quantizer *q, const struct sl_node *n, const struct kernel *k, const int8_t *w,
+                         double *bias)
 {
     const double *mean = q->plan ? q->plan[n->index].input_mean : NULL;
     int64_t strides[4] = {1, 1, 1, 1};
@@ -125,8 +130,8 @@ static sluice_status write_kernel(struct sl_quantizer *q, struct sl_node *n, con
     SL_TRY(sl_new_param(q, n, "multiplier", SL_F32, 1, &k->out_c, &m, e));
     for (int64_t r = 0; r < k->rows; r++)
         for (int64_t c = 0; c < k->columns; c++)
-            w[r * k->columns + c] = (int8_t)rounded(k->w[r * k->columns + c],
-                                                    k->scale[sl_kernel_out_channel(n, &k->shape, r, c)]);
+            w[r * k->columns + c] =
+                (int8_t)rounded(k->w[r * k->columns + c], k->scale[sl_kernel_out_channel(n, &k->shape, r, c)]);
     keep_window_sums(n, k, w);
     correct_bias(q, n, k, w, corrected);
     for (int64_t o = 0; o < k->out_c; o++) {

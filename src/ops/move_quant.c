@@ -51,15 +51,22 @@ static sluice_status narrow_indices(struct sl_quantizer *q, struct sl_node *n, s
 sluice_status quantize_nothing(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
 {
     switch ((int)n->op) {
-    case SL_OP_concat: normal_axis(q, n, n->shape.rank); break;
+    case SL_OP_concat:
+        normal_axis(q, n, n->shape.rank);
+        break;
     case SL_OP_reshape:
-    case SL_OP_expand: sl_set_ints(q->graph, n, "shape", n->shape.rank, n->shape.dim); break;
+    case SL_OP_expand:
+        sl_set_ints(q->graph, n, "shape", n->shape.rank, n->shape.dim);
+        break;
     case SL_OP_reduce_max:
-    case SL_OP_reduce_min: normal_axes(q, n, n->in[0]->shape.rank); break;
+    case SL_OP_reduce_min:
+        normal_axes(q, n, n->in[0]->shape.rank);
+        break;
     case SL_OP_gather:
         normal_axis(q, n, n->in[0]->shape.rank);
         return narrow_indices(q, n, e);
-    default: break;
+    default:
+        break;
     }
     return SLUICE_OK;
 }

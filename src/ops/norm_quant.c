@@ -1,4 +1,5 @@
-/* norm_quant.c: layer_norm and rms_norm: gamma and beta in units of the output's step, epsilon in units of the sum of squares. */
+/* norm_quant.c: layer_norm and rms_norm: gamma and beta in units of the output's step, epsilon in units of the sum of squares.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@ static sluice_status check_length(const struct sl_node *n, int64_t count, sl_err
     int64_t limit = n->in[0]->quant.dtype == SL_U16 ? 46340 : 32768;
 
     if (count < 1 || count > limit)
-        return sl_fail(e, SLUICE_E_UNSUPPORTED, "normalizes %lld values: 1 to %lld are supported", (long long)count, (long long)limit);
+        return sl_fail(e, SLUICE_E_UNSUPPORTED, "normalizes %lld values: 1 to %lld are supported", (long long)count,
+                       (long long)limit);
     return SLUICE_OK;
 }
 
@@ -33,8 +35,8 @@ sluice_status quantize_layer_norm(struct sl_quantizer *q, struct sl_node *n, sl_
         out_gamma[c] = (float)((gamma ? (double)gamma[c] : 1.0) * factor);
         out_beta[c] = (float)((beta ? (double)beta[c] : 0.0) / out_scale);
         if (!isfinite(out_gamma[c]) || !isfinite(out_beta[c]))
-            return sl_fail(e, SLUICE_E_VALUE, "gamma or beta of channel %lld is too large for the output's scale %g", (long long)c,
-                           out_scale);
+            return sl_fail(e, SLUICE_E_VALUE, "gamma or beta of channel %lld is too large for the output's scale %g",
+                           (long long)c, out_scale);
     }
     unit = (rms ? (double)count : (double)count * (double)count) / (in_scale * in_scale);
     sl_set_float(q->graph, n, "epsilon", fmax(eps * unit, 1e-12)); /* > 0: the root is never of zero */

@@ -47,8 +47,8 @@ void sl_set_limits(struct sl_quantizer *q, struct sl_node *n, double low, double
     sl_set_int(q->graph, n, "hi", hi < lo ? lo : hi);
 }
 
-sluice_status sl_new_param(struct sl_quantizer *q, struct sl_node *n, const char *name, enum sl_dtype t, int rank, const int64_t *dims,
-                           void *data_pointer, sl_err *e)
+sluice_status sl_new_param(struct sl_quantizer *q, struct sl_node *n, const char *name, enum sl_dtype t, int rank,
+                           const int64_t *dims, void *data_pointer, sl_err *e)
 {
     struct sl_shape shape = sl_shape_of(rank, dims);
     void *data = NULL;
@@ -61,8 +61,8 @@ sluice_status sl_new_param(struct sl_quantizer *q, struct sl_node *n, const char
     return SLUICE_OK;
 }
 
-sluice_status sl_float_param(struct sl_quantizer *q, const struct sl_node *n, const char *name, int64_t count, const float **out,
-                             sl_err *e)
+sluice_status sl_float_param(struct sl_quantizer *q, const struct sl_node *n, const char *name, int64_t count,
+                             const float **out, sl_err *e)
 {
     const struct sl_const *c = sl_param(n, name);
     const float *f;
@@ -77,15 +77,19 @@ sluice_status sl_float_param(struct sl_quantizer *q, const struct sl_node *n, co
         return sl_fail(e, SLUICE_E_MEMORY, "no memory for '%s'", name);
     for (size_t i = 0, size = sl_shape_elements(&c->shape); i < size; i++)
         if (!isfinite(f[i]))
-            return sl_fail(e, SLUICE_E_VALUE, "parameter '%s' holds %g at position %zu: finite values are accepted", name, (double)f[i], i);
+            return sl_fail(e, SLUICE_E_VALUE, "parameter '%s' holds %g at position %zu: finite values are accepted", name,
+                           (double)f[i], i);
     *out = f;
     return SLUICE_OK;
 }
 
-double sl_curve_value(const struct sl_curve *c, double x) { return c->row ? c->row->exact(c, x) : x; }
+double sl_curve_value(const struct sl_curve *c, double x)
+{
+    return c->row ? c->row->exact(c, x) : x;
+}
 
-sluice_status sl_set_curve_table(struct sl_quantizer *q, struct sl_node *n, const struct sl_curve *curve, int bits, double scale,
-                                 int32_t zero_point, const struct sl_quant *out, sl_err *e)
+sluice_status sl_set_curve_table(struct sl_quantizer *q, struct sl_node *n, const struct sl_curve *curve, int bits,
+                                 double scale, int32_t zero_point, const struct sl_quant *out, sl_err *e)
 {
     bool wide = out->dtype == SL_U16;
     int64_t entries = bits == 8 ? 256 : bits == 16 && wide ? 4097 : 4096;

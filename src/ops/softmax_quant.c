@@ -19,7 +19,8 @@ sluice_status quantize_softmax(struct sl_quantizer *q, struct sl_node *n, sl_err
     sl_set_int(q->graph, n, "axis", axis);
     SL_TRY(sl_new_param(q, n, "table", SL_U16, 1, &entries, &table, e));
     for (int64_t k = 0; k < entries; k++) {
-        double d = (double)(k << shift) + (k ? ((1 << shift) - 1) / 2.0 : 0); /* the middle of the entry, but the maximum itself exact */
+        double d = (double)(k << shift) +
+                   (k ? ((1 << shift) - 1) / 2.0 : 0); /* the middle of the entry, but the maximum itself exact */
         table[k] = (uint16_t)rint(65535.0 * exp(-d * (double)in->scale));
     }
     if (wide)

@@ -1,12 +1,13 @@
-/* calibrate.h: float evaluation of the fp_optimized graph over the calibration samples, collecting statistics of every layer. */
+/* calibrate.h: float evaluation of the fp_optimized graph over the calibration samples, collecting statistics of every layer.
+ */
 #ifndef SL_QUANT_CALIBRATE_H
 #define SL_QUANT_CALIBRATE_H
 
 #include "quant/samples.h"
 #include "quant/statistics.h"
 
-/* Samples by index, from any thread: fill inputs[i] with the floats of g->inputs[i]. `scratch` is the calling worker's own and is reset
- * between samples. */
+/* Samples by index, from any thread: fill inputs[i] with the floats of g->inputs[i]. `scratch` is the calling worker's own and
+ * is reset between samples. */
 struct sl_sample_source {
     int64_t count;
     sluice_status (*read)(void *data, sl_arena *scratch, int64_t index, float *const *inputs, sl_err *e);
@@ -26,7 +27,8 @@ struct sl_calibration {
 sluice_status sl_calibrate(const struct sl_graph *g, const struct sl_sample_source *source, int threads, sl_arena *a,
                            struct sl_calibration *out, sl_err *e);
 
-/* 64 samples of a fixed generator: whole numbers 0..255 for pictures (rank 4 with 1 or 3 channels), else values of about N(0, 1). */
+/* 64 samples of a fixed generator: whole numbers 0..255 for pictures (rank 4 with 1 or 3 channels), else values of about N(0,
+ * 1). */
 void sl_random_source(const struct sl_graph *g, struct sl_sample_source *out);
 
 #endif

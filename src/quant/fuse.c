@@ -66,7 +66,10 @@ static struct sl_node *resolve(const struct sl_fuse *f, struct sl_node *n)
     return n;
 }
 
-int sl_fuse_uses(const struct sl_fuse *f, const struct sl_node *n) { return f->n_uses[n->index]; }
+int sl_fuse_uses(const struct sl_fuse *f, const struct sl_node *n)
+{
+    return f->n_uses[n->index];
+}
 
 void sl_fuse_replace(struct sl_fuse *f, struct sl_node *n, struct sl_node *to)
 {

@@ -1,6 +1,7 @@
 /*
- * fuse.h: what the structural passes of optimize share. A pass walks the nodes once in topological order; a rule may change a node in
- * place and may say that a node is replaced by an earlier one. Uses are rewritten lazily, so a pass is linear in the graph.
+ * fuse.h: what the structural passes of optimize share. A pass walks the nodes once in topological order; a rule may change a
+ * node in place and may say that a node is replaced by an earlier one. Uses are rewritten lazily, so a pass is linear in the
+ * graph.
  */
 #ifndef SL_QUANT_FUSE_H
 #define SL_QUANT_FUSE_H
@@ -10,7 +11,7 @@
 
 struct sl_fuse {
     struct sl_graph *graph;
-    const struct sl_script *script;       /* NULL: none */
+    const struct sl_script *script; /* NULL: none */
     struct sl_script_settings *settings;
     /* of the walk under way, by node index at its start */
     int *n_uses;

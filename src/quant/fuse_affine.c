@@ -1,8 +1,8 @@
 /*
- * fuse_affine.c: layers of the form y = scale[c] * x + offset[c] (batch_norm, normalization, bias_add, arithmetic with a constant a
- * channel) move into the weights of a neighbour: backwards where the layer before is linear and feeds nothing else, forwards where all
- * layers behind are weighted, else they become a 1x1 depthwise layer. Folding a mean forwards leaves `pad_value`: what a padded
- * position must hold so that it still stands for zero.
+ * fuse_affine.c: layers of the form y = scale[c] * x + offset[c] (batch_norm, normalization, bias_add, arithmetic with a
+ * constant a channel) move into the weights of a neighbour: backwards where the layer before is linear and feeds nothing else,
+ * forwards where all layers behind are weighted, else they become a 1x1 depthwise layer. Folding a mean forwards leaves
+ * `pad_value`: what a padded position must hold so that it still stands for zero.
  */
 #include <math.h>
 #include <string.h>
@@ -17,7 +17,10 @@ struct affine {
     int input; /* which input of the node is x */
 };
 
-static int64_t channels_of(const struct sl_node *n) { return n->shape.rank ? n->shape.dim[n->shape.rank - 1] : 1; }
+static int64_t channels_of(const struct sl_node *n)
+{
+    return n->shape.rank ? n->shape.dim[n->shape.rank - 1] : 1;
+}
 
 static const float *param_f32(struct sl_fuse *f, const struct sl_node *n, const char *name, int64_t count)
 {
@@ -84,14 +87,21 @@ static bool binary_affine(struct sl_fuse *f, const struct sl_node *n, struct aff
     for (int64_t c = 0; c < out->channels; c++) {
         double value = v[count == 1 ? 0 : c];
         switch ((int)n->op) {
-        case SL_OP_ew_add: out->offset[c] = value; break;
+        case SL_OP_ew_add:
+            out->offset[c] = value;
+            break;
         case SL_OP_ew_sub:
             out->scale[c] = which ? 1 : -1;
             out->offset[c] = which ? -value : value;
             break;
-        case SL_OP_ew_mult: out->scale[c] = value; break;
-        case SL_OP_ew_div: out->scale[c] = 1 / value; break;
-        default: return false;
+        case SL_OP_ew_mult:
+            out->scale[c] = value;
+            break;
+        case SL_OP_ew_div:
+            out->scale[c] = 1 / value;
+            break;
+        default:
+            return false;
         }
         if (!isfinite(out->scale[c]) || !isfinite(out->offset[c]))
             return false;
@@ -104,8 +114,12 @@ static bool find_affine(struct sl_fuse *f, const struct sl_node *n, struct affin
     if (n->dtype != SL_F32 || n->shape.rank < 1 || channels_of(n) <= 0)
         return false;
     switch ((int)n->op) {
-    case SL_OP_batch_norm: affine_new(f, n, out); return batch_norm_affine(f, n, out);
-    case SL_OP_normalization: affine_new(f, n, out); return normalization_affine(f, n, out);
+    case SL_OP_batch_norm:
+        affine_new(f, n, out);
+        return batch_norm_affine(f, n, out);
+    case SL_OP_normalization:
+        affine_new(f, n, out);
+        return normalization_affine(f, n, out);
     case SL_OP_bias_add: {
         const float *bias = param_f32(f, n, "bias", channels_of(n));
         if (!bias)
@@ -132,7 +146,8 @@ static bool find_affine(struct sl_fuse *f, const struct sl_node *n, struct affin
             out->offset[c] = sl_get_float(n, "beta", 0);
         }
         return true;
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -186,7 +201,8 @@ static sluice_status scale_outputs(struct sl_fuse *f, struct sl_node *n, const s
     SL_TRY(new_floats(f, &channels, &bias, &b, e));
     for (int64_t r = 0; r < w.rows; r++)
         for (int64_t c = 0; c < w.columns; c++)
-            k[r * w.columns + c] = (float)((double)w.kernel[r * w.columns + c] * s->scale[sl_kernel_out_channel(n, &w.shape, r, c)]);
+            k[r * w.columns + c] =
+                (float)((double)w.kernel[r * w.columns + c] * s->scale[sl_kernel_out_channel(n, &w.shape, r, c)]);
     for (int64_t o = 0; o < w.out_c; o++)
         b[o] = (float)((w.bias ? (double)w.bias[o] : 0.0) * s->scale[o] + s->offset[o]);
     sl_set_param(f->graph, n, "kernel", kernel);
@@ -275,7 +291,10 @@ static sluice_status fold_back(struct sl_fuse *f, struct sl_node *n, sl_err *e)
     return SLUICE_OK;
 }
 
-sluice_status sl_pass_fold_affine(struct sl_fuse *f, sl_err *e) { return sl_fuse_walk(f, fold_back, e); }
+sluice_status sl_pass_fold_affine(struct sl_fuse *f, sl_err *e)
+{
+    return sl_fuse_walk(f, fold_back, e);
+}
 
 static bool can_take_input_affine(const struct sl_node *n, const struct affine *s)
 {
@@ -328,7 +347,10 @@ static sluice_status fold_forward(struct sl_fuse *f, struct sl_node *n, sl_err *
     return SLUICE_OK;
 }
 
-sluice_status sl_pass_fold_affine_forward(struct sl_fuse *f, sl_err *e) { return sl_fuse_walk(f, fold_forward, e); }
+sluice_status sl_pass_fold_affine_forward(struct sl_fuse *f, sl_err *e)
+{
+    return sl_fuse_walk(f, fold_forward, e);
+}
 
 /* batch_norm, normalization and bias_add that found no neighbour: y = dw 1x1. */
 static sluice_status to_dw(struct sl_fuse *f, struct sl_node *n, sl_err *e)
@@ -346,7 +368,8 @@ static sluice_status to_dw(struct sl_fuse *f, struct sl_node *n, sl_err *e)
     if (!find_affine(f, n, &s))
         return sl_fail(e, SLUICE_E_INTERNAL, "its parameters are not complete");
     if (n->shape.rank < 2 || n->shape.rank > 4)
-        return sl_fail(e, SLUICE_E_UNSUPPORTED, "a per-channel layer on a tensor of rank %d (2 to 4 are supported)", n->shape.rank);
+        return sl_fail(e, SLUICE_E_UNSUPPORTED, "a per-channel layer on a tensor of rank %d (2 to 4 are supported)",
+                       n->shape.rank);
     dims[2] = s.channels;
     shape = sl_shape_of(4, dims);
     channels = sl_shape_of(1, &s.channels);
@@ -370,7 +393,10 @@ static sluice_status to_dw(struct sl_fuse *f, struct sl_node *n, sl_err *e)
     return SLUICE_OK;
 }
 
-sluice_status sl_pass_standalone_to_dw(struct sl_fuse *f, sl_err *e) { return sl_fuse_walk(f, to_dw, e); }
+sluice_status sl_pass_standalone_to_dw(struct sl_fuse *f, sl_err *e)
+{
+    return sl_fuse_walk(f, to_dw, e);
+}
 
 /* A product with one constant commutes with data movement and with matmul: look back for a weighted layer that can take it. */
 static struct sl_node *find_scale_taker(struct sl_fuse *f, struct sl_node *p)
@@ -407,4 +433,7 @@ static sluice_status fold_scale(struct sl_fuse *f, struct sl_node *n, sl_err *e)
     return SLUICE_OK;
 }
 
-sluice_status sl_pass_fold_scale(struct sl_fuse *f, sl_err *e) { return sl_fuse_walk(f, fold_scale, e); }
+sluice_status sl_pass_fold_scale(struct sl_fuse *f, sl_err *e)
+{
+    return sl_fuse_walk(f, fold_scale, e);
+}

@@ -29,7 +29,10 @@ static sluice_status fuse_activation(struct sl_fuse *f, struct sl_node *n, sl_er
     return SLUICE_OK;
 }
 
-sluice_status sl_pass_fuse_activation(struct sl_fuse *f, sl_err *e) { return sl_fuse_walk(f, fuse_activation, e); }
+sluice_status sl_pass_fuse_activation(struct sl_fuse *f, sl_err *e)
+{
+    return sl_fuse_walk(f, fuse_activation, e);
+}
 
 /* ---- residual ---- */
 static bool can_take_residual(const struct sl_fuse *f, const struct sl_node *w, const struct sl_node *add)
@@ -38,8 +41,8 @@ static bool can_take_residual(const struct sl_fuse *f, const struct sl_node *w, 
            sl_shape_equal(&w->shape, &add->shape);
 }
 
-/* conv(x) + r = conv(x, r). The sum is rounded once instead of twice. When both operands could take the other, the later one does:
- * the earlier one is then computed already. */
+/* conv(x) + r = conv(x, r). The sum is rounded once instead of twice. When both operands could take the other, the later one
+ * does: the earlier one is then computed already. */
 static sluice_status fuse_residual(struct sl_fuse *f, struct sl_node *n, sl_err *e)
 {
     struct sl_node *w = NULL, *r = NULL;
@@ -140,4 +143,7 @@ static sluice_status fuse_pad(struct sl_fuse *f, struct sl_node *n, sl_err *e)
     return SLUICE_OK;
 }
 
-sluice_status sl_pass_fuse_pad(struct sl_fuse *f, sl_err *e) { return sl_fuse_walk(f, fuse_pad, e); }
+sluice_status sl_pass_fuse_pad(struct sl_fuse *f, sl_err *e)
+{
+    return sl_fuse_walk(f, fuse_pad, e);
+}

@@ -55,13 +55,20 @@ static bool does_nothing(const struct sl_node *n)
 
     switch ((int)n->op) {
     case SL_OP_reshape:
-    case SL_OP_expand: return sl_shape_equal(&n->shape, &n->in[0]->shape);
-    case SL_OP_transpose: return sl_get_ints(n, "perm", n->shape.rank, perm) && is_identity_permutation(perm, n->shape.rank);
-    case SL_OP_slice: return slice_takes_all(n);
-    case SL_OP_pad: return pads_nothing(n);
-    case SL_OP_concat: return n->n_in == 1;
-    case SL_OP_activation: return !strcmp(sl_get_string(n, "type", ""), "linear") || !strcmp(sl_get_string(n, "type", ""), "identity");
-    default: return false;
+    case SL_OP_expand:
+        return sl_shape_equal(&n->shape, &n->in[0]->shape);
+    case SL_OP_transpose:
+        return sl_get_ints(n, "perm", n->shape.rank, perm) && is_identity_permutation(perm, n->shape.rank);
+    case SL_OP_slice:
+        return slice_takes_all(n);
+    case SL_OP_pad:
+        return pads_nothing(n);
+    case SL_OP_concat:
+        return n->n_in == 1;
+    case SL_OP_activation:
+        return !strcmp(sl_get_string(n, "type", ""), "linear") || !strcmp(sl_get_string(n, "type", ""), "identity");
+    default:
+        return false;
     }
 }
 
@@ -99,7 +106,8 @@ static sluice_status remove_noops(struct sl_fuse *f, struct sl_node *n, sl_err *
         return SLUICE_OK;
     if (n->op == SL_OP_transpose) {
         merge_transposes(f, n);
-        if (sl_get_ints(n, "perm", n->shape.rank, perm) && !is_identity_permutation(perm, n->shape.rank) && keeps_order(n, perm))
+        if (sl_get_ints(n, "perm", n->shape.rank, perm) && !is_identity_permutation(perm, n->shape.rank) &&
+            keeps_order(n, perm))
             become_reshape(f, n);
     }
     if (n->op == SL_OP_reshape && n->in[0]->op == SL_OP_reshape) {
@@ -115,4 +123,7 @@ static sluice_status remove_noops(struct sl_fuse *f, struct sl_node *n, sl_err *
     return SLUICE_OK;
 }
 
-sluice_status sl_pass_remove_noops(struct sl_fuse *f, sl_err *e) { return sl_fuse_walk(f, remove_noops, e); }
+sluice_status sl_pass_remove_noops(struct sl_fuse *f, sl_err *e)
+{
+    return sl_fuse_walk(f, remove_noops, e);
+}

@@ -1,9 +1,9 @@
 /*
- * fuse_patterns.c: activations that exporters scatter over several layers become one. Each pattern is a function that, given the last
- * layer, finds x and says which activation it is.
- *   silu         x * sigmoid(x)                      hard_swish  x * hard_sigmoid(x), alpha 1/6, beta 1/2
- *   mish         x * tanh(softplus(x))               gelu        0.5 * x * (1 + erf(x / sqrt 2)), in any order of the products
- *   gelu_tanh    0.5 * x * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))) is left to the front end: its forms are many
+ * fuse_patterns.c: activations that exporters scatter over several layers become one. Each pattern is a function that, given
+ * the last layer, finds x and says which activation it is. silu         x * sigmoid(x)                      hard_swish  x *
+ * hard_sigmoid(x), alpha 1/6, beta 1/2 mish         x * tanh(softplus(x))               gelu        0.5 * x * (1 + erf(x / sqrt
+ * 2)), in any order of the products gelu_tanh    0.5 * x * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))) is left to the front
+ * end: its forms are many
  */
 #include <math.h>
 #include <string.h>
@@ -11,7 +11,10 @@
 #include "ops/ops.h"
 #include "quant/fuse.h"
 
-static bool near(float a, double b) { return fabs((double)a - b) <= 1e-4 * fabs(b); }
+static bool near(float a, double b)
+{
+    return fabs((double)a - b) <= 1e-4 * fabs(b);
+}
 
 static bool is_activation(const struct sl_node *n, const char *type)
 {
@@ -46,8 +49,8 @@ static const char *match_gate(struct sl_fuse *f, const struct sl_node *n, struct
             continue;
         if (is_activation(gate, "sigmoid") && gate->in[0] == *x)
             return "silu";
-        if (is_activation(gate, "hard_sigmoid") && gate->in[0] == *x && near((float)sl_get_float(gate, "alpha", 0.2), 1.0 / 6) &&
-            near((float)sl_get_float(gate, "beta", 0.5), 0.5))
+        if (is_activation(gate, "hard_sigmoid") && gate->in[0] == *x &&
+            near((float)sl_get_float(gate, "alpha", 0.2), 1.0 / 6) && near((float)sl_get_float(gate, "beta", 0.5), 0.5))
             return "hard_swish";
         if (is_activation(gate, "tanh") && is_activation(gate->in[0], "softplus") && sl_fuse_uses(f, gate->in[0]) == 1 &&
             gate->in[0]->in[0] == *x)
@@ -114,7 +117,8 @@ static sluice_status recognise(struct sl_fuse *f, struct sl_node *n, sl_err *e)
         type = match_gelu(f, n, &x);
     if (!type || !sl_shape_equal(&x->shape, &n->shape))
         return SLUICE_OK;
-    /* What lay between x and n is dead from here on and leaves with the pass; counts of uses are right again in the next one. */
+    /* What lay between x and n is dead from here on and leaves with the pass; counts of uses are right again in the next one.
+     */
     n->op = SL_OP_activation;
     sl_fuse_set_inputs(f, n, 1, &x);
     sl_set_string(f->graph, n, "type", type);
@@ -122,4 +126,7 @@ static sluice_status recognise(struct sl_fuse *f, struct sl_node *n, sl_err *e)
     return SLUICE_OK;
 }
 
-sluice_status sl_pass_recognise_activations(struct sl_fuse *f, sl_err *e) { return sl_fuse_walk(f, recognise, e); }
+sluice_status sl_pass_recognise_activations(struct sl_fuse *f, sl_err *e)
+{
+    return sl_fuse_walk(f, recognise, e);
+}

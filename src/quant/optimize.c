@@ -16,14 +16,17 @@ struct stage {
     const struct sl_optimize_options *options;
     struct sl_script *script; /* NULL: none */
     struct sl_script_settings settings;
-    struct sl_graph *g;       /* fp_optimized */
+    struct sl_graph *g; /* fp_optimized */
     sl_arena *scratch;
-    double *largest_std;      /* of the normalization behind each input; 0: none */
+    double *largest_std; /* of the normalization behind each input; 0: none */
     json_t *applied;
 };
 
 /* ---- script ---- */
-static void note(struct stage *s, const char *text) { json_array_append_new(s->applied, json_string(text)); }
+static void note(struct stage *s, const char *text)
+{
+    json_array_append_new(s->applied, json_string(text));
+}
 
 static sluice_status read_script(struct stage *s, sl_err *e)
 {
@@ -92,8 +95,9 @@ static sluice_status make_fp_optimized(struct stage *s, sl_err *e)
 {
     struct sl_fuse fuse = {.graph = s->g, .script = s->script, .settings = &s->settings};
 
-    SL_TRY(sl_run_passes(&fuse, "apply-script", s->options->dump_after && !strcmp(s->options->dump_after, "apply-script")
-                                                    ? s->options->dump_after : NULL, e));
+    SL_TRY(sl_run_passes(
+        &fuse, "apply-script",
+        s->options->dump_after && !strcmp(s->options->dump_after, "apply-script") ? s->options->dump_after : NULL, e));
     find_normalizations(s);
     if (s->script)
         SL_TRY(sl_script_apply(s->script, SL_SCRIPT_OPTIMIZE, s->g, &s->settings, e));
@@ -106,7 +110,10 @@ static sluice_status make_fp_optimized(struct stage *s, sl_err *e)
 }
 
 /* ---- samples ---- */
-struct reader { const struct sl_graph *g; struct sl_samples *samples; };
+struct reader {
+    const struct sl_graph *g;
+    struct sl_samples *samples;
+};
 
 static sluice_status read_sample(void *data, sl_arena *scratch, int64_t index, float *const *inputs, sl_err *e)
 {
@@ -140,8 +147,11 @@ static sluice_status open_calibration(struct stage *s, struct reader *r, struct 
     }
     for (int i = 0; i < g->n_inputs; i++) {
         const struct sl_port *p = &g->inputs[i];
-        inputs[i] = (struct sl_sample_input){.name = p->node->name, .scope = p->node->scope, .origin = p->origin_name,
-                                             .shape = p->node->shape, .origin_shape = p->origin_shape};
+        inputs[i] = (struct sl_sample_input){.name = p->node->name,
+                                             .scope = p->node->scope,
+                                             .origin = p->origin_name,
+                                             .shape = p->node->shape,
+                                             .origin_shape = p->origin_shape};
     }
     if (sl_samples_open(s->scratch, &path, 1, inputs, g->n_inputs, &options, &r->samples, e) != SLUICE_OK)
         return sl_context(e, "calibration set: ");
@@ -159,11 +169,14 @@ static void warn_of_ranges(const struct stage *s, const struct sl_calibration *c
         if (!t || !t->count)
             continue;
         if (s->largest_std[i] >= 50 && t->max <= 1.5f && t->min >= -1.5f)
-            sl_warn("input '%s': the script divides by up to %g, but the calibration data lie within %g to %g; they look normalized already",
+            sl_warn("input '%s': the script divides by up to %g, but the calibration data lie within %g to %g; they look "
+                    "normalized already",
                     n->name, s->largest_std[i], (double)t->min, (double)t->max);
         if (s->largest_std[i] > 0 && s->largest_std[i] <= 2 && t->max > 100)
-            sl_warn("input '%s': the script divides by at most %g, but the calibration data reach %g; the script seems to be for data "
-                    "within 0 to 1", n->name, s->largest_std[i], (double)t->max);
+            sl_warn("input '%s': the script divides by at most %g, but the calibration data reach %g; the script seems to be "
+                    "for data "
+                    "within 0 to 1",
+                    n->name, s->largest_std[i], (double)t->max);
     }
 }
 
@@ -189,8 +202,9 @@ static json_t *report(const struct stage *s, const struct sl_calibration *c, con
     json_t *o = json_object(), *layers = json_object();
 
     json_object_set_new(o, "samples", json_integer(samples));
-    json_object_set_new(o, "range_method", json_string(sl_range_method_name(
-        s->options->range_method == SL_RANGE_DEFAULT ? SL_RANGE_MSE : s->options->range_method)));
+    json_object_set_new(o, "range_method",
+                        json_string(sl_range_method_name(
+                            s->options->range_method == SL_RANGE_DEFAULT ? SL_RANGE_MSE : s->options->range_method)));
     for (int i = 0; i < s->g->n_nodes; i++) {
         const struct sl_node *n = s->g->nodes[i];
         if (c->output[i])
@@ -204,8 +218,11 @@ static json_t *report(const struct stage *s, const struct sl_calibration *c, con
 static sluice_status quantize(struct stage *s, struct sl_optimize_result *out, sl_err *e)
 {
     struct sl_quantize_options q = {
-        .encode = {.method = s->options->range_method, .n_wide = s->settings.n_wide, .wide = s->settings.wide,
-                   .n_clippings = s->settings.n_clippings, .clippings = s->settings.clippings},
+        .encode = {.method = s->options->range_method,
+                   .n_wide = s->settings.n_wide,
+                   .wide = s->settings.wide,
+                   .n_clippings = s->settings.n_clippings,
+                   .clippings = s->settings.clippings},
     };
     struct sl_sample_source source = {0};
     struct reader reader = {0};
@@ -230,8 +247,8 @@ static sluice_status run(struct stage *s, struct sl_optimize_result *out, sl_err
     return s->options->full_precision_only ? SLUICE_OK : quantize(s, out, e);
 }
 
-sluice_status sl_optimize(const struct sl_graph *native, const struct sl_optimize_options *options, struct sl_optimize_result *out,
-                          sl_err *e)
+sluice_status sl_optimize(const struct sl_graph *native, const struct sl_optimize_options *options,
+                          struct sl_optimize_result *out, sl_err *e)
 {
     struct stage s = {.options = options, .scratch = sl_arena_new(), .applied = json_array()};
     unsigned fp = sl_fp_enter();

@@ -1,6 +1,6 @@
 /*
- * optimize.h: the optimize stage: native graph + model script + calibration samples -> fp_optimized graph, quantized graph, statistics.
- * The same inputs give the same bytes for any number of threads.
+ * optimize.h: the optimize stage: native graph + model script + calibration samples -> fp_optimized graph, quantized graph,
+ * statistics. The same inputs give the same bytes for any number of threads.
  */
 #ifndef SL_QUANT_OPTIMIZE_H
 #define SL_QUANT_OPTIMIZE_H
@@ -16,15 +16,15 @@ bool sl_range_method_from_name(const char *name, enum sl_range_method *out); /* 
 const char *sl_range_method_name(enum sl_range_method m);
 
 struct sl_optimize_options {
-    const char *calibration;    /* path, or NULL with random_calibration */
-    bool random_calibration;    /* 64 samples of a fixed generator */
+    const char *calibration; /* path, or NULL with random_calibration */
+    bool random_calibration; /* 64 samples of a fixed generator */
     struct sl_sample_options samples;
-    const char *script_name;    /* for messages: path of the script */
-    struct sl_view script;      /* its text; size 0: none */
-    int threads;                /* 0: all processors */
+    const char *script_name; /* for messages: path of the script */
+    struct sl_view script;   /* its text; size 0: none */
+    int threads;             /* 0: all processors */
     enum sl_range_method range_method;
-    bool full_precision_only;   /* stop after fp_optimized */
-    const char *dump_after;     /* pass name or "all": IR text to stdout; NULL: nothing */
+    bool full_precision_only; /* stop after fp_optimized */
+    const char *dump_after;   /* pass name or "all": IR text to stdout; NULL: nothing */
 };
 
 struct sl_optimize_result {
@@ -35,8 +35,8 @@ struct sl_optimize_result {
 };
 
 /* Results live in native->arena (graphs); native is not changed. */
-sluice_status sl_optimize(const struct sl_graph *native, const struct sl_optimize_options *options, struct sl_optimize_result *out,
-                          sl_err *e);
+sluice_status sl_optimize(const struct sl_graph *native, const struct sl_optimize_options *options,
+                          struct sl_optimize_result *out, sl_err *e);
 
 /* Names of the passes, one a line. */
 void sl_optimize_list_passes(struct sl_buffer *out);

@@ -15,7 +15,8 @@ const struct sl_pass sl_optimize_passes[] = {
     {"recognise-activations", sl_pass_recognise_activations, SL_SPEC_FLOAT, "silu, gelu ... out of their parts"},
     {"fold-affine", sl_pass_fold_affine, SL_SPEC_FLOAT, "batch_norm, bias_add, per-channel constants into the layer before"},
     {"fold-scale", sl_pass_fold_scale, SL_SPEC_FLOAT, "a constant factor into the weights that feed it"},
-    {"fold-affine-forward", sl_pass_fold_affine_forward, SL_SPEC_FLOAT, "the same into the layers behind, normalization above all"},
+    {"fold-affine-forward", sl_pass_fold_affine_forward, SL_SPEC_FLOAT,
+     "the same into the layers behind, normalization above all"},
     {"fuse-pad", sl_pass_fuse_pad, SL_SPEC_FLOAT, "explicit padding into windows"},
     {"fold-padded-affine", sl_pass_fold_affine_forward, SL_SPEC_FLOAT, "what the padding was in the way of"},
     {"standalone-to-dw", sl_pass_standalone_to_dw, SL_SPEC_FUSED, "per-channel layers left over become 1x1 depthwise"},
@@ -49,7 +50,8 @@ static sluice_status check(const struct sl_fuse *f, const struct sl_pass *p, sl_
     for (int i = 0; p->spec == SL_SPEC_FUSED && i < g->n_nodes; i++) {
         enum sl_op op = g->nodes[i]->op;
         if (op == SL_OP_batch_norm || op == SL_OP_normalization || op == SL_OP_bias_add)
-            return sl_fail(e, SLUICE_E_INTERNAL, "layer '%s': %s is still there", sl_node_text(g->nodes[i]), sl_op_info(op)->name);
+            return sl_fail(e, SLUICE_E_INTERNAL, "layer '%s': %s is still there", sl_node_text(g->nodes[i]),
+                           sl_op_info(op)->name);
     }
     return SLUICE_OK;
 }
@@ -94,7 +96,8 @@ sluice_status sl_run_passes(struct sl_fuse *f, const char *only, const char *dum
         f->changes = 0;
         if (p->run(f, e) != SLUICE_OK || check(f, p, e) != SLUICE_OK)
             return sl_context(e, "%s: ", p->name);
-        sl_detail(2, "%-26s %4d changes, %d layers, %.1f ms", p->name, f->changes, f->graph->n_nodes, (sl_seconds() - start) * 1e3);
+        sl_detail(2, "%-26s %4d changes, %d layers, %.1f ms", p->name, f->changes, f->graph->n_nodes,
+                  (sl_seconds() - start) * 1e3);
         if (dump_after && (!strcmp(dump_after, p->name) || !strcmp(dump_after, "all")))
             SL_TRY(dump(f, p, e));
     }

@@ -21,8 +21,8 @@ struct sl_pass {
 extern const struct sl_pass sl_optimize_passes[];
 extern const int sl_n_optimize_passes;
 
-/* Run all passes (`only` NULL) or one of them; check the graph after each. dump_after: a pass's name or "all", IR text to stdout.
- * The graph ends at stage fp_optimized. */
+/* Run all passes (`only` NULL) or one of them; check the graph after each. dump_after: a pass's name or "all", IR text to
+ * stdout. The graph ends at stage fp_optimized. */
 sluice_status sl_run_passes(struct sl_fuse *f, const char *only, const char *dump_after, sl_err *e);
 
 #endif

@@ -1,15 +1,15 @@
 /*
- * precision.c: which tensors are 16 bits wide. Weighted layers work on 8 bits; what accumulates small differences (the residual stream
- * of transformers) or is read by an exponential or a normalization is kept wide, since the width of an edge costs little beside the
- * products. Rules:
- *   - inputs of layer_norm, rms_norm and softmax are wide, and so, backwards through additions, products and data movement, is what
- *     they are made of; a weighted layer's output is written wide but its own input is not affected
- *   - softmax that feeds a matmul is wide: attention weights of many positions are far below 1/255; so is one behind the last weighted
- *     layer: probabilities nearer to 1 than 1/255 decide which of several boxes of one face is the best
+ * precision.c: which tensors are 16 bits wide. Weighted layers work on 8 bits; what accumulates small differences (the residual
+ * stream of transformers) or is read by an exponential or a normalization is kept wide, since the width of an edge costs little
+ * beside the products. Rules:
+ *   - inputs of layer_norm, rms_norm and softmax are wide, and so, backwards through additions, products and data movement, is
+ * what they are made of; a weighted layer's output is written wide but its own input is not affected
+ *   - softmax that feeds a matmul is wide: attention weights of many positions are far below 1/255; so is one behind the last
+ * weighted layer: probabilities nearer to 1 than 1/255 decide which of several boxes of one face is the best
  *   - arithmetic behind the last weighted layer (decoding of boxes and the like) is wide when it multiplies, divides or takes
  *     exponentials, and so is a concatenation there of parts whose ranges differ by more than 4
- *   - what a weighted layer reads is wide where 8 bits would drown its sums: the noise of rounding the input, taken through the weights,
- *     against the variance of the sums, as a mean over the channels; or against the variance of the input itself
+ *   - what a weighted layer reads is wide where 8 bits would drown its sums: the noise of rounding the input, taken through the
+ * weights, against the variance of the sums, as a mean over the channels; or against the variance of the input itself
  *   - layers that the script names
  */
 #include <math.h>
@@ -21,9 +21,9 @@
 #include "quant/encode.h"
 #include "quant/fuse.h"
 
-/* Noise over signal from which a weighted layer's input is kept wide: 10 dB in the sums, 27 dB in the input itself. Measured on seven
- * networks: these bounds part the few inputs that ruin a network (YOLOX-nano's first depthwise layer at 5.9 dB; the outliers behind GELU
- * in MiniLM at 21.3 dB of the input) from all others. */
+/* Noise over signal from which a weighted layer's input is kept wide: 10 dB in the sums, 27 dB in the input itself. Measured on
+ * seven networks: these bounds part the few inputs that ruin a network (YOLOX-nano's first depthwise layer at 5.9 dB; the
+ * outliers behind GELU in MiniLM at 21.3 dB of the input) from all others. */
 static const double SENSITIVE_SUM = 0.1, SENSITIVE_TENSOR = 0.002;
 
 static bool moves_data(enum sl_op op)
@@ -33,7 +33,10 @@ static bool moves_data(enum sl_op op)
     return c == SL_ENCODE_SAME || c == SL_ENCODE_UNITED;
 }
 
-static bool is_binary(enum sl_op op) { return op >= SL_OP_ew_add && op <= SL_OP_ew_div; }
+static bool is_binary(enum sl_op op)
+{
+    return op >= SL_OP_ew_add && op <= SL_OP_ew_div;
+}
 
 static bool may_be_wide(const struct sl_encoder *x, const struct sl_node *n)
 {
@@ -191,8 +194,8 @@ static void mark_sensitive(struct sl_encoder *x)
         if (noise < 0)
             continue;
         own = tensor_noise(x, source_of(n->in[0])->index);
-        sl_detail(2, "%-24s 8-bit input noise: %5.1f dB of the sums, %5.1f dB of the input", n->name, -10 * log10(fmax(noise, 1e-12)),
-                  -10 * log10(fmax(own, 1e-12)));
+        sl_detail(2, "%-24s 8-bit input noise: %5.1f dB of the sums, %5.1f dB of the input", n->name,
+                  -10 * log10(fmax(noise, 1e-12)), -10 * log10(fmax(own, 1e-12)));
         if (noise < SENSITIVE_SUM && own < SENSITIVE_TENSOR)
             continue;
         x->info[n->index].reads_wide = true;

@@ -21,8 +21,8 @@ static void follow(struct sl_graph *copy, struct sl_encode_options *o)
     o->wide = wide;
 }
 
-sluice_status sl_quantize_graph(const struct sl_graph *fp, const struct sl_calibration *c, const struct sl_quantize_options *options,
-                                struct sl_graph **out, sl_err *e)
+sluice_status sl_quantize_graph(const struct sl_graph *fp, const struct sl_calibration *c,
+                                const struct sl_quantize_options *options, struct sl_graph **out, sl_err *e)
 {
     struct sl_graph *g = sl_graph_copy(fp, fp->arena);
     struct sl_encode_options encode = options->encode;

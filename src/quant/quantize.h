@@ -12,7 +12,7 @@ struct sl_quantize_options {
 sluice_status sl_check_quantizable(const struct sl_graph *g, sl_err *e);
 
 /* options' nodes belong to fp. *out lives in fp->arena; fp is not changed. */
-sluice_status sl_quantize_graph(const struct sl_graph *fp, const struct sl_calibration *c, const struct sl_quantize_options *options,
-                                struct sl_graph **out, sl_err *e);
+sluice_status sl_quantize_graph(const struct sl_graph *fp, const struct sl_calibration *c,
+                                const struct sl_quantize_options *options, struct sl_graph **out, sl_err *e);
 
 #endif

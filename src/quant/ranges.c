@@ -9,7 +9,10 @@ enum { HALF = SL_BINS / 2, STEPS = 48 };
 
 static const char *const method_names[] = {"default", "minmax", "percentile", "mse", "kl"};
 
-const char *sl_range_method_name(enum sl_range_method m) { return method_names[m]; }
+const char *sl_range_method_name(enum sl_range_method m)
+{
+    return method_names[m];
+}
 
 bool sl_range_method_from_name(const char *name, enum sl_range_method *out)
 {
@@ -21,9 +24,15 @@ bool sl_range_method_from_name(const char *name, enum sl_range_method *out)
     return false;
 }
 
-static double bin_width(const struct sl_statistics *s) { return ldexp(1.0 / HALF, s->exponent); }
+static double bin_width(const struct sl_statistics *s)
+{
+    return ldexp(1.0 / HALF, s->exponent);
+}
 
-static double bin_middle(const struct sl_statistics *s, int b) { return (b - HALF + 0.5) * bin_width(s); }
+static double bin_middle(const struct sl_statistics *s, int b)
+{
+    return (b - HALF + 0.5) * bin_width(s);
+}
 
 double sl_statistics_variance(const struct sl_statistics *s)
 {
@@ -87,8 +96,9 @@ struct sl_range sl_percentile_range(const struct sl_statistics *s, double low, d
     return s->count ? with_zero(quantile(s, low / 100), quantile(s, high / 100)) : with_zero(0, 0);
 }
 
-/* Sum of error^2 or |error|^2.5 over the bins [first, last]; stops early above `limit`. The square alone clips what is rare, and a detector's objects
- * are rare in calibration data: measured with exponents 2, 2.4, 3 and 4 on a classifier and two detectors. */
+/* Sum of error^2 or |error|^2.5 over the bins [first, last]; stops early above `limit`. The square alone clips what is rare,
+ * and a detector's objects are rare in calibration data: measured with exponents 2, 2.4, 3 and 4 on a classifier and two
+ * detectors. */
 static double error_over(const struct sl_statistics *s, int first, int last, double low, double high, int bits, bool square,
                          double limit)
 {
@@ -148,9 +158,10 @@ static struct sl_range mse_range(const struct sl_statistics *s, int bits)
     return with_zero(low, high);
 }
 
-/* Kullback-Leibler divergence between the data clipped to [low, high] and the same after rounding to steps (each step's mass spread
- * evenly over its bins that hold something). */
-static double divergence(const struct sl_statistics *s, int first, int last, double low, double high, int bits, double *mass, int *cells)
+/* Kullback-Leibler divergence between the data clipped to [low, high] and the same after rounding to steps (each step's mass
+ * spread evenly over its bins that hold something). */
+static double divergence(const struct sl_statistics *s, int first, int last, double low, double high, int bits, double *mass,
+                         int *cells)
 {
     double step = (high - low) / ((1 << bits) - 1), total = (double)(s->count - s->zeros), sum = 0;
     int n = 1 << bits;
@@ -202,11 +213,15 @@ struct sl_range sl_choose_range(const struct sl_statistics *s, enum sl_range_met
     if (bits > 8) /* steps are fine enough to cover everything */
         return minmax_range(s);
     switch (method) {
-    case SL_RANGE_PERCENTILE: return sl_percentile_range(s, 0.005, 99.995);
+    case SL_RANGE_PERCENTILE:
+        return sl_percentile_range(s, 0.005, 99.995);
     case SL_RANGE_DEFAULT:
-    case SL_RANGE_MSE: return mse_range(s, bits);
-    case SL_RANGE_KL: return kl_range(s, bits);
-    case SL_RANGE_MINMAX: break;
+    case SL_RANGE_MSE:
+        return mse_range(s, bits);
+    case SL_RANGE_KL:
+        return kl_range(s, bits);
+    case SL_RANGE_MINMAX:
+        break;
     }
     return minmax_range(s);
 }

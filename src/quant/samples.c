@@ -1,4 +1,5 @@
-/* samples.c: opening a source: which file is bound to which input, what it holds, and whether that fits. Reading: samples_read.c. */
+/* samples.c: opening a source: which file is bound to which input, what it holds, and whether that fits. Reading:
+ * samples_read.c. */
 #include "quant/samples_internal.h"
 
 #include <stdlib.h>
@@ -19,10 +20,19 @@ static bool has_suffix(const char *path, const char *const *suffixes)
     return false;
 }
 
-static bool is_npy(const char *path) { return has_suffix(path, (const char *const[]){".npy", NULL}); }
-static bool is_npz(const char *path) { return has_suffix(path, (const char *const[]){".npz", NULL}); }
+static bool is_npy(const char *path)
+{
+    return has_suffix(path, (const char *const[]){".npy", NULL});
+}
+static bool is_npz(const char *path)
+{
+    return has_suffix(path, (const char *const[]){".npz", NULL});
+}
 
-bool sl_sample_is_npy(const char *path) { return is_npy(path); }
+bool sl_sample_is_npy(const char *path)
+{
+    return is_npy(path);
+}
 
 /* ---- names ---- */
 static bool names_input(const char *name, size_t length, const struct sl_sample_input *in)
@@ -70,8 +80,8 @@ static bool same_dims(const int64_t *a, int na, const int64_t *b, int nb)
     return na == nb && !memcmp(a, b, (size_t)na * sizeof *a);
 }
 
-/* Does an array hold whole frames? How many, and has it a batch axis of its own? A frame [1, h, w, c] may come as [h, w, c], [n, h, w, c];
- * [h, w] too when c is 1. */
+/* Does an array hold whole frames? How many, and has it a batch axis of its own? A frame [1, h, w, c] may come as [h, w, c],
+ * [n, h, w, c]; [h, w] too when c is 1. */
 static bool frames_of(const struct sl_shape *frame, const struct sl_shape *array, int64_t *count, bool *batched)
 {
     const int64_t *dims = array->dim, *want = frame->dim;
@@ -121,21 +131,26 @@ static const char *likely_mend(sl_arena *a, const struct sl_shape *frame, const 
     bool picture = frame->rank == 4 && (array->rank == 4 || array->rank == 3);
 
     if (picture && d[0] == f[3] && d[1] == f[1] && d[2] == f[2])
-        return "the array looks like NCHW: transpose it to NHWC (numpy: x.transpose(0, 2, 3, 1)), or use --origin-layout where it is offered";
+        return "the array looks like NCHW: transpose it to NHWC (numpy: x.transpose(0, 2, 3, 1)), or use --origin-layout where "
+               "it is offered";
     if (picture && d[0] == f[1] && d[1] == f[2] && d[2] != f[3])
         return sl_arena_printf(a, "it has %lld channels where the network takes %lld%s", (long long)d[2], (long long)f[3],
-                               d[2] == 1 ? ": repeat the grey channel" : d[2] == 4 ? ": drop the alpha channel" : "");
+                               d[2] == 1   ? ": repeat the grey channel"
+                               : d[2] == 4 ? ": drop the alpha channel"
+                                           : "");
     if (picture && d[2] == f[3])
-        return sl_arena_printf(a, "pictures are %lldx%lld where the network takes %lldx%lld: resize them first, or give a folder of JPEG or "
-                               "PNG files with a resize mode (stretch, fit or crop)", (long long)d[0], (long long)d[1], (long long)f[1],
-                               (long long)f[2]);
+        return sl_arena_printf(
+            a,
+            "pictures are %lldx%lld where the network takes %lldx%lld: resize them first, or give a folder of JPEG or "
+            "PNG files with a resize mode (stretch, fit or crop)",
+            (long long)d[0], (long long)d[1], (long long)f[1], (long long)f[2]);
     if (sl_shape_elements(frame) && sl_shape_elements(array) % sl_shape_elements(frame) == 0)
         return "the number of elements fits: reshape it";
     return "the leading axis may be any number of samples, the others are those of the input";
 }
 
-sluice_status sl_sample_check_array(const struct sl_samples *s, sl_arena *a, const char *what, int input, const struct sl_array *array,
-                                    int64_t *count, bool *batched, sl_err *e)
+sluice_status sl_sample_check_array(const struct sl_samples *s, sl_arena *a, const char *what, int input,
+                                    const struct sl_array *array, int64_t *count, bool *batched, sl_err *e)
 {
     const struct sl_shape *frame = frame_shape(s, input);
     char found[160], wanted[160];
@@ -143,7 +158,8 @@ sluice_status sl_sample_check_array(const struct sl_samples *s, sl_arena *a, con
     if (frames_of(frame, &array->shape, count, batched))
         return SLUICE_OK;
     sl_fail(e, SLUICE_E_SHAPE, "%s: shape %s does not fit input '%s', wanted is %s or [n, ...] of it", what,
-            sl_shape_text(&array->shape, found, sizeof found), s->inputs[input].name, sl_shape_text(frame, wanted, sizeof wanted));
+            sl_shape_text(&array->shape, found, sizeof found), s->inputs[input].name,
+            sl_shape_text(frame, wanted, sizeof wanted));
     return sl_hint(e, "%s", likely_mend(a, frame, &array->shape));
 }
 
@@ -198,14 +214,15 @@ static sluice_status open_npz(struct sl_samples *s, int input, const char *path,
     if (!matched && n == 1 && (s->n_inputs == 1 || input >= 0))
         return add_array(s, input >= 0 ? input : 0, path, &members[0].array, e);
     if (matched < (input >= 0 ? 1 : (size_t)s->n_inputs)) {
-        sl_fail(e, SLUICE_E_NOT_FOUND, "%s: arrays for %zu of %d inputs are found; its first is called '%s'", path, matched, s->n_inputs,
-                members[0].name);
+        sl_fail(e, SLUICE_E_NOT_FOUND, "%s: arrays for %zu of %d inputs are found; its first is called '%s'", path, matched,
+                s->n_inputs, members[0].name);
         return sl_hint(e, "the archive needs one array an input: %s", list_inputs(s->arena, s->inputs, s->n_inputs));
     }
     return SLUICE_OK;
 }
 
-static sluice_status open_files(struct sl_samples *s, int input, const char *const *files, size_t n, const char *path, sl_err *e)
+static sluice_status open_files(struct sl_samples *s, int input, const char *const *files, size_t n, const char *path,
+                                sl_err *e)
 {
     struct sl_bound *b = &s->bound[input];
 
@@ -229,9 +246,10 @@ static sluice_status open_folder(struct sl_samples *s, int input, const char *pa
     if (s->n_inputs > 1 && input < 0) { /* one .npz a sample */
         for (size_t i = 0; i < n; i++)
             if (!is_npz(files[i])) {
-                sl_fail(e, SLUICE_E_USAGE, "%s: the network has %d inputs, so each sample is an .npz; found '%s'", path, s->n_inputs,
-                        sl_path_name(files[i]));
-                return sl_hint(e, "bind a folder to each input with NAME=FOLDER: %s", list_inputs(s->arena, s->inputs, s->n_inputs));
+                sl_fail(e, SLUICE_E_USAGE, "%s: the network has %d inputs, so each sample is an .npz; found '%s'", path,
+                        s->n_inputs, sl_path_name(files[i]));
+                return sl_hint(e, "bind a folder to each input with NAME=FOLDER: %s",
+                               list_inputs(s->arena, s->inputs, s->n_inputs));
             }
         for (int i = 0; i < s->n_inputs; i++)
             SL_TRY(open_files(s, i, files, n, path, e));
@@ -250,7 +268,8 @@ static sluice_status open_path(struct sl_samples *s, int input, const char *path
         return open_npz(s, input, path, e);
     if (input < 0 && s->n_inputs > 1) {
         sl_fail(e, SLUICE_E_USAGE, "'%s': the network has %d inputs, say which one it is for", path, s->n_inputs);
-        return sl_hint(e, "write NAME=%s with a NAME of %s, or give one .npz", path, list_inputs(s->arena, s->inputs, s->n_inputs));
+        return sl_hint(e, "write NAME=%s with a NAME of %s, or give one .npz", path,
+                       list_inputs(s->arena, s->inputs, s->n_inputs));
     }
     if (is_npy(path))
         return open_npy(s, input < 0 ? 0 : input, path, e);
@@ -275,8 +294,8 @@ static sluice_status count_samples(struct sl_samples *s, sl_err *e)
             return sl_hint(e, "the inputs are %s", list_inputs(s->arena, s->inputs, s->n_inputs));
         }
         if (i && b->count != s->count)
-            return sl_fail(e, SLUICE_E_SHAPE, "'%s' has %lld samples, '%s' has %lld", s->bound[0].path, (long long)s->count, b->path,
-                           (long long)b->count);
+            return sl_fail(e, SLUICE_E_SHAPE, "'%s' has %lld samples, '%s' has %lld", s->bound[0].path, (long long)s->count,
+                           b->path, (long long)b->count);
         s->count = b->count;
     }
     if (s->options.limit > 0 && s->count > s->options.limit)
@@ -284,8 +303,8 @@ static sluice_status count_samples(struct sl_samples *s, sl_err *e)
     return SLUICE_OK;
 }
 
-sluice_status sl_samples_open(sl_arena *a, const char *const *paths, int n_paths, const struct sl_sample_input *inputs, int n_inputs,
-                              const struct sl_sample_options *options, struct sl_samples **out, sl_err *e)
+sluice_status sl_samples_open(sl_arena *a, const char *const *paths, int n_paths, const struct sl_sample_input *inputs,
+                              int n_inputs, const struct sl_sample_options *options, struct sl_samples **out, sl_err *e)
 {
     struct sl_samples *s = SL_NEW(a, struct sl_samples);
 
@@ -306,11 +325,20 @@ sluice_status sl_samples_open(sl_arena *a, const char *const *paths, int n_paths
     return SLUICE_OK;
 }
 
-int64_t sl_samples_count(const struct sl_samples *s) { return s->count; }
+int64_t sl_samples_count(const struct sl_samples *s)
+{
+    return s->count;
+}
 
-bool sl_samples_batched(const struct sl_samples *s) { return s->batched; }
+bool sl_samples_batched(const struct sl_samples *s)
+{
+    return s->batched;
+}
 
-bool sl_samples_folder(const struct sl_samples *s) { return s->folder; }
+bool sl_samples_folder(const struct sl_samples *s)
+{
+    return s->folder;
+}
 
 const char *sl_samples_label(const struct sl_samples *s, int64_t index)
 {

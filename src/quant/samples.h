@@ -1,11 +1,12 @@
 /*
- * samples.h: where input data come from: calibration sets, and the inputs of emulate and run. A source is opened once (headers and file
- * lists only) and read sample by sample, from any thread, so that memory does not grow with the number of samples. Depends on base alone.
+ * samples.h: where input data come from: calibration sets, and the inputs of emulate and run. A source is opened once (headers
+ * and file lists only) and read sample by sample, from any thread, so that memory does not grow with the number of samples.
+ * Depends on base alone.
  *
- * Accepted: a picture (JPEG, PNG, BMP, PPM), .npy, .npz, or a folder of pictures and .npy files; "NAME=FILE" binds a file to one input.
- * An array with one dimension more than an input's frame, or with the frame's rank and another leading dimension, is a batch of samples.
- * An .npz holds one array an input, by layer name (`input_layer1`, `net/input_layer1`) or original name, or a single array for a single
- * input.
+ * Accepted: a picture (JPEG, PNG, BMP, PPM), .npy, .npz, or a folder of pictures and .npy files; "NAME=FILE" binds a file to
+ * one input. An array with one dimension more than an input's frame, or with the frame's rank and another leading dimension, is
+ * a batch of samples. An .npz holds one array an input, by layer name (`input_layer1`, `net/input_layer1`) or original name, or
+ * a single array for a single input.
  */
 #ifndef SL_QUANT_SAMPLES_H
 #define SL_QUANT_SAMPLES_H
@@ -31,16 +32,17 @@ struct sl_sample_options {
 struct sl_samples;
 
 /* paths: "FILE" or "NAME=FILE". With several inputs: one .npz, or one NAME=FILE each. Everything lives in the arena. */
-sluice_status sl_samples_open(sl_arena *a, const char *const *paths, int n_paths, const struct sl_sample_input *inputs, int n_inputs,
-                              const struct sl_sample_options *options, struct sl_samples **out, sl_err *e);
+sluice_status sl_samples_open(sl_arena *a, const char *const *paths, int n_paths, const struct sl_sample_input *inputs,
+                              int n_inputs, const struct sl_sample_options *options, struct sl_samples **out, sl_err *e);
 
 int64_t sl_samples_count(const struct sl_samples *s);
 bool sl_samples_batched(const struct sl_samples *s); /* the samples are rows of one array: outputs keep its leading dimension */
 bool sl_samples_folder(const struct sl_samples *s);  /* a folder of files: one sub-folder of outputs a file */
-const char *sl_samples_label(const struct sl_samples *s, int64_t index); /* stem of the file the sample came from; "" for batches */
+const char *sl_samples_label(const struct sl_samples *s,
+                             int64_t index); /* stem of the file the sample came from; "" for batches */
 
-/* One sample: out[i] has the frame's number of elements, in the type found (u8 for pictures), stored layout unless origin_layout.
- * Data lie in `scratch` or in mapped files. Thread safe with a scratch arena a thread. */
+/* One sample: out[i] has the frame's number of elements, in the type found (u8 for pictures), stored layout unless
+ * origin_layout. Data lie in `scratch` or in mapped files. Thread safe with a scratch arena a thread. */
 sluice_status sl_samples_read(const struct sl_samples *s, sl_arena *scratch, int64_t index, struct sl_array *out, sl_err *e);
 
 /* Values as float32 (integers and halves convert); n elements. SLUICE_E_VALUE names the first value that is not finite. */

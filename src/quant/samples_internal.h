@@ -30,7 +30,7 @@ struct sl_samples {
 
 bool sl_sample_is_npy(const char *path);
 /* Whole frames of `input`? How many, and is there a batch axis? Says what is wrong and the likely mend. */
-sluice_status sl_sample_check_array(const struct sl_samples *s, sl_arena *a, const char *what, int input, const struct sl_array *array,
-                                    int64_t *count, bool *batched, sl_err *e);
+sluice_status sl_sample_check_array(const struct sl_samples *s, sl_arena *a, const char *what, int input,
+                                    const struct sl_array *array, int64_t *count, bool *batched, sl_err *e);
 
 #endif

@@ -1,4 +1,5 @@
-/* samples_read.c: one sample of a source that samples.c opened. Files are mapped into the caller's scratch arena, so nothing stays. */
+/* samples_read.c: one sample of a source that samples.c opened. Files are mapped into the caller's scratch arena, so nothing
+ * stays. */
 #include "quant/samples_internal.h"
 
 #include <math.h>
@@ -21,7 +22,8 @@ static sluice_status read_picture(const struct sl_samples *s, sl_arena *a, int i
     if (s->options.resize == SL_RESIZE_NONE && (decoded.height != frame->dim[1] || decoded.width != frame->dim[2])) {
         sl_fail(e, SLUICE_E_SHAPE, "%s: a picture of %dx%d (height x width), input '%s' takes %lldx%lld", path, decoded.height,
                 decoded.width, s->inputs[input].name, (long long)frame->dim[1], (long long)frame->dim[2]);
-        return sl_hint(e, "choose how to resize: --resize stretch, fit (aspect kept, rest filled) or crop (short side, centre)");
+        return sl_hint(e,
+                       "choose how to resize: --resize stretch, fit (aspect kept, rest filled) or crop (short side, centre)");
     }
     if (sl_image_resize(a, &decoded, (int)frame->dim[1], (int)frame->dim[2], s->options.resize, &fitted, e) != SLUICE_OK)
         return sl_context(e, "%s: ", path);
@@ -53,7 +55,8 @@ static sluice_status read_archive(const struct sl_samples *s, sl_arena *a, int i
     return sl_fail(e, SLUICE_E_NOT_FOUND, "%s: no array called '%s'", path, s->inputs[input].name);
 }
 
-static sluice_status read_file(const struct sl_samples *s, sl_arena *a, int input, const char *path, struct sl_array *out, sl_err *e)
+static sluice_status read_file(const struct sl_samples *s, sl_arena *a, int input, const char *path, struct sl_array *out,
+                               sl_err *e)
 {
     struct sl_view bytes;
     int64_t count;
@@ -96,10 +99,10 @@ sluice_status sl_samples_read(const struct sl_samples *s, sl_arena *scratch, int
             take_row(b, index, &out[i]);
         else
             SL_TRY(read_file(s, scratch, i, b->files[index], &out[i], e));
-        out[i].shape = b->kind == SL_BOUND_FILES && out[i].dtype == SL_U8 && s->options.origin_layout &&
-                               !sl_sample_is_npy(b->files[index])
-                           ? s->inputs[i].shape /* a picture: always as stored */
-                           : *frame;
+        out[i].shape =
+            b->kind == SL_BOUND_FILES && out[i].dtype == SL_U8 && s->options.origin_layout && !sl_sample_is_npy(b->files[index])
+                ? s->inputs[i].shape /* a picture: always as stored */
+                : *frame;
     }
     return SLUICE_OK;
 }
@@ -108,7 +111,7 @@ sluice_status sl_samples_read(const struct sl_samples *s, sl_arena *scratch, int
 static float half_to_f32(uint16_t h)
 {
     int exponent = h >> 10 & 31, mantissa = h & 1023;
-    float v = exponent == 0 ? ldexpf((float)mantissa, -24)
+    float v = exponent == 0    ? ldexpf((float)mantissa, -24)
               : exponent == 31 ? (mantissa ? NAN : INFINITY)
                                : ldexpf((float)(mantissa + 1024), exponent - 25);
 
@@ -140,20 +143,35 @@ sluice_status sl_array_to_f32(const struct sl_array *in, float *out, size_t n, s
     if (in->bytes != n * (sl_dtype_bits(in->dtype) / 8))
         return sl_fail(e, SLUICE_E_INTERNAL, "%zu bytes for %zu values of %s", in->bytes, n, sl_dtype_name(in->dtype));
     switch ((int)in->dtype) {
-    case SL_F32: memcpy(out, data, n * sizeof *out); break;
-    case SL_F64: CONVERT(double, v);
-    case SL_F16: CONVERT(uint16_t, half_to_f32(v));
-    case SL_BF16: CONVERT(uint16_t, bfloat_to_f32(v));
-    case SL_U8: CONVERT(uint8_t, v);
-    case SL_BOOL: CONVERT(uint8_t, v != 0);
-    case SL_S8: CONVERT(int8_t, v);
-    case SL_U16: CONVERT(uint16_t, v);
-    case SL_S16: CONVERT(int16_t, v);
-    case SL_U32: CONVERT(uint32_t, v);
-    case SL_S32: CONVERT(int32_t, v);
-    case SL_U64: CONVERT(uint64_t, v);
-    case SL_S64: CONVERT(int64_t, v);
-    default: return sl_fail(e, SLUICE_E_UNSUPPORTED, "data of type %s cannot be read as numbers", sl_dtype_name(in->dtype));
+    case SL_F32:
+        memcpy(out, data, n * sizeof *out);
+        break;
+    case SL_F64:
+        CONVERT(double, v);
+    case SL_F16:
+        CONVERT(uint16_t, half_to_f32(v));
+    case SL_BF16:
+        CONVERT(uint16_t, bfloat_to_f32(v));
+    case SL_U8:
+        CONVERT(uint8_t, v);
+    case SL_BOOL:
+        CONVERT(uint8_t, v != 0);
+    case SL_S8:
+        CONVERT(int8_t, v);
+    case SL_U16:
+        CONVERT(uint16_t, v);
+    case SL_S16:
+        CONVERT(int16_t, v);
+    case SL_U32:
+        CONVERT(uint32_t, v);
+    case SL_S32:
+        CONVERT(int32_t, v);
+    case SL_U64:
+        CONVERT(uint64_t, v);
+    case SL_S64:
+        CONVERT(int64_t, v);
+    default:
+        return sl_fail(e, SLUICE_E_UNSUPPORTED, "data of type %s cannot be read as numbers", sl_dtype_name(in->dtype));
     }
     for (size_t i = 0; i < n; i++)
         if (!isfinite(out[i]))

@@ -88,13 +88,13 @@ static bool all_whole(const float *x, size_t n)
     return true;
 }
 
-/* Counts go to two tables in turn, and zeros, which activations make plenty of, to a few spare cells: an increment waits for the store
- * of the one before to the same cell. The floor is exact: bins must not depend on what was scaled when. */
+/* Counts go to two tables in turn, and zeros, which activations make plenty of, to a few spare cells: an increment waits for
+ * the store of the one before to the same cell. The floor is exact: bins must not depend on what was scaled when. */
 static void count_bins(struct sl_statistics *s, const float *x, size_t n)
 {
     enum { SPARE = 8, CELLS = SL_BINS + SPARE };
     float inverse = ldexpf((float)HALF, -s->exponent);
-    uint32_t cells[2][CELLS] = {{0}}; 
+    uint32_t cells[2][CELLS] = {{0}};
     int32_t at[BLOCK];
 
     for (size_t from = 0; from < n; from += BLOCK) {

@@ -1,7 +1,8 @@
 /*
- * statistics.h: what calibration learns of one tensor, in a form whose sum does not depend on the order of its parts: extremes and a
- * histogram of integer counts over bins that are aligned to powers of two. When a larger value comes the bins double in width and
- * neighbours merge, so the final state depends on the set of values only. From it the range methods choose what 8 bits cover.
+ * statistics.h: what calibration learns of one tensor, in a form whose sum does not depend on the order of its parts: extremes
+ * and a histogram of integer counts over bins that are aligned to powers of two. When a larger value comes the bins double in
+ * width and neighbours merge, so the final state depends on the set of values only. From it the range methods choose what 8
+ * bits cover.
  */
 #ifndef SL_QUANT_STATISTICS_H
 #define SL_QUANT_STATISTICS_H
@@ -16,12 +17,12 @@
 enum { SL_BINS = 4096 };
 
 struct sl_statistics {
-    float min, max;   /* of all values seen; min > max before the first */
-    uint64_t count;   /* values seen, zeros included */
-    uint64_t zeros;   /* exact ones: any encoding holds them, so they are in no bin */
-    bool whole;       /* all were whole numbers */
-    bool finite;      /* false: a NaN or infinity was seen; the rest is then meaningless */
-    int exponent;     /* bin b covers [b - 2048, b - 2047) * 2^(exponent - 11); all |values| < 2^exponent */
+    float min, max; /* of all values seen; min > max before the first */
+    uint64_t count; /* values seen, zeros included */
+    uint64_t zeros; /* exact ones: any encoding holds them, so they are in no bin */
+    bool whole;     /* all were whole numbers */
+    bool finite;    /* false: a NaN or infinity was seen; the rest is then meaningless */
+    int exponent;   /* bin b covers [b - 2048, b - 2047) * 2^(exponent - 11); all |values| < 2^exponent */
     uint64_t bin[SL_BINS];
 };
 

@@ -1,7 +1,7 @@
 /*
  * script.h: model scripts (.alls). sl_script_parse turns the text into commands checked against the table script_commands.def;
- * sl_script_apply runs the handlers of one stage over a graph and the settings. Optimize applies the first two stages, the compiler
- * the third.
+ * sl_script_apply runs the handlers of one stage over a graph and the settings. Optimize applies the first two stages, the
+ * compiler the third.
  */
 #ifndef SL_SCRIPT_SCRIPT_H
 #define SL_SCRIPT_SCRIPT_H
@@ -56,7 +56,7 @@ struct sl_command {
     enum sl_command_form form;
     const struct sl_script_row *row;
     const struct sl_script_row *part; /* of commands whose first argument names a part, else NULL */
-    int n_targets; /* left side; 0 with `{}` */
+    int n_targets;                    /* left side; 0 with `{}` */
     const char **targets;
     const char *object; /* of a method */
     int n_args;
@@ -80,34 +80,35 @@ struct sl_script_clipping {
 
 /* What the optimize stage leaves for calibration and quantization. */
 struct sl_script_settings {
-    int64_t calibset_size;      /* 0: not given */
-    bool ew_add_fusing_off;     /* pre_quantization_optimization(ew_add_fusing, policy=disabled) */
+    int64_t calibset_size;  /* 0: not given */
+    bool ew_add_fusing_off; /* pre_quantization_optimization(ew_add_fusing, policy=disabled) */
     int n_clippings;
     struct sl_script_clipping *clippings;
     int n_wide; /* layers whose output is asked to be 16 bits wide */
     struct sl_node **wide;
 };
 
-/* Structure and vocabulary: forms, argument counts, types and bounds. Layer names are looked up when applied. The text may go away
- * afterwards. An unknown command or keyword names its line, column and the nearest known one. */
+/* Structure and vocabulary: forms, argument counts, types and bounds. Layer names are looked up when applied. The text may go
+ * away afterwards. An unknown command or keyword names its line, column and the nearest known one. */
 sluice_status sl_script_parse(sl_arena *a, const char *file, struct sl_view text, struct sl_script **out, sl_err *e);
 
-/* Run the commands of `stage` in order. Commands of the other stages are passed over. settings may be NULL for SL_SCRIPT_MODIFY. */
+/* Run the commands of `stage` in order. Commands of the other stages are passed over. settings may be NULL for
+ * SL_SCRIPT_MODIFY. */
 sluice_status sl_script_apply(const struct sl_script *s, enum sl_script_stage stage, struct sl_graph *g,
                               struct sl_script_settings *settings, sl_err *e);
 
 /* For the compiler: a command that changes numbers is refused with the advice to run optimize again. */
 sluice_status sl_script_check_compile_only(const struct sl_script *s, sl_err *e);
 
-/* Nodes a layer-set value names: a word, a list of words, or a glob; in the graph's order. A word that names nothing is an error
- * with the nearest name; a glob that matches nothing gives a warning and none. */
+/* Nodes a layer-set value names: a word, a list of words, or a glob; in the graph's order. A word that names nothing is an
+ * error with the nearest name; a glob that matches nothing gives a warning and none. */
 sluice_status sl_script_layers(const struct sl_script *s, const struct sl_graph *g, const struct sl_value *v, sl_arena *a,
                                struct sl_node ***out, int *n, sl_err *e);
 /* Shell pattern with * ? and [a-z] classes, whole string. */
 bool sl_glob_match(const char *pattern, const char *text);
 
 /* "file:line:column: " before the message. */
-sluice_status sl_script_fail(const struct sl_script *s, int line, int column, sluice_status code, sl_err *e, const char *format, ...)
-    SL_PRINTF(6, 7);
+sluice_status sl_script_fail(const struct sl_script *s, int line, int column, sluice_status code, sl_err *e, const char *format,
+                             ...) SL_PRINTF(6, 7);
 
 #endif

@@ -138,13 +138,16 @@ sluice_status sl_script_apply(const struct sl_script *s, enum sl_script_stage st
         if (c->row->stage != stage)
             continue;
         switch (r->effect) {
-        case SL_EFFECT_DO: SL_TRY(r->handler(&a, c, e)); break;
+        case SL_EFFECT_DO:
+            SL_TRY(r->handler(&a, c, e));
+            break;
         case SL_EFFECT_NONE:
             sl_info("%s:%d: %s%s%s: accepted, no effect yet", s->file, c->line, c->name, c->part ? " " : "",
                     c->part ? c->part->name : "");
             break;
         case SL_EFFECT_LATER:
-        case SL_EFFECT_PARTS: return refuse(s, c, e);
+        case SL_EFFECT_PARTS:
+            return refuse(s, c, e);
         }
     }
     return SLUICE_OK;
@@ -157,7 +160,8 @@ sluice_status sl_script_check_compile_only(const struct sl_script *s, sl_err *e)
         const struct sl_script_row *r = c->part ? c->part : c->row;
         if (c->row->stage == SL_SCRIPT_COMPILE || r->effect == SL_EFFECT_NONE)
             continue;
-        sl_script_fail(s, c->line, c->column, SLUICE_E_USAGE, e, "'%s' changes numbers: the compiler only places and packs", c->name);
+        sl_script_fail(s, c->line, c->column, SLUICE_E_USAGE, e, "'%s' changes numbers: the compiler only places and packs",
+                       c->name);
         return sl_hint(e, "run `sluice optimize` again with this model script, then compile the result");
     }
     return SLUICE_OK;

@@ -1,4 +1,5 @@
-/* script_handlers.c: the commands that are carried out. Each changes the graph (stage modify) or the settings (stage optimize). */
+/* script_handlers.c: the commands that are carried out. Each changes the graph (stage modify) or the settings (stage optimize).
+ */
 #include <math.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 #include "ops/ops.h"
 #include "script/script_table.h"
 
-static sluice_status fail_at(const struct sl_script_apply *a, const struct sl_value *v, sluice_status code, sl_err *e, const char *text)
+static sluice_status fail_at(const struct sl_script_apply *a, const struct sl_value *v, sluice_status code, sl_err *e,
+                             const char *text)
 {
     return sl_script_fail(a->script, v->line, v->column, code, e, "%s", text);
 }
@@ -25,8 +27,8 @@ static sluice_status new_layer_name(struct sl_script_apply *a, const struct sl_c
         for (int i = 0; i < a->graph->n_scopes; i++)
             known = known || !strcmp(scope, a->graph->scopes[i]);
         if (!known)
-            return sl_script_fail(a->script, c->line, c->column, SLUICE_E_NOT_FOUND, e, "'%s': the network is called '%s'", target,
-                                  a->graph->name);
+            return sl_script_fail(a->script, c->line, c->column, SLUICE_E_NOT_FOUND, e, "'%s': the network is called '%s'",
+                                  target, a->graph->name);
     }
     if (sl_graph_find(a->graph, *out))
         return sl_script_fail(a->script, c->line, c->column, SLUICE_E_VALUE, e, "a layer called '%s' exists already", *out);
@@ -42,8 +44,8 @@ static sluice_status channel_values(struct sl_script_apply *a, const struct sl_v
     float *f;
 
     if (v->n != channels)
-        return sl_script_fail(a->script, v->line, v->column, SLUICE_E_SHAPE, e,
-                              "%d value%s given, the input has %lld channels", v->n, v->n == 1 ? "" : "s", (long long)channels);
+        return sl_script_fail(a->script, v->line, v->column, SLUICE_E_SHAPE, e, "%d value%s given, the input has %lld channels",
+                              v->n, v->n == 1 ? "" : "s", (long long)channels);
     *out = sl_const_new(a->graph->arena, SL_F32, &shape, &data);
     if (!*out)
         return sl_fail(e, SLUICE_E_MEMORY, "no memory for %lld channel values", (long long)channels);
@@ -95,9 +97,11 @@ sluice_status sl_script_normalization(struct sl_script_apply *a, const struct sl
         return insert_normalization(a, c, c->targets[0], found[0], e);
     }
     if (c->n_targets != a->graph->n_inputs)
-        return sl_script_fail(a->script, c->line, c->column, SLUICE_E_VALUE, e,
-                              "the network has %d inputs and %d names are given; name the input layer as third argument, or one new "
-                              "layer an input", a->graph->n_inputs, c->n_targets);
+        return sl_script_fail(
+            a->script, c->line, c->column, SLUICE_E_VALUE, e,
+            "the network has %d inputs and %d names are given; name the input layer as third argument, or one new "
+            "layer an input",
+            a->graph->n_inputs, c->n_targets);
     for (int i = 0; i < c->n_targets; i++)
         SL_TRY(insert_normalization(a, c, c->targets[i], a->graph->inputs[i].node, e));
     return SLUICE_OK;
@@ -134,7 +138,7 @@ static sluice_status set_output_activation(struct sl_script_apply *a, struct sl_
     n = sl_graph_insert_after(g, last, SL_OP_activation, 1, &last);
     sl_graph_replace_uses(g, last, n);
     n->in[0] = last;
-    for (int k = 1; ; k++) {
+    for (int k = 1;; k++) {
         n->name = sl_arena_printf(g->arena, "%s_activation%d", last->name, k);
         if (!sl_graph_find(g, n->name) || sl_graph_find(g, n->name) == n)
             break;
@@ -197,7 +201,8 @@ static void add_clipping(struct sl_script_apply *a, struct sl_node *n, bool perc
     s->clippings = grown;
 }
 
-static sluice_status range_of(struct sl_script_apply *a, const struct sl_value *v, bool percentile, double *low, double *high, sl_err *e)
+static sluice_status range_of(struct sl_script_apply *a, const struct sl_value *v, bool percentile, double *low, double *high,
+                              sl_err *e)
 {
     if (v->n != 2 || !(v->items[0].f < v->items[1].f))
         return fail_at(a, v, SLUICE_E_VALUE, e, "a range is [low, high] with low < high");
@@ -244,7 +249,8 @@ static void add_wide(struct sl_script_apply *a, struct sl_node *n)
     s->wide = grown;
 }
 
-static sluice_status set_precision(struct sl_script_apply *a, const struct sl_value *mode, struct sl_node **found, int n, sl_err *e)
+static sluice_status set_precision(struct sl_script_apply *a, const struct sl_value *mode, struct sl_node **found, int n,
+                                   sl_err *e)
 {
     static const char *const later[] = {"a8_w4", "a16_w16", "a16_w4", "a16_w8_a16", "a16_w4_a16"};
 
@@ -284,8 +290,8 @@ sluice_status sl_script_precision(struct sl_script_apply *a, const struct sl_com
     SL_TRY(sl_script_layers(a->script, a->graph, &c->args[0], a->graph->arena, &found, &n, e));
     for (size_t i = 0; i < SL_COUNT(later); i++)
         if (sl_script_keyword(c, later[i]))
-            return sl_script_fail(a->script, c->line, c->column, SLUICE_E_UNSUPPORTED, e, "'%s' is known but not implemented yet",
-                                  later[i]);
+            return sl_script_fail(a->script, c->line, c->column, SLUICE_E_UNSUPPORTED, e,
+                                  "'%s' is known but not implemented yet", later[i]);
     if (range) {
         SL_TRY(range_of(a, range, false, &low, &high, e));
         for (int i = 0; i < n; i++)

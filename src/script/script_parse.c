@@ -1,5 +1,6 @@
 /* script_parse.c: tokens to commands. Grammar, one command a line:
- *   name(args)    target[, target...] = name(args)    {} = name(args)    object.name(args)      args: values, then keyword=value */
+ *   name(args)    target[, target...] = name(args)    {} = name(args)    object.name(args)      args: values, then
+ * keyword=value */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,8 @@ struct parser {
     struct sl_script *script;
 };
 
-sluice_status sl_script_fail(const struct sl_script *s, int line, int column, sluice_status code, sl_err *e, const char *format, ...)
+sluice_status sl_script_fail(const struct sl_script *s, int line, int column, sluice_status code, sl_err *e, const char *format,
+                             ...)
 {
     char text[SLUICE_ERROR_TEXT];
     va_list list;
@@ -40,14 +42,21 @@ static void *grow(sl_arena *a, void *old, int n, size_t item)
     return p;
 }
 
-static sluice_status next(struct parser *p, sl_err *e) { return sl_script_next_token(&p->lexer, &p->t, e); }
+static sluice_status next(struct parser *p, sl_err *e)
+{
+    return sl_script_next_token(&p->lexer, &p->t, e);
+}
 
 static const char *describe(const struct parser *p, char *buffer, size_t size)
 {
     switch (p->t.kind) {
-    case SL_TOKEN_END: return "the end of the script";
-    case SL_TOKEN_NEWLINE: return "the end of the line";
-    case SL_TOKEN_PUNCTUATION: snprintf(buffer, size, "'%c'", p->t.punctuation); return buffer;
+    case SL_TOKEN_END:
+        return "the end of the script";
+    case SL_TOKEN_NEWLINE:
+        return "the end of the line";
+    case SL_TOKEN_PUNCTUATION:
+        snprintf(buffer, size, "'%c'", p->t.punctuation);
+        return buffer;
     case SL_TOKEN_VALUE:
         snprintf(buffer, size, p->t.value.kind == SL_VALUE_GLOB ? "'{%.80s}'" : "'%.80s'", p->t.value.s);
         return buffer;
@@ -63,9 +72,15 @@ static sluice_status unexpected(struct parser *p, const char *wanted, sl_err *e)
                           describe(p, buffer, sizeof buffer));
 }
 
-static bool at(const struct parser *p, char c) { return p->t.kind == SL_TOKEN_PUNCTUATION && p->t.punctuation == c; }
+static bool at(const struct parser *p, char c)
+{
+    return p->t.kind == SL_TOKEN_PUNCTUATION && p->t.punctuation == c;
+}
 
-static bool at_name(const struct parser *p) { return p->t.kind == SL_TOKEN_VALUE && p->t.value.kind == SL_VALUE_WORD; }
+static bool at_name(const struct parser *p)
+{
+    return p->t.kind == SL_TOKEN_VALUE && p->t.value.kind == SL_VALUE_WORD;
+}
 
 static sluice_status parse_value(struct parser *p, int depth, struct sl_value *out, sl_err *e)
 {
@@ -76,12 +91,14 @@ static sluice_status parse_value(struct parser *p, int depth, struct sl_value *o
     if (!at(p, '['))
         return unexpected(p, "a value", e);
     if (depth >= MAX_DEPTH)
-        return sl_script_fail(p->script, p->t.line, p->t.column, SLUICE_E_LIMIT, e, "lists are nested deeper than %d", MAX_DEPTH);
+        return sl_script_fail(p->script, p->t.line, p->t.column, SLUICE_E_LIMIT, e, "lists are nested deeper than %d",
+                              MAX_DEPTH);
     *out = (struct sl_value){.kind = SL_VALUE_LIST, .line = p->t.line, .column = p->t.column};
     SL_TRY(next(p, e));
     while (!at(p, ']')) {
         if (out->n >= MAX_ITEMS)
-            return sl_script_fail(p->script, p->t.line, p->t.column, SLUICE_E_LIMIT, e, "a list of more than %d items", MAX_ITEMS);
+            return sl_script_fail(p->script, p->t.line, p->t.column, SLUICE_E_LIMIT, e, "a list of more than %d items",
+                                  MAX_ITEMS);
         out->items = grow(p->arena, out->items, out->n, sizeof *out->items);
         SL_TRY(parse_value(p, depth + 1, &out->items[out->n], e));
         out->n++;
@@ -104,7 +121,8 @@ static sluice_status add_keyword(struct parser *p, struct sl_command *c, const s
         return sl_script_fail(p->script, name->line, name->column, SLUICE_E_FORMAT, e, "expected a keyword before '='");
     for (int i = 0; i < c->n_keywords; i++)
         if (!strcmp(c->keywords[i].name, name->s))
-            return sl_script_fail(p->script, name->line, name->column, SLUICE_E_FORMAT, e, "keyword '%s' is given twice", name->s);
+            return sl_script_fail(p->script, name->line, name->column, SLUICE_E_FORMAT, e, "keyword '%s' is given twice",
+                                  name->s);
     SL_TRY(next(p, e)); /* '=' */
     c->keywords = grow(p->arena, c->keywords, c->n_keywords, sizeof *c->keywords);
     k = &c->keywords[c->n_keywords];

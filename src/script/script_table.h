@@ -1,4 +1,5 @@
-/* script_table.h: the command table as data. One flat list, read in order: a COMMAND row is followed by its ARG, PART and KEY rows. */
+/* script_table.h: the command table as data. One flat list, read in order: a COMMAND row is followed by its ARG, PART and KEY
+ * rows. */
 #ifndef SL_SCRIPT_SCRIPT_TABLE_H
 #define SL_SCRIPT_SCRIPT_TABLE_H
 
@@ -11,7 +12,7 @@ enum sl_script_type {
     SL_TYPE_INT,
     SL_TYPE_NUMBER,
     SL_TYPE_BOOL,
-    SL_TYPE_POLICY,  /* enabled disabled allowed, or a bool */
+    SL_TYPE_POLICY, /* enabled disabled allowed, or a bool */
     SL_TYPE_WORD,
     SL_TYPE_STRING,  /* quoted; a bare word is accepted as a path too */
     SL_TYPE_NUMBERS, /* list of numbers */
@@ -65,20 +66,20 @@ const struct sl_script_row *sl_script_find_key(const struct sl_script_row *comma
                                                const char *name);
 bool sl_script_has_parts(const struct sl_script_row *command);
 /* The nearest name of a kind of row, among those of `command` unless it is NULL; NULL when none is near. */
-const char *sl_script_nearest(const struct sl_script_row *command, const struct sl_script_row *part, enum sl_script_row_kind kind,
-                              const char *word);
+const char *sl_script_nearest(const struct sl_script_row *command, const struct sl_script_row *part,
+                              enum sl_script_row_kind kind, const char *word);
 /* Types, counts and bounds of a parsed command; sets row and part. */
 sluice_status sl_script_check_command(const struct sl_script *s, struct sl_command *c, sl_err *e);
 const struct sl_value *sl_script_keyword(const struct sl_command *c, const char *name);
 
-sl_script_handler sl_script_normalization, sl_script_output_activation, sl_script_calibration, sl_script_precision, sl_script_clip,
-    sl_script_ew_add_fusing;
+sl_script_handler sl_script_normalization, sl_script_output_activation, sl_script_calibration, sl_script_precision,
+    sl_script_clip, sl_script_ew_add_fusing;
 
 /* ---- lexer ---- */
 enum sl_token_kind {
     SL_TOKEN_END, /* of the text */
     SL_TOKEN_NEWLINE,
-    SL_TOKEN_VALUE, /* an atom: `value` */
+    SL_TOKEN_VALUE,      /* an atom: `value` */
     SL_TOKEN_PUNCTUATION /* one of ( ) [ ] , = . in `punctuation` */
 };
 struct sl_token {

@@ -1,6 +1,8 @@
 /*
- * test_passes.c: runs the structural passes of optimize on graphs in text form. A case file holds `# pass: NAME` (or `# pass: all`, or
- * `# script: LINE` for a model script), the input graph, a line `---`, and the expected graph, or `error: TEXT` for a part of the message.
+ * test_passes.c: runs the structural passes of optimize on graphs in text form. A case file holds `# pass: NAME` (or `# pass:
+ * all`, or
+ * `# script: LINE` for a model script), the input graph, a line `---`, and the expected graph, or `error: TEXT` for a part of
+ * the message.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -264,6 +264,20 @@ static void break_reduced(struct build *b)
     i->floats[SL_F_mean_multiplier] = 1;
     build_output(b, y);
 }
+static void break_index_length(struct build *b)
+{
+    b->p->n_inputs = b->p->n_outputs = b->p->n_insns = 0;
+    uint32_t x = build_input(b, SL_U8, DIMS(1, 65537)), y = build_tensor(b, SL_U16, DIMS(1, 1));
+    build_insn(b, SL_INSN_argmax, y, 1, &x)->ints[SL_I_index_axis] = 1;
+    build_output(b, y);
+}
+static void break_index_type(struct build *b)
+{
+    b->p->n_inputs = b->p->n_outputs = b->p->n_insns = 0;
+    uint32_t x = build_input(b, SL_U8, DIMS(1, 257)), y = build_tensor(b, SL_U8, DIMS(1, 1));
+    build_insn(b, SL_INSN_argmin, y, 1, &x)->ints[SL_I_index_axis] = 1;
+    build_output(b, y);
+}
 static void break_norm_length(struct build *b)
 {
     b->p->n_inputs = b->p->n_outputs = b->p->n_insns = 0;
@@ -331,6 +345,8 @@ static const struct {
     {"axis", "concat", 0, break_axis},
     {"axis", "pad", 0, break_past_rank},
     {"reduced", "fc", 0, break_reduced},
+    {"index_length", "fc", 0, break_index_length},
+    {"types", "fc", 0, break_index_type},
     {"norm_length", "norm", 0, break_norm_length},
     {"epsilon", "norm", 0, break_epsilon},
     {"softmax_table", "softmax", 0, break_softmax},

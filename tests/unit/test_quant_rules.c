@@ -31,10 +31,11 @@ static void linear(void **state)
 {
     (void)state;
     sl_arena *a = sl_arena_new();
-    struct sl_graph *g = graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 1, 1, 2] quant u8 scale 0.5 zero 10\n"
-                                  CONV ", activation = \"relu6\"} params {kernel: f32 [1, 1, 2, 3] = [1.0, 0.0, 1e-20, -2.0, 0.0, 0.0],\n"
-                                  " bias: f32 [3] = [3.0, 0.0, 100.0]} : f32 [1, 1, 1, 3] quant u8 scale 0.25 zero 5\n"
-                                  "%output_layer1 = output_layer(%conv1)\n");
+    struct sl_graph *g =
+        graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 1, 1, 2] quant u8 scale 0.5 zero 10\n" CONV
+                 ", activation = \"relu6\"} params {kernel: f32 [1, 1, 2, 3] = [1.0, 0.0, 1e-20, -2.0, 0.0, 0.0],\n"
+                 " bias: f32 [3] = [3.0, 0.0, 100.0]} : f32 [1, 1, 1, 3] quant u8 scale 0.25 zero 5\n"
+                 "%output_layer1 = output_layer(%conv1)\n");
     struct sl_node *n = g->nodes[1];
     struct sl_quantizer q = quantizer(a, g);
     OK(quantize_weighted(&q, n, &e));
@@ -43,7 +44,7 @@ static void linear(void **state)
     const float *m = sl_param(n, "multiplier")->data;
     assert_true(w[0] == 64 && w[3] == -127); /* 1 / (2 / 127) = 63.5, to even */
     assert_int_equal(b[0], (int)rint(3.0 / (0.5 * (2.0 / 127))));
-    assert_true(w[1] == 0 && w[4] == 0 && b[1] == 0 && m[1] > 0);       /* a dead channel */
+    assert_true(w[1] == 0 && w[4] == 0 && b[1] == 0 && m[1] > 0);        /* a dead channel */
     assert_true(b[2] <= 1 << 30 && b[2] >= (1 << 30) - 64 && w[2] == 0); /* the bias dwarfs the weights */
     assert_true(fabs((double)b[2] * m[2] * 0.25 - 100) < 1e-4);
     assert_int_equal(sl_get_int(n, "lo", -1), 5);
@@ -57,9 +58,10 @@ static void bias_takes_out_rounding(void **state)
 {
     (void)state;
     sl_arena *a = sl_arena_new();
-    struct sl_graph *g = graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 1, 1, 2] quant u8 scale 1.0 zero 0\n"
-                                  CONV "} params {kernel: f32 [1, 1, 2, 1] = [127.0, 0.25]} : f32 [1, 1, 1, 1] quant u8 scale 1.0 zero 0\n"
-                                  "%output_layer1 = output_layer(%conv1)\n");
+    struct sl_graph *g =
+        graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 1, 1, 2] quant u8 scale 1.0 zero 0\n" CONV
+                 "} params {kernel: f32 [1, 1, 2, 1] = [127.0, 0.25]} : f32 [1, 1, 1, 1] quant u8 scale 1.0 zero 0\n"
+                 "%output_layer1 = output_layer(%conv1)\n");
     struct sl_quantizer q = quantizer(a, g);
     ((struct sl_node_plan *)q.plan)[1].input_mean = (const double[]){0, 200};
     OK(quantize_weighted(&q, g->nodes[1], &e));
@@ -71,9 +73,11 @@ static void curved(void **state)
 {
     (void)state;
     sl_arena *a = sl_arena_new();
-    struct sl_graph *g = graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 1, 1, 1] quant u8 scale 0.1 zero 128\n"
-                                  CONV ", activation = \"sigmoid\"} params {kernel: f32 [1, 1, 1, 1] = [2.0]} : f32 [1, 1, 1, 1] quant u8 scale 0.00390625 zero 0\n"
-                                  "%output_layer1 = output_layer(%conv1)\n");
+    struct sl_graph *g =
+        graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 1, 1, 1] quant u8 scale 0.1 zero 128\n" CONV
+                 ", activation = \"sigmoid\"} params {kernel: f32 [1, 1, 1, 1] = [2.0]} : f32 [1, 1, 1, 1] quant u8 scale "
+                 "0.00390625 zero 0\n"
+                 "%output_layer1 = output_layer(%conv1)\n");
     struct sl_node *n = g->nodes[1];
     struct sl_quantizer q = quantizer(a, g);
     FAILS(quantize_weighted(&q, n, &e), SLUICE_E_INTERNAL, "no range before its activation");
@@ -96,9 +100,10 @@ static void refuses(void **state)
 {
     (void)state;
     sl_arena *a = sl_arena_new();
-    struct sl_graph *g = graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 1, 1, 1] quant u8 scale 1.0 zero 0\n"
-                                  CONV "} params {kernel: f32 [1, 1, 1, 1] = splat 0x7fc00000} : f32 [1, 1, 1, 1] quant u8 scale 1.0 zero 0\n"
-                                  "%output_layer1 = output_layer(%conv1)\n");
+    struct sl_graph *g =
+        graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 1, 1, 1] quant u8 scale 1.0 zero 0\n" CONV
+                 "} params {kernel: f32 [1, 1, 1, 1] = splat 0x7fc00000} : f32 [1, 1, 1, 1] quant u8 scale 1.0 zero 0\n"
+                 "%output_layer1 = output_layer(%conv1)\n");
     struct sl_quantizer q = quantizer(a, g);
     FAILS(quantize_weighted(&q, g->nodes[1], &e), SLUICE_E_VALUE, "parameter 'kernel' holds");
     float f;
@@ -124,11 +129,13 @@ static void softmax_and_norm(void **state)
 {
     (void)state;
     sl_arena *a = sl_arena_new();
-    struct sl_graph *g = graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 4] quant u16 scale 0.0001 zero 30000\n"
-                                  "%softmax1 = softmax(%input_layer1) {axis = -1} : f32 [1, 4] quant u16 scale 1.5259022e-05 zero 0\n"
-                                  "%layer_normalization1 = layer_norm(%input_layer1) {epsilon = 0.0} params {gamma: f32 [4] = splat 2.0, beta: f32 [4] = splat 1.0}\n"
-                                  "    : f32 [1, 4] quant u8 scale 0.5 zero 128\n"
-                                  "%output_layer1 = output_layer(%softmax1)\n%output_layer2 = output_layer(%layer_normalization1)\n");
+    struct sl_graph *g =
+        graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 4] quant u16 scale 0.0001 zero 30000\n"
+                 "%softmax1 = softmax(%input_layer1) {axis = -1} : f32 [1, 4] quant u16 scale 1.5259022e-05 zero 0\n"
+                 "%layer_normalization1 = layer_norm(%input_layer1) {epsilon = 0.0} params {gamma: f32 [4] = splat 2.0, beta: "
+                 "f32 [4] = splat 1.0}\n"
+                 "    : f32 [1, 4] quant u8 scale 0.5 zero 128\n"
+                 "%output_layer1 = output_layer(%softmax1)\n%output_layer2 = output_layer(%layer_normalization1)\n");
     struct sl_quantizer q = quantizer(a, g);
     OK(quantize_softmax(&q, g->nodes[1], &e));
     const uint16_t *t = sl_param(g->nodes[1], "table")->data;
@@ -145,7 +152,8 @@ static void softmax_and_norm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linear), cmocka_unit_test(bias_takes_out_rounding), cmocka_unit_test(curved), cmocka_unit_test(refuses),
+        cmocka_unit_test(linear), cmocka_unit_test(bias_takes_out_rounding),
+        cmocka_unit_test(curved), cmocka_unit_test(refuses),
         cmocka_unit_test(values), cmocka_unit_test(softmax_and_norm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,10 @@
 
 static char folder[64];
 
-static const char *at(sl_arena *a, const char *name) { return sl_path_join(a, folder, name); }
+static const char *at(sl_arena *a, const char *name)
+{
+    return sl_path_join(a, folder, name);
+}
 
 static void write_npy(sl_arena *a, const char *name, enum sl_dtype t, int rank, const int64_t *dims, const void *data)
 {
@@ -23,10 +26,12 @@ static void write_npy(sl_arena *a, const char *name, enum sl_dtype t, int rank, 
     (void)a;
 }
 
-static const struct sl_sample_input picture = {.name = "input_layer1", .scope = "net", .origin = "images", .shape = {4, {1, 2, 3, 3}}};
+static const struct sl_sample_input picture = {
+    .name = "input_layer1", .scope = "net", .origin = "images", .shape = {4, {1, 2, 3, 3}}};
 static const struct sl_sample_input vector = {.name = "input_layer2", .scope = "net", .origin = "mask", .shape = {2, {1, 4}}};
 
-static sluice_status open(sl_arena *a, const char *path, const struct sl_sample_input *in, int n, struct sl_samples **s, sl_err *e)
+static sluice_status open(sl_arena *a, const char *path, const struct sl_sample_input *in, int n, struct sl_samples **s,
+                          sl_err *e)
 {
     struct sl_sample_options o = {0};
     return sl_samples_open(a, &path, 1, in, n, &o, s, e);
@@ -103,7 +108,8 @@ static void several_inputs(void **state)
     assert_true(((const float *)x[1].data)[0] == 4 && x[0].dtype == SL_U8);
     write_npy(a, "v.npy", SL_F32, 2, (int64_t[]){2, 4}, f);
     FAILS(open(a, at(a, "v.npy"), in, 2, &s, &e), SLUICE_E_USAGE, "the network has 2 inputs, say which one it is for");
-    const char *paths[2] = {sl_arena_printf(a, "mask=%s", at(a, "v.npy")), sl_arena_printf(a, "net/input_layer1=%s", at(a, "two.npz"))};
+    const char *paths[2] = {sl_arena_printf(a, "mask=%s", at(a, "v.npy")),
+                            sl_arena_printf(a, "net/input_layer1=%s", at(a, "two.npz"))};
     struct sl_sample_options o = {.limit = 1};
     OK(sl_samples_open(a, paths, 2, in, 2, &o, &s, &e));
     assert_int_equal(sl_samples_count(s), 1);

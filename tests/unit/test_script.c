@@ -36,9 +36,12 @@ static void values(void **state)
     (void)state;
     sl_arena *a = sl_arena_new();
     struct sl_script *s;
-    OK(parse(a, "\xef\xbb\xbf# comment\r\n\r\n  allocator_param( timeout = 25m, merge_min_layer_utilization=.5,enable_fixer=max_adjcents)\r\n"
-                "performance_param(fps=null) # behind\nnms_postprocess(\"a b.json\", meta_arch=yolov8,\n\n  engine=cpu)\n"
-                "model_optimization_config(negative_exponent, layers={conv[0-9]*}, rank=0)", &s, &e));
+    OK(parse(a,
+             "\xef\xbb\xbf# comment\r\n\r\n  allocator_param( timeout = 25m, "
+             "merge_min_layer_utilization=.5,enable_fixer=max_adjcents)\r\n"
+             "performance_param(fps=null) # behind\nnms_postprocess(\"a b.json\", meta_arch=yolov8,\n\n  engine=cpu)\n"
+             "model_optimization_config(negative_exponent, layers={conv[0-9]*}, rank=0)",
+             &s, &e));
     assert_int_equal(s->n, 4);
     assert_int_equal(s->commands[0].line, 3);
     assert_int_equal(sl_script_keyword(&s->commands[0], "timeout")->kind, SL_VALUE_DURATION);
@@ -47,8 +50,11 @@ static void values(void **state)
     assert_int_equal(sl_script_keyword(&s->commands[1], "fps")->kind, SL_VALUE_NULL);
     assert_string_equal(s->commands[2].args[0].s, "a b.json");
     assert_string_equal(sl_script_keyword(&s->commands[3], "layers")->s, "conv[0-9]*");
-    OK(parse(a, "net/c1 = context([conv1, net/conv2, 3d_conv])\nc1.place(0, [conv1])\nx.y.place(1, {c*})\n{} = defuse_block(matmul1, defuse_count=4)\n"
-                "a, b, c = defuse(conv1, 2)\nn = normalization([0., -1.5, 1e-5], [+1.0, .5, 2])\n", &s, &e));
+    OK(parse(a,
+             "net/c1 = context([conv1, net/conv2, 3d_conv])\nc1.place(0, [conv1])\nx.y.place(1, {c*})\n{} = "
+             "defuse_block(matmul1, defuse_count=4)\n"
+             "a, b, c = defuse(conv1, 2)\nn = normalization([0., -1.5, 1e-5], [+1.0, .5, 2])\n",
+             &s, &e));
     assert_string_equal(s->commands[0].targets[0], "net/c1");
     assert_string_equal(s->commands[0].args[0].items[2].s, "3d_conv");
     assert_int_equal(s->commands[1].form, SL_FORM_METHOD);
@@ -64,7 +70,9 @@ static void values(void **state)
 static void refuses(void **state)
 {
     (void)state;
-    static const struct { const char *text, *part; } cases[] = {
+    static const struct {
+        const char *text, *part;
+    } cases[] = {
         {"normalisation([1.0], [1.0])", "s:1:1: unknown command 'normalisation'"},
         {"\n  foo", "s:2:6: expected '(', found the end of the script"},
         {"performance_param(fps=1", "expected ',' or ')', found the end of the script"},
@@ -139,10 +147,26 @@ static void table(void **state)
 static void globs(void **state)
 {
     (void)state;
-    static const struct { const char *pattern, *text; bool match; } cases[] = {
-        {"*", "", true}, {"*", "conv1", true}, {"conv*", "conv1", true}, {"conv*", "dw1", false}, {"conv[0-9]", "conv7", true},
-        {"conv[0-9]", "conv77", false}, {"*7", "conv77", true}, {"a?c", "abc", true}, {"[!a]b", "cb", true}, {"[!a]b", "ab", false},
-        {"net/conv*", "net/conv1", true}, {"[", "[", true}, {"a*b*c", "axxbyyc", true}, {"a*b*c", "axxbyy", false}, {"", "", true}, {"", "x", false},
+    static const struct {
+        const char *pattern, *text;
+        bool match;
+    } cases[] = {
+        {"*", "", true},
+        {"*", "conv1", true},
+        {"conv*", "conv1", true},
+        {"conv*", "dw1", false},
+        {"conv[0-9]", "conv7", true},
+        {"conv[0-9]", "conv77", false},
+        {"*7", "conv77", true},
+        {"a?c", "abc", true},
+        {"[!a]b", "cb", true},
+        {"[!a]b", "ab", false},
+        {"net/conv*", "net/conv1", true},
+        {"[", "[", true},
+        {"a*b*c", "axxbyyc", true},
+        {"a*b*c", "axxbyy", false},
+        {"", "", true},
+        {"", "x", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (sl_glob_match(cases[i].pattern, cases[i].text) != cases[i].match)
@@ -157,10 +181,15 @@ static void layer_sets(void **state)
     struct sl_script_settings t = {0};
     struct sl_script *s;
     sl_log_level = 0;
-    OK(parse(a, "quantization_param({conv*}, precision_mode=a16_w8)\nquantization_param([Conv_1, net/conv1], force_range_out=[-1, 2.5])\n"
-                "model_optimization_config(calibration, calibset_size=32)\npre_quantization_optimization(ew_add_fusing, policy=disabled)\n"
-                "pre_quantization_optimization(activation_clipping, layers=[conv1], mode=percentile, clipping_values=[0.1, 99.9])\n"
-                "hef_param(share_config=enabled)\n", &s, &e));
+    OK(parse(
+        a,
+        "quantization_param({conv*}, precision_mode=a16_w8)\nquantization_param([Conv_1, net/conv1], force_range_out=[-1, "
+        "2.5])\n"
+        "model_optimization_config(calibration, calibset_size=32)\npre_quantization_optimization(ew_add_fusing, "
+        "policy=disabled)\n"
+        "pre_quantization_optimization(activation_clipping, layers=[conv1], mode=percentile, clipping_values=[0.1, 99.9])\n"
+        "hef_param(share_config=enabled)\n",
+        &s, &e));
     OK(sl_script_apply(s, SL_SCRIPT_OPTIMIZE, g, &t, &e));
     assert_int_equal(t.n_wide, 2);
     assert_string_equal(t.wide[1]->name, "conv2");
@@ -209,8 +238,8 @@ static void normalization(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values), cmocka_unit_test(refuses), cmocka_unit_test(suggests), cmocka_unit_test(table),
-        cmocka_unit_test(globs), cmocka_unit_test(layer_sets), cmocka_unit_test(normalization),
+        cmocka_unit_test(values), cmocka_unit_test(refuses),    cmocka_unit_test(suggests),      cmocka_unit_test(table),
+        cmocka_unit_test(globs),  cmocka_unit_test(layer_sets), cmocka_unit_test(normalization),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
