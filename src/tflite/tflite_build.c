@@ -108,6 +108,13 @@ sluice_status tfl_transpose(struct tfl_import *c, struct sl_node *in, const int6
     *out = in;
     if (!moves)
         return SLUICE_OK;
+    if (in->op == SL_OP_const_input) {
+        const struct sl_const *k;
+        SL_TRY(sl_const_permute(c->a, tfl_node_const(in), perm, &k, c->e));
+        *out = tfl_constant(c, k);
+        (*out)->quant = in->quant;
+        return SLUICE_OK;
+    }
     *out = tfl_add(c, SL_OP_transpose, 1, &in);
     sl_set_ints(c->g, *out, "perm", in->shape.rank, perm);
     return tfl_finish(c, out);
@@ -129,7 +136,7 @@ sluice_status tfl_reshape(struct tfl_import *c, struct sl_node *in, int rank, co
         return SLUICE_OK;
     if (in->op == SL_OP_const_input) {
         struct sl_quant q = in->quant;
-        *out = tfl_constant(c, tfl_const_reshape(c->a, tfl_node_const(in), rank, dims));
+        *out = tfl_constant(c, sl_const_reshape(c->a, tfl_node_const(in), &s));
         (*out)->quant = q;
         return SLUICE_OK;
     }
@@ -249,23 +256,6 @@ sluice_status tfl_axis(struct tfl_import *c, int64_t axis, int rank, int *out)
     if (axis < -rank || axis >= rank)
         return sl_fail(c->e, SLUICE_E_VALUE, "axis %lld is outside %d..%d", (long long)axis, -rank, rank - 1);
     *out = (int)(axis < 0 ? axis + rank : axis);
-    return SLUICE_OK;
-}
-
-const struct sl_const *tfl_const_reshape(sl_arena *a, const struct sl_const *k, int rank, const int64_t *dims)
-{
-    struct sl_const *r = SL_NEW(a, struct sl_const);
-    *r = *k;
-    r->shape = sl_shape_of(rank, dims);
-    return r;
-}
-
-sluice_status tfl_const_permute(struct tfl_import *c, const struct sl_const *k, const int64_t *perm, const struct sl_const **out)
-{
-    struct sl_node *n = tfl_constant(c, k);
-    SL_TRY(sl_infer(c->g, n, c->e));
-    SL_TRY(tfl_transpose(c, n, perm, &n));
-    *out = tfl_node_const(n);
     return SLUICE_OK;
 }
 

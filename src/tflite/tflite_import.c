@@ -65,7 +65,7 @@ static sluice_status finish_graph(struct tfl_import *c, struct sl_graph **out)
     struct sl_graph *g;
     sl_graph_remove_dead(c->g);
     drop_unused_inputs(c);
-    SL_TRY(sl_choose_layout(c->g, false, c->a, &g, &c->report->n_transposes, c->e));
+    SL_TRY(sl_choose_layout(c->g, false, NULL, c->a, &g, &c->report->n_transposes, c->e));
     *out = without_encodings(g, c->a);
     SL_TRY(sl_assign_names(*out, c->e));
     SL_TRY(sl_verify_types(*out, c->e));

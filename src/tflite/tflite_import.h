@@ -8,6 +8,7 @@
 #ifndef SL_TFLITE_TFLITE_IMPORT_H
 #define SL_TFLITE_TFLITE_IMPORT_H
 
+#include "front/const_order.h"
 #include "ops/float_run.h"
 #include "tflite/tflite.h"
 #include "tflite/tflite_schema.h"
@@ -110,9 +111,6 @@ sluice_status tfl_pad(struct tfl_import *c, struct sl_node *in, const int64_t *p
 sluice_status tfl_activate(struct tfl_import *c, struct sl_node *in, int64_t activation, struct sl_node **out);
 sluice_status tfl_activated_out(struct tfl_import *c, unsigned slot, struct sl_node *n);
 sluice_status tfl_axis(struct tfl_import *c, int64_t axis, int rank, int *out);
-/* A constant with its axes reordered (splats stay splats). */
-sluice_status tfl_const_permute(struct tfl_import *c, const struct sl_const *k, const int64_t *perm, const struct sl_const **out);
-const struct sl_const *tfl_const_reshape(sl_arena *a, const struct sl_const *k, int rank, const int64_t *dims);
 int64_t tfl_const_int(const struct sl_const *k, size_t i);
 
 /* Record that this operator cannot be translated, and why (printf form). Returns SLUICE_E_UNSUPPORTED; the caller returns it. */

@@ -61,9 +61,10 @@ static sluice_status read_bias(struct tfl_import *c, int bias_input, int data_in
         SL_TRY(tfl_need_const(c, bias_input, "bias", &w->bias));
     if (w->bias->dtype != SL_F32 || (int64_t)sl_shape_elements(&w->bias->shape) != channels)
         return sl_fail(c->e, SLUICE_E_SHAPE, "bias '%s' does not have one value for each of %lld channels", bias->name, (long long)channels);
-    w->bias = tfl_const_reshape(c->a, w->bias, 1, &channels);
+    const struct sl_shape list = {1, {channels}};
+    w->bias = sl_const_reshape(c->a, w->bias, &list);
     if (w->file_bias)
-        w->file_bias = tfl_const_reshape(c->a, w->file_bias, 1, &channels);
+        w->file_bias = sl_const_reshape(c->a, w->file_bias, &list);
     return SLUICE_OK;
 }
 
@@ -84,7 +85,7 @@ sluice_status tfl_read_weights(struct tfl_import *c, int kernel_input, int bias_
     if (t->data.size && t->shape.rank == rank && !tfl_in_tensor(c, data_input)->data.size)
         SL_TRY(kernel_scales(c, t, channel_axis, &w->scale));
     SL_TRY(read_bias(c, bias_input, data_input, kernel_input, channels, w));
-    return tfl_const_permute(c, w->kernel, perm, &w->kernel);
+    return sl_const_permute(c->a, w->kernel, perm, &w->kernel, c->e);
 }
 
 void tfl_set_weights(struct tfl_import *c, struct sl_node *n, const struct tfl_weights *w)

@@ -97,9 +97,19 @@ static void requantize_copies(struct sl_graph *g)
     sl_graph_renumber(g);
 }
 
+/* A layer that adds what moves the zero point: its table is the identity, stored bytes only change their meaning. */
+static struct sl_node *shift_zero(struct sl_graph *g, struct sl_node *at, const char *what, const struct sl_quant *to)
+{
+    struct sl_quant from = at->quant;
+    struct sl_node *n = new_layer(g, at, SL_OP_activation, what, to);
+    sl_set_string(g, n, "type", "affine");
+    sl_set_float(g, n, "alpha", 1);
+    sl_set_float(g, n, "beta", (double)from.scale * (from.zero_point - to->zero_point));
+    return n;
+}
+
 /* TFLite rounds the average of stored integers half away from zero; ours rounds halves to even, of the values behind the zero point. With
- * the zero point where the stored integer is 0 and a multiplier one step above 1, halves go the same way: the stored bytes only change
- * their meaning before and after. */
+ * the zero point where the stored integer is 0 and a multiplier one step above 1, halves go the same way. */
 static void center_averages(struct sl_graph *g)
 {
     for (int i = 0; i < g->n_nodes; i++) {
@@ -107,9 +117,9 @@ static void center_averages(struct sl_graph *g)
         if (n->op != SL_OP_avgpool || n->quant.dtype != SL_U8 || !tfl_same_encoding(&n->quant, &n->in[0]->quant) || n->quant.zero_point == 128)
             continue;
         struct sl_quant given = n->quant, centered = {.dtype = SL_U8, .scale = given.scale, .zero_point = 128};
-        n->in[0] = new_layer(g, n->in[0], SL_OP_activation, "centered", &centered);
+        n->in[0] = shift_zero(g, n->in[0], "centered", &centered);
         n->quant = centered;
-        struct sl_node *back = new_layer(g, n, SL_OP_activation, "decentered", &given);
+        struct sl_node *back = shift_zero(g, n, "decentered", &given);
         sl_graph_replace_uses(g, n, back);
         back->in[0] = n;
     }
@@ -194,23 +204,10 @@ static sluice_status quantize_from_file(struct sl_quantizer *q, struct sl_node *
     return SLUICE_OK;
 }
 
-/* Stored values as they are: the encoding changes, the bytes do not. */
-static sluice_status identity_table(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
-{
-    const int64_t entries = 256;
-    uint8_t *table;
-    SL_TRY(sl_new_param(q, n, "table", SL_U8, 1, &entries, &table, e));
-    for (int i = 0; i < 256; i++)
-        table[i] = (uint8_t)i;
-    return SLUICE_OK;
-}
-
 static sluice_status quantize_node(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
 {
     if (sl_param(n, "kernel_scale"))
         return quantize_from_file(q, n, e);
-    if (n->op == SL_OP_activation && !sl_attr(n, "type"))
-        return identity_table(q, n, e);
     SL_TRY(sl_op_row(n->op)->quantize(q, n, e));
     if (n->op == SL_OP_avgpool && n->quant.zero_point == 128 && tfl_same_encoding(&n->quant, &n->in[0]->quant))
         sl_set_float(q->graph, n, "multiplier", (double)nextafterf(1, 2));

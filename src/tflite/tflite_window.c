@@ -164,7 +164,8 @@ sluice_status tflop_depthwise_conv(struct tfl_import *c, const struct tfl_operat
                        (long long)out_c, (long long)in_c);
     w.kernel[0] = k[0];
     w.kernel[1] = k[1];
-    weights.kernel = tfl_const_reshape(c->a, weights.kernel, 4, (int64_t[]){k[0], k[1], in_c, out_c / in_c});
+    const struct sl_shape shape = {4, {k[0], k[1], in_c, out_c / in_c}};
+    weights.kernel = sl_const_reshape(c->a, weights.kernel, &shape);
     SL_TRY(read_strides(c, DW_STRIDE_H, DW_STRIDE_W, &w));
     SL_TRY(read_dilations(c, DW_DILATION_H, DW_DILATION_W, &w));
     SL_TRY(find_pads(c, DW_PADDING, &w));
