@@ -38,6 +38,10 @@ struct sluice_parse_options {
     size_t n_end_nodes;
     const char *const *tensor_shapes; /* "input=[1,3,640,640]", "input:[...]" or "[...]" for a single input */
     size_t n_tensor_shapes;
+    const char *const *input_formats; /* ONNX: axis order of inputs, "NHWC" or "input=NCHW"; NULL: found from the graph */
+    size_t n_input_formats;
+    bool drop_cut_parts;             /* ONNX: do not keep what start and end nodes cut off */
+    const char *report_path;         /* ONNX: JSON file to write with what parsing found, also when it failed; NULL: none */
 };
 
 /** Parse an ONNX file. On success *out is owned by the caller, state HAILO_MODEL. Unsupported operators are all named in one

@@ -1,5 +1,6 @@
 /* model_api.c: include/sluice/model.h over the rooms: parse, load, save, describe. Optimize and compile: api/stages.c. */
 #include "api/api.h"
+#include "api/parse_report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,65 @@ static sluice_status parse_shapes(sl_arena *a, const struct sluice_parse_options
     return SLUICE_OK;
 }
 
+/* "NHWC", "input=NCHW", or words: "batch,height,width,channels". Only where the channels stand matters. */
+static sluice_status parse_format(sl_arena *a, const char *text, struct sl_onnx_format *out, sl_err *e)
+{
+    const char *equals = strrchr(text, '=');
+    const char *order = equals ? equals + 1 : text;
+    bool words = strchr(order, ',') != NULL;
+    int rank = 0, channels = -1, batch = -1;
+    out->name = equals ? sl_arena_strndup(a, text, (size_t)(equals - text)) : NULL;
+    for (const char *p = order + strspn(order, "[ "); *p && *p != ']'; rank++) {
+        if (*p == 'c' || *p == 'C')
+            channels = rank;
+        else if (*p == 'n' || *p == 'N' || *p == 'b' || *p == 'B')
+            batch = rank;
+        else if (!strchr("hwdftHWDFT", *p))
+            goto bad;
+        p += words ? strcspn(p, ",]") : 1;
+        p += words ? strspn(p, ", ") : 0;
+    }
+    out->channels_first = channels == 1;
+    if (rank >= 3 && rank <= 5 && batch == 0 && (channels == 1 || channels == rank - 1))
+        return SLUICE_OK;
+bad:
+    sl_fail(e, SLUICE_E_USAGE, "'%s' is not an input format", text);
+    return sl_hint(e, "NCHW or NHWC, for one input NAME=NHWC; batch first, channels second or last");
+}
+
+static sluice_status parse_formats(sl_arena *a, const struct sluice_parse_options *o, struct sl_onnx_options *onnx, sl_err *e)
+{
+    struct sl_onnx_format *formats = SL_NEW_ARRAY(a, struct sl_onnx_format, o->n_input_formats + 1);
+    for (size_t i = 0; i < o->n_input_formats; i++)
+        SL_TRY(parse_format(a, o->input_formats[i], &formats[i], e));
+    onnx->formats = formats;
+    onnx->n_formats = (int)o->n_input_formats;
+    return SLUICE_OK;
+}
+
+/* The parts that start and end nodes cut off travel with the network. */
+static void keep_cut_parts(struct sl_model *model, const struct sl_onnx_report *r)
+{
+    if (r->preprocess.size)
+        sl_model_set_file(model, sl_arena_printf(model->arena, "%s.preprocess.onnx", model->name), r->preprocess);
+    if (r->postprocess.size)
+        sl_model_set_file(model, sl_arena_printf(model->arena, "%s.postprocess.onnx", model->name), r->postprocess);
+}
+
+static sluice_status import_onnx(struct sluice_model *m, const char *path, struct sl_view bytes, const struct sluice_parse_options *o,
+                                 const struct sl_onnx_options *onnx, struct sl_onnx_report *report, struct sl_graph **g, sl_err *e)
+{
+    sl_err unwritten = {0};
+    sluice_status s = sl_onnx_import(m->arena, path, bytes, onnx, g, report, e);
+    for (int i = 0; i < report->n_notes; i++)
+        sl_info("%s", report->notes[i]);
+    if (o->report_path && sl_write_parse_report(o->report_path, path, *g, report, e, &unwritten) != SLUICE_OK && s == SLUICE_OK) {
+        *e = unwritten;
+        return e->code;
+    }
+    return s;
+}
+
 static sluice_status parse_onnx(struct sluice_model *m, const char *path, const struct sluice_parse_options *o, sl_err *e)
 {
     const char *arch = o->hw_arch ? o->hw_arch : architectures[0];
@@ -106,14 +166,17 @@ static sluice_status parse_onnx(struct sluice_model *m, const char *path, const 
         .n_end = (int)o->n_end_nodes,
     };
     SL_TRY(parse_shapes(m->arena, o, &onnx, e));
+    SL_TRY(parse_formats(m->arena, o, &onnx, e));
     struct sl_graph *g = NULL;
     struct sl_onnx_report report = {0};
-    SL_TRY(sl_onnx_import(m->arena, path, bytes, &onnx, &g, &report, e));
+    SL_TRY(import_onnx(m, path, bytes, o, &onnx, &report, &g, e));
     m->model = sl_model_new(m->arena, g->name);
     sl_model_set_json(m->model, &m->model->versions, json_pack("{s:s}", "sluice", SLUICE_VERSION));
     m->model->state = SL_MODEL_HAILO_MODEL;
     m->model->hw_arch = sl_arena_strdup(m->arena, arch);
     m->model->native = g;
+    if (!o->drop_cut_parts)
+        keep_cut_parts(m->model, &report);
     return SLUICE_OK;
 }
 

@@ -69,6 +69,8 @@ void cli_print_markdown(void);
 bool cli_ask(const char *question, bool otherwise);
 /* Print `text`, freed with sluice_free, to stdout. */
 void cli_put(char *text);
+/* Run tools/compare_onnx.py on the parsed model and its archive: SLUICE_E_VALUE when they differ. */
+sluice_status cli_compare_onnx(const struct cli_args *a, const char *har, struct sluice_error *err);
 
 int cli_parser_onnx(const struct cli_args *a, struct sluice_error *err);
 int cli_parser_tflite(const struct cli_args *a, struct sluice_error *err);

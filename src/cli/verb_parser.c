@@ -36,6 +36,15 @@ static const char **recommended(sl_arena *a, const char *hint, size_t *n)
     return names;
 }
 
+/* The command that parses the recommended part, as it can be pasted. */
+static void print_command(const struct cli_args *a, const char *const *names, size_t n)
+{
+    fprintf(stderr, "  sluice %s '%s' --end-node-names", a->verb->name, a->positional[0]);
+    for (size_t i = 0; i < n; i++)
+        fprintf(stderr, " '%s'", names[i]);
+    fputc('\n', stderr);
+}
+
 typedef sluice_status parse_fn(const char *path, const struct sluice_parse_options *o, struct sluice_model **m, struct sluice_error *err);
 
 static sluice_status parse(const struct cli_args *a, parse_fn *file, sl_arena *arena, struct sluice_model **m, struct sluice_error *err)
@@ -44,6 +53,9 @@ static sluice_status parse(const struct cli_args *a, parse_fn *file, sl_arena *a
     o.start_nodes = cli_list(a, "start-node-names", &o.n_start_nodes);
     o.end_nodes = cli_list(a, "end-node-names", &o.n_end_nodes);
     o.tensor_shapes = cli_list(a, "tensor-shapes", &o.n_tensor_shapes);
+    o.input_formats = cli_list(a, "input-format", &o.n_input_formats);
+    o.report_path = cli_string(a, "parsing-report-path", NULL);
+    o.drop_cut_parts = cli_has(a, "disable-rt-metadata-extraction");
     sluice_status s = file(a->positional[0], &o, m, err);
     if (s != SLUICE_E_UNSUPPORTED)
         return s;
@@ -52,6 +64,7 @@ static sluice_status parse(const struct cli_args *a, parse_fn *file, sl_arena *a
     if (!names)
         return s;
     fprintf(stderr, "%s\n%s\n", err->message, err->hint);
+    print_command(a, names, n);
     if (!cli_has(a, "yes") && !cli_ask("parse with the recommended end nodes?", false))
         return s;
     *err = (struct sluice_error){0};
@@ -73,6 +86,8 @@ static int parser(const struct cli_args *a, const char *format, parse_fn *file, 
         s = sluice_model_save(m, path, err);
         if (s == SLUICE_OK)
             sl_info("Saved HAR to: %s", path);
+        if (s == SLUICE_OK && cli_has(a, "compare"))
+            s = cli_compare_onnx(a, path, err);
         char *text = NULL;
         if (s == SLUICE_OK && a->json && (s = sluice_model_describe(m, true, &text, err)) == SLUICE_OK)
             cli_put(text);
@@ -82,5 +97,15 @@ static int parser(const struct cli_args *a, const char *format, parse_fn *file, 
     return sluice_exit_code(s);
 }
 
-int cli_parser_onnx(const struct cli_args *a, struct sluice_error *err) { return parser(a, "ONNX", sluice_model_parse_onnx, err); }
+int cli_parser_onnx(const struct cli_args *a, struct sluice_error *err)
+{
+    if (cli_has(a, "disable-onnx-simplifier"))
+        sl_info("--disable-onnx-simplifier: no simplifier is run here; constants are folded by the parser itself");
+    if (cli_has(a, "disable-rt-metadata-extraction"))
+        sl_info("--disable-rt-metadata-extraction: what start and end nodes cut off is not kept in the archive");
+    if (cli_has(a, "augmented-path") && !cli_has(a, "compare"))
+        return sluice_exit_code(sl_fail(err, SLUICE_E_USAGE, "--augmented-path is written by --compare, which is not given"));
+    return parser(a, "ONNX", sluice_model_parse_onnx, err);
+}
+
 int cli_parser_tflite(const struct cli_args *a, struct sluice_error *err) { return parser(a, "TFLite", sluice_model_parse_tflite, err); }

@@ -22,14 +22,26 @@ const struct cli_flag cli_common_flags[] = {
 };
 const size_t cli_common_flag_count = SL_COUNT(cli_common_flags);
 
+#define PARSER_FLAGS                                                                                                           \
+    {"har-path", 0, CLI_STRING, "FILE", "archive to write (default: NAME.har in the current folder)", NULL, 0, 0},              \
+        {"net-name", 0, CLI_STRING, "NAME", "name of the network (default: the file's stem)", NULL, 0, 0},                      \
+        {"start-node-names", 0, CLI_LIST, "NODE", "nodes (or tensors) where the network starts (default: the graph's inputs)", NULL, 0, 0}, \
+        {"end-node-names", 0, CLI_LIST, "NODE", "nodes (or tensors) where the network ends (default: the graph's outputs)", NULL, 0, 0},    \
+        {"tensor-shapes", 0, CLI_LIST, "SHAPE", "fix dynamic dimensions: [1,3,640,640] or input=[1,3,640,640]", NULL, 0, 0}, ARCH,          \
+        {"yes", 'y', CLI_BOOL, "", "take recommended end nodes without asking", NULL, 0, 0}
+
+static const struct cli_flag parser_onnx_flags[] = {
+    PARSER_FLAGS,
+    {"parsing-report-path", 0, CLI_STRING, "FILE", "JSON of what parsing found, written also when it fails", NULL, 0, 0},
+    {"input-format", 0, CLI_LIST, "ORDER", "axis order of inputs: NCHW, NHWC or NAME=NHWC (default: found from the graph)", NULL, 0, 0},
+    {"compare", 0, CLI_BOOL, "", "then compare with ONNX Runtime, layer by layer (needs python3 with numpy and onnxruntime)", NULL, 0, 0},
+    {"augmented-path", 0, CLI_STRING, "FILE", "with --compare: keep the model that has every layer as an output", NULL, 0, 0},
+    {"disable-onnx-simplifier", 0, CLI_BOOL, "", "accepted; the parser folds constants itself and runs no simplifier", NULL, 0, 0},
+    {"disable-rt-metadata-extraction", 0, CLI_BOOL, "", "do not keep what start and end nodes cut off", NULL, 0, 0},
+};
+
 static const struct cli_flag parser_flags[] = {
-    {"har-path", 0, CLI_STRING, "FILE", "archive to write (default: NAME.har in the current folder)", NULL, 0, 0},
-    {"net-name", 0, CLI_STRING, "NAME", "name of the network (default: the file's stem)", NULL, 0, 0},
-    {"start-node-names", 0, CLI_LIST, "NODE", "nodes (or tensors) where the network starts (default: the graph's inputs)", NULL, 0, 0},
-    {"end-node-names", 0, CLI_LIST, "NODE", "nodes (or tensors) where the network ends (default: the graph's outputs)", NULL, 0, 0},
-    {"tensor-shapes", 0, CLI_LIST, "SHAPE", "fix dynamic dimensions: [1,3,640,640] or input=[1,3,640,640]", NULL, 0, 0},
-    ARCH,
-    {"yes", 'y', CLI_BOOL, "", "take recommended end nodes without asking", NULL, 0, 0},
+    PARSER_FLAGS,
 };
 
 static const struct cli_flag optimize_flags[] = {
@@ -102,7 +114,7 @@ const struct cli_verb cli_verbs[] = {
     {"parser onnx", "FILE", 1, 1, "parse an ONNX file into an archive (HAR)",
      "Operators that are not supported are all named at once, with node names; where a smaller part of the graph would do, its end\n"
      "nodes are recommended, and a question asks whether to take them (at the end of standard input the answer is no; -y is yes).",
-     FLAGS(parser_flags), cli_parser_onnx},
+     FLAGS(parser_onnx_flags), cli_parser_onnx},
     {"parser tflite", "FILE", 1, 1, "parse a TFLite file into an archive (HAR)",
      "Nodes are named by tensors. A file that is quantized throughout keeps its own scales: go on with 'sluice compiler'.",
      FLAGS(parser_flags), cli_parser_tflite},

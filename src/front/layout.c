@@ -229,13 +229,16 @@ static sluice_status count_transposes(const struct sl_graph *in, const bool *las
 
 /* Pictures and volumes start channels last (turned where the origin has channels first), sequences as they are; each input is
  * turned the other way when that saves transposes. */
-static sluice_status choose_inputs(const struct sl_graph *in, bool channels_first, bool *last, const bool *only_fc, sl_err *e)
+static sluice_status choose_inputs(const struct sl_graph *in, bool channels_first, const enum sl_input_order *orders,
+                                   bool *last, const bool *only_fc, sl_err *e)
 {
     int best, tried = 0;
     bool any = false;
     for (int i = 0; i < in->n_inputs; i++) {
         int rank = in->inputs[i].node->shape.rank;
         last[i] = channels_first && (rank == 4 || rank == 5);
+        if (orders && orders[i] != SL_ORDER_FREE)
+            last[i] = orders[i] == SL_ORDER_CHANNELS_FIRST;
         any = any || (rank >= 3 && rank <= 5);
     }
     if (!any)
@@ -243,7 +246,7 @@ static sluice_status choose_inputs(const struct sl_graph *in, bool channels_firs
     SL_TRY(count_transposes(in, last, only_fc, &best, e));
     for (int i = 0; i < in->n_inputs && best > 0 && tried < MOST_TRIED; i++) {
         int rank = in->inputs[i].node->shape.rank, n;
-        if (rank < 3 || rank > 5)
+        if (rank < 3 || rank > 5 || (orders && orders[i] != SL_ORDER_FREE))
             continue;
         tried++;
         last[i] = !last[i];
@@ -256,8 +259,8 @@ static sluice_status choose_inputs(const struct sl_graph *in, bool channels_firs
     return SLUICE_OK;
 }
 
-sluice_status sl_choose_layout(const struct sl_graph *in, bool channels_first, sl_arena *a, struct sl_graph **out,
-                               int *n_transposes, sl_err *e)
+sluice_status sl_choose_layout(const struct sl_graph *in, bool channels_first, const enum sl_input_order *orders,
+                               sl_arena *a, struct sl_graph **out, int *n_transposes, sl_err *e)
 {
     sl_arena *scratch = sl_arena_new();
     bool *last = SL_NEW_ARRAY(scratch, bool, (size_t)in->n_inputs + 1),
@@ -267,7 +270,7 @@ sluice_status sl_choose_layout(const struct sl_graph *in, bool channels_first, s
     for (int i = 0; i < in->n_nodes; i++)
         for (int k = 0; k < in->nodes[i]->n_in; k++)
             only_fc[in->nodes[i]->in[k]->index] &= in->nodes[i]->op == SL_OP_fc;
-    sluice_status s = choose_inputs(in, channels_first, last, only_fc, e);
+    sluice_status s = choose_inputs(in, channels_first, orders, last, only_fc, e);
     if (s == SLUICE_OK)
         s = build(in, a, last, only_fc, out, n_transposes, e);
     sl_arena_free(scratch);

@@ -10,8 +10,9 @@
 
 /* `in` has ports in the origin's layout (identity perm). The new graph lives in `a` and shares constants. Inputs and outputs
  * stay as stored, their ports record the permutation. channels_first: what the origin's pictures are unless transposes tell
- * otherwise. n_transposes: those left that move data. */
-sluice_status sl_choose_layout(const struct sl_graph *in, bool channels_first, sl_arena *a, struct sl_graph **out,
-                               int *n_transposes, sl_err *e);
+ * otherwise. n_transposes: those left that move data. orders: by input, what the user says of it (NULL: nothing of any). */
+enum sl_input_order { SL_ORDER_FREE, SL_ORDER_CHANNELS_FIRST, SL_ORDER_CHANNELS_LAST };
+sluice_status sl_choose_layout(const struct sl_graph *in, bool channels_first, const enum sl_input_order *orders,
+                               sl_arena *a, struct sl_graph **out, int *n_transposes, sl_err *e);
 
 #endif

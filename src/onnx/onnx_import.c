@@ -112,12 +112,37 @@ static void drop_unused_inputs(struct onnx_import *c)
     sl_graph_renumber(g);
 }
 
+/* What the user says of the inputs' axis order. */
+static sluice_status find_orders(struct onnx_import *c, const enum sl_input_order **out)
+{
+    enum sl_input_order *orders = SL_NEW_ARRAY(c->scratch, enum sl_input_order, (size_t)c->g->n_inputs + 1);
+    for (int k = 0; k < c->options->n_formats; k++) {
+        const struct sl_onnx_format *f = &c->options->formats[k];
+        bool found = !f->name;
+        for (int i = 0; i < c->g->n_inputs; i++) {
+            int rank = c->g->inputs[i].node->shape.rank;
+            if (f->name && strcmp(f->name, c->g->inputs[i].origin_name) != 0)
+                continue;
+            found = true;
+            if (rank >= 3 && rank <= 5)
+                orders[i] = f->channels_first ? SL_ORDER_CHANNELS_FIRST : SL_ORDER_CHANNELS_LAST;
+        }
+        if (!found)
+            return sl_fail(c->e, SLUICE_E_NOT_FOUND, "input '%s', which a format is given for, is not an input of the network",
+                           f->name);
+    }
+    *out = orders;
+    return SLUICE_OK;
+}
+
 static sluice_status finish_graph(struct onnx_import *c, struct sl_graph **out)
 {
     sl_graph_remove_dead(c->g);
     drop_unused_inputs(c);
     c->g = onnx_match_patterns(c, c->g);
-    SL_TRY(sl_choose_layout(c->g, true, c->a, out, &c->report->n_transposes, c->e));
+    const enum sl_input_order *orders;
+    SL_TRY(find_orders(c, &orders));
+    SL_TRY(sl_choose_layout(c->g, true, orders, c->a, out, &c->report->n_transposes, c->e));
     SL_TRY(sl_assign_names(*out, c->e));
     return sl_verify_types(*out, c->e);
 }
