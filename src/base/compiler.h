@@ -8,6 +8,9 @@
 #define SL_ALWAYS_INLINE static inline __attribute__((always_inline))
 #define SL_LIKELY(x) __builtin_expect(!!(x), 1)
 #define SL_UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* Position of the lowest and of the highest bit set; v is not 0. */
+#define SL_LOW_BIT(v) __builtin_ctz(v)
+#define SL_HIGH_BIT(v) (31 - __builtin_clz(v))
 #define SL_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define SL_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define SL_MAX(a, b) ((a) > (b) ? (a) : (b))

@@ -299,6 +299,26 @@ static sluice_status make_extreme(struct making *m)
     return SLUICE_OK;
 }
 
+static sluice_status make_index(struct making *m)
+{
+    const struct sl_shape *in = &tensor_in(m, 0)->shape;
+    int axis = (int)m->i->ints[SL_I_index_axis];
+    struct sl_index_args *a = SL_NEW(m->s->a, struct sl_index_args);
+    *a = (struct sl_index_args){.smallest = m->i->opcode == SL_INSN_argmin,
+                                .last = m->i->ints[SL_I_index_last] == 1,
+                                .x_type = tensor_in(m, 0)->dtype,
+                                .out_type = tensor_out(m)->dtype,
+                                .outer = 1,
+                                .length = in->dim[axis],
+                                .inner = 1};
+    for (int k = 0; k < axis; k++)
+        a->outer *= in->dim[k];
+    for (int k = axis + 1; k < in->rank; k++)
+        a->inner *= in->dim[k];
+    add_plain_step(m, SL_FAMILY_INDEX, a);
+    return SLUICE_OK;
+}
+
 /* ---- attention ---- */
 
 static sluice_status make_matmul(struct making *m)

@@ -116,6 +116,22 @@ sluice_status sl_verify_extreme(struct sl_check *c)
     return sl_check_same_type(c);
 }
 
+sluice_status sl_verify_index(struct sl_check *c)
+{
+    const struct sl_shape *in = &sl_check_in(c, 0)->shape;
+    const int64_t axis = c->i->ints[SL_I_index_axis];
+    if (in->rank < 1)
+        return sl_broken(c, SL_RULE_input_rank, "an input of no axes");
+    SL_TRY(sl_check_number(c, SL_RULE_axis, "axis", axis, 0, in->rank - 1));
+    SL_TRY(sl_check_number(c, SL_RULE_flag, "last", c->i->ints[SL_I_index_last], 0, 1));
+    SL_TRY(sl_check_number(c, SL_RULE_index_length, "axis of length", in->dim[axis], 1, 65536));
+    SL_TRY(check_reduction(c, INT64_C(1) << axis));
+    if (sl_check_out(c)->dtype != (in->dim[axis] > 256 ? SL_U16 : SL_U8))
+        return sl_broken(c, SL_RULE_types, "%s, for positions along an axis of %" PRId64, sl_dtype_name(sl_check_out(c)->dtype),
+                         in->dim[axis]);
+    return SLUICE_OK;
+}
+
 static sluice_status check_resize_axis(struct sl_check *c, int index_at, int weight_at, int64_t in, int64_t out, bool linear)
 {
     const struct sl_program_const *index, *weight;

@@ -49,6 +49,7 @@ enum sl_family {
     SL_FAMILY_RESIZE,
     SL_FAMILY_QUANTIZE,   /* in[0] float, out u8/u16 */
     SL_FAMILY_DEQUANTIZE, /* in[0] u8/u16, out float */
+    SL_FAMILY_INDEX,
     SL_FAMILY_COUNT
 };
 
@@ -173,6 +174,13 @@ struct sl_reduce_args {
     float multiplier;         /* mean, sum */
 };
 
+/* x is [outer, length, inner], the output [outer, inner]. Of equal values the first, or the last. */
+struct sl_index_args {
+    bool smallest, last;
+    enum sl_dtype x_type, out_type; /* u16 where length > 256, else u8 */
+    int64_t outer, length, inner;   /* 1 <= length <= 65536 */
+};
+
 /* ---- attention and norms (sections 8, 9, 10) ---- */
 
 struct sl_matmul_args {
@@ -283,6 +291,7 @@ SL_PREPARE(requantize, SL_FAMILY_REQUANTIZE)
 SL_PREPARE(eltwise, SL_FAMILY_ELTWISE)
 SL_PREPARE(pool, SL_FAMILY_POOL)
 SL_PREPARE(reduce, SL_FAMILY_REDUCE)
+SL_PREPARE(index, SL_FAMILY_INDEX)
 SL_PREPARE(matmul, SL_FAMILY_MATMUL)
 SL_PREPARE(softmax, SL_FAMILY_SOFTMAX)
 SL_PREPARE(norm, SL_FAMILY_NORM)

@@ -25,6 +25,9 @@ enum { SL_LINES_TASK, SL_LINES, SL_LINE_LENGTH, SL_LINE_STEP };
 void sl_plan_softmax(struct sl_work *w);
 void sl_plan_norm(struct sl_work *w);
 
+/* index: state[0] lines, or blocks of lines side by side, a task. */
+void sl_plan_index(struct sl_work *w);
+
 /* From the sums of channels o0..o1-1 of one position (acc[0] is channel o0) to stored values out[at + o]; r NULL: no residual.
  */
 void sl_weighted_finish(const struct sl_weighted_args *a, const int32_t *acc, int64_t o0, int64_t o1, const void *r, void *out,

@@ -1,4 +1,4 @@
-/* pool_lower.c: windows and reductions: maxpool, avgpool, reduce_*. */
+/* pool_lower.c: windows and reductions: maxpool, avgpool, reduce_*, argmax, argmin. */
 #include "ops/lower.h"
 #include "ops/ops.h"
 
@@ -70,5 +70,15 @@ sluice_status lower_reduce(struct sl_lowering *l, const struct sl_node *n, sl_er
         i->ints[SL_I_mean_hi] = sl_get_int(n, "hi", n->quant.dtype == SL_U16 ? 65535 : 255);
         i->floats[SL_F_mean_multiplier] = sl_get_float(n, "multiplier", 0);
     }
+    return SLUICE_OK;
+}
+
+sluice_status lower_index(struct sl_lowering *l, const struct sl_node *n, sl_err *e)
+{
+    int64_t axis;
+    SL_TRY(sl_lower_axis(n, "axis", n->in[0]->shape.rank, 0, &axis, e));
+    struct sl_insn *i = sl_lower_emit(l, n, n->op == SL_OP_argmax ? SL_INSN_argmax : SL_INSN_argmin);
+    i->ints[SL_I_index_axis] = axis;
+    i->ints[SL_I_index_last] = sl_get_int(n, "select_last_index", 0) != 0;
     return SLUICE_OK;
 }

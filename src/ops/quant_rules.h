@@ -24,6 +24,9 @@ sluice_status sl_new_param(struct sl_quantizer *q, struct sl_node *n, const char
 sluice_status sl_float_param(struct sl_quantizer *q, const struct sl_node *n, const char *name, int64_t count, const float **out,
                              sl_err *e);
 
+/* Of argmax and argmin: how many positions there are. */
+int64_t sl_positions(const struct sl_node *n);
+
 double sl_curve_value(const struct sl_curve *c, double x); /* in double precision */
 
 /* A curve as the table of docs/numerics.md: entries over the index encoding

@@ -1,7 +1,7 @@
 /*
  * calibrate.c: see calibrate.h. The samples are cut into 8 shards of consecutive samples; a shard runs on one thread with one
- * single-threaded evaluation. What is collected (extremes, counts) adds up to the same whatever the order, so each worker keeps one set
- * and the sets are merged at the end.
+ * single-threaded evaluation. What is collected (extremes, counts) adds up to the same whatever the order, so each worker keeps
+ * one set and the sets are merged at the end.
  */
 #include "quant/calibrate.h"
 
@@ -18,7 +18,7 @@ enum { SHARDS = 8, VARIANCE_SAMPLES = 2 }; /* variances need fewer samples: the 
 /* The graph as it is watched: activations stand alone again, so that the sum before them is seen. */
 struct watched {
     struct sl_graph *g;
-    int *output, *pre; /* by node index of g: which node of the calibrated graph it tells of, -1: none */
+    int *output, *pre;    /* by node index of g: which node of the calibrated graph it tells of, -1: none */
     int *mean, *variance; /* the same for sums by channel */
 };
 
@@ -39,7 +39,7 @@ struct job {
     const struct sl_sample_source *source;
     struct worker *workers;
     struct sl_progress *progress;
-    double **sum[SHARDS]; /* floating-point sums depend on the order: a set a shard, added up in a fixed tree */
+    double **sum[SHARDS];    /* floating-point sums depend on the order: a set a shard, added up in a fixed tree */
     double **square[SHARDS]; /* sums of values, then of squares */
     int64_t squares;         /* samples in them */
     sl_err error[SHARDS];
@@ -133,7 +133,10 @@ static void collect(struct worker *w, struct sl_statistics **s, const struct sl_
         w->bad = n;
 }
 
-static int64_t channels_of(const struct sl_shape *s) { return s->rank ? s->dim[s->rank - 1] : 1; }
+static int64_t channels_of(const struct sl_shape *s)
+{
+    return s->rank ? s->dim[s->rank - 1] : 1;
+}
 
 /* One frame's sums are formed first, in single order, then added to the shard's: `squares` too where it is not NULL. */
 static void add_sums(double *sum, double *squares, const float *x, size_t count, int64_t channels, sl_arena *scratch)
@@ -209,9 +212,13 @@ static sluice_status run_sample(struct job *j, struct worker *w, int64_t index, 
         collect(w, &w->output[n->index], n, w->inputs[i], sl_shape_elements(&n->shape));
     }
     SL_TRY(sl_float_run_frame(w->run, (const void *const *)w->inputs, e));
-    if (w->bad)
-        return sl_fail(e, SLUICE_E_VALUE, "calibration sample %lld: layer '%s' gives a value that is not finite", (long long)index,
-                       sl_node_text(w->bad));
+    if (w->bad) {
+        sl_fail(e, SLUICE_E_VALUE, "calibration sample %lld: layer '%s' gives a value that is not finite", (long long)index,
+                sl_node_text(w->bad));
+        return sl_hint(
+            e, "float32 does not hold what the network makes of this sample: give it inputs as it was trained on (pixels "
+               "of 0..255 often want the model script's normalization command), or check the weights before that layer");
+    }
     return SLUICE_OK;
 }
 

@@ -1,6 +1,7 @@
 /*
- * encode.c: see encode.h. Tensors that must share one encoding form sets: a layer that only moves data joins its input's; a concatenation
- * joins with an input where that costs the input nothing, else reads it through `requantize`. Each set gets one width and one range.
+ * encode.c: see encode.h. Tensors that must share one encoding form sets: a layer that only moves data joins its input's; a
+ * concatenation joins with an input where that costs the input nothing, else reads it through `requantize`. Each set gets one
+ * width and one range.
  */
 #include "quant/encode.h"
 
@@ -9,6 +10,7 @@
 
 #include "base/log.h"
 #include "ops/ops.h"
+#include "ops/quant_rules.h"
 #include "quant/fuse.h"
 
 /* An input that is read through a requantize layer. */
@@ -18,7 +20,10 @@ struct edge {
     bool narrow; /* 8 bits of the writer's range for a weighted layer; else the reader's own encoding */
 };
 
-struct edges { int n, capacity; struct edge *list; };
+struct edges {
+    int n, capacity;
+    struct edge *list;
+};
 
 static void add_edge(sl_arena *a, struct edges *all, struct edge edge)
 {
@@ -58,7 +63,10 @@ static sluice_status constant_statistics(struct sl_encoder *x, struct sl_node *n
 }
 
 /* Pictures: whole numbers 0..255 are stored as they are. */
-static bool is_byte_data(const struct sl_statistics *s) { return s && s->count && s->whole && s->min >= 0 && s->max <= 255; }
+static bool is_byte_data(const struct sl_statistics *s)
+{
+    return s && s->count && s->whole && s->min >= 0 && s->max <= 255;
+}
 
 static void impose(struct sl_encoder *x)
 {
@@ -103,6 +111,10 @@ static sluice_status start(struct sl_encoder *x, const struct sl_calibration *c,
             t->fixed = true;
             t->quant = (struct sl_quant){.dtype = SL_U8, .scale = 1, .zero_point = 0};
         }
+        if (n->op == SL_OP_argmax || n->op == SL_OP_argmin) {
+            t->fixed = true;
+            t->quant = (struct sl_quant){.dtype = sl_positions(n) > 256 ? SL_U16 : SL_U8, .scale = 1, .zero_point = 0};
+        }
     }
     impose(x);
     return SLUICE_OK;
@@ -139,7 +151,8 @@ static void absorb_clamps(struct sl_encoder *x)
             if (taken[n->in[k]->index])
                 n->in[k] = taken[n->in[k]->index];
         p = n->n_in ? n->in[0] : NULL;
-        if (n->op != SL_OP_activation || !sl_is_clamp(sl_get_string(n, "type", "")) || !has_limits(p->op) || uses[p->index] != 1)
+        if (n->op != SL_OP_activation || !sl_is_clamp(sl_get_string(n, "type", "")) || !has_limits(p->op) ||
+            uses[p->index] != 1)
             continue;
         sl_clamp_limits(n, "type", &x->plan[p->index].clamp_low, &x->plan[p->index].clamp_high);
         x->info[p->index].output = x->info[i].output;
@@ -240,10 +253,11 @@ static void unite(struct sl_encoder *x, struct sl_node *n, struct edges *edges)
     for (int k = 0; k < n->n_in; k++) {
         int set = root(x, n->in[k]->index);
         alike = alike && (set == first || (x->info[set].given && x->info[first].given));
-        wide = wide || x->info[set].wide;
+        wide = wide || x->info[set].wide || (x->info[set].fixed && x->info[set].quant.dtype == SL_U16);
         all = united(all, x->info[set].given ? (struct sl_range){.min = 0, .max = 1, .known = true}
-                          : x->info[set].fixed ? (struct sl_range){.min = 0, .max = 255, .known = true}
-                                               : sl_encode_range(x, set));
+                          : x->info[set].fixed
+                              ? (struct sl_range){.min = 0, .max = (float)sl_quant_max(x->info[set].quant.dtype), .known = true}
+                              : sl_encode_range(x, set));
     }
     if (alike) {
         for (int k = 0; k < n->n_in; k++)
@@ -298,8 +312,9 @@ static sluice_status set_encodings(struct sl_encoder *x, struct edges *edges, sl
         const struct sl_quant *q = &g->nodes[root(x, i)]->quant;
         g->nodes[i]->quant = *q;
         if (!isfinite(q->scale) || !(q->scale > 0))
-            return sl_fail(e, SLUICE_E_VALUE, "layer '%s': its values reach %g to %g, which no scale covers", sl_node_text(g->nodes[i]),
-                           (double)x->info[root(x, i)].range.min, (double)x->info[root(x, i)].range.max);
+            return sl_fail(e, SLUICE_E_VALUE, "layer '%s': its values reach %g to %g, which no scale covers",
+                           sl_node_text(g->nodes[i]), (double)x->info[root(x, i)].range.min,
+                           (double)x->info[root(x, i)].range.max);
     }
     for (int i = 0; i < g->n_nodes; i++)
         if (sl_is_weighted(g->nodes[i]->op) && !x->info[i].reads_wide && g->nodes[i]->in[0]->quant.dtype == SL_U16)

@@ -21,7 +21,7 @@ struct sl_tensor_info {
     const struct sl_statistics *output;
     const double *variance; /* of a weighted layer's sum, by channel */
     bool wide;              /* 16 bits */
-    bool fixed;             /* by the input data: quant is set */
+    bool fixed;             /* by the input data, or positions (argmax): quant is set */
     bool given;             /* by the op: softmax */
     bool reads_wide;        /* a weighted layer that may read 16 bits */
     struct sl_quant quant;

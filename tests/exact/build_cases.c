@@ -271,6 +271,22 @@ static void make_reduce(struct build *b, int k)
     build_output(b, y);
 }
 
+static void make_index(struct build *b, int k)
+{
+    static const int64_t lengths[] = {19, 2, 257, 40, 1, 300, 16};
+    int64_t x_dims[4] = {1, build_between(b, 2, 9), build_between(b, 2, 9), build_between(b, 2, 20)}, dims[4];
+    int axis = k % 3 == 0 ? 3 : k % 4, rank = 0;
+    x_dims[axis] = lengths[k % 7];
+    for (int a = 0; a < 4; a++)
+        if (a != axis || k % 2)
+            dims[rank++] = a == axis ? 1 : x_dims[a];
+    uint32_t x = build_input(b, pick_type(b), 4, x_dims), y = build_tensor(b, x_dims[axis] > 256 ? SL_U16 : SL_U8, rank, dims);
+    struct sl_insn *i = build_insn(b, k & 4 ? SL_INSN_argmin : SL_INSN_argmax, y, 1, &x);
+    i->ints[SL_I_index_axis] = axis;
+    i->ints[SL_I_index_last] = k >> 1 & 1;
+    build_output(b, y);
+}
+
 /* ---- attention ---- */
 
 static void make_matmul(struct build *b, int k)
@@ -547,7 +563,7 @@ const struct build_case *build_cases(int *n)
         {"matmul", make_matmul, 12},   {"softmax", make_softmax, 8}, {"norm", make_norm, 12},
         {"concat", make_concat, 12},   {"shape", make_shape, 20},    {"pad", make_pad, 6},
         {"resize", make_resize, 8},    {"block", make_block, 8},     {"gather", make_gather, 4},
-        {"network", make_network, 12},
+        {"network", make_network, 12}, {"index", make_index, 16},
     };
     *n = (int)SL_COUNT(cases);
     return cases;

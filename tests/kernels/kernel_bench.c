@@ -201,6 +201,9 @@ static void bench_others(const char *only)
         bench_args(SL_FAMILY_POOL, only, "avgpool 3x3 s2", &p, &io, gb, "G/s");
         bench_args(SL_FAMILY_REDUCE, only, "mean over h, w",
                    &(struct sl_reduce_args){SL_REDUCE_MEAN, t, t, shape, 6, 9, 7, 0, most, 0.9f}, &io, gb, "G/s");
+        bench_args(SL_FAMILY_INDEX, only, "argmax of 19 channels", &(struct sl_index_args){false, false, t, SL_U8, 23769, 19, 1}, &io, 23769.0 * 19,
+                   "G/s");
+        bench_args(SL_FAMILY_INDEX, only, "argmax of 1000", &(struct sl_index_args){false, false, t, SL_U16, 451, 1000, 1}, &io, 451000, "G/s");
         bench_args(SL_FAMILY_MATMUL, only, "matmul 12x197x64x197^T", &mm, &io, 12.0 * 197 * 64 * 197, "GMAC/s");
         ((uint16_t *)table)[0] = 65535;
         bench_args(SL_FAMILY_SOFTMAX, only, "softmax 12x197x197",

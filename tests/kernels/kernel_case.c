@@ -214,6 +214,20 @@ static void make_reduce(struct rng *r, struct kernel_case *c)
              sl_dtype_name(a->out_type), sl_shape_text(&a->x, shape, sizeof shape), a->axes);
 }
 
+static void make_index(struct rng *r, struct kernel_case *c)
+{
+    struct sl_index_args *a = &c->args.index;
+    *a = (struct sl_index_args){.smallest = pick(r, 0, 1), .last = pick(r, 0, 1), .x_type = pick_type(r)};
+    a->length = pick(r, 0, 3) ? pick(r, 1, 70) : pick(r, 200, 700);
+    a->inner = pick(r, 0, 1) ? 1 : pick(r, 0, 3) ? pick(r, 1, 40) : pick(r, 250, 600);
+    a->outer = pick(r, 1, 12);
+    a->out_type = a->length > 256 ? SL_U16 : SL_U8;
+    c->io.in[0] = stored(r, c, a->x_type, (size_t)(a->outer * a->length * a->inner));
+    c->out_bytes = (size_t)(a->outer * a->inner) * bytes_of(a->out_type);
+    snprintf(c->text, sizeof c->text, "%s %s of %s [%d,%d,%d]", a->last ? "last" : "first", a->smallest ? "least" : "most",
+             sl_dtype_name(a->x_type), (int)a->outer, (int)a->length, (int)a->inner);
+}
+
 static void make_matmul(struct rng *r, struct kernel_case *c)
 {
     struct sl_matmul_args *a = &c->args.matmul;
@@ -342,6 +356,7 @@ void make_case(enum sl_family family, uint64_t seed, struct kernel_case *c)
         [SL_FAMILY_MATMUL] = make_matmul,     [SL_FAMILY_SOFTMAX] = make_softmax,   [SL_FAMILY_NORM] = make_norm,
         [SL_FAMILY_COPY] = make_mover,        [SL_FAMILY_PAD] = make_mover,         [SL_FAMILY_GATHER] = make_mover,
         [SL_FAMILY_RESIZE] = make_mover,      [SL_FAMILY_QUANTIZE] = make_quantize, [SL_FAMILY_DEQUANTIZE] = make_dequantize,
+        [SL_FAMILY_INDEX] = make_index,
     };
     struct rng r = {seed * 977 + (uint64_t)family};
     memset(c, 0, sizeof *c);

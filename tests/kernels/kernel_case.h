@@ -20,6 +20,7 @@ union sl_any_args {
     struct sl_resize_args resize;
     struct sl_quantize_args quantize;
     struct sl_dequantize_args dequantize;
+    struct sl_index_args index;
 };
 
 struct kernel_case {

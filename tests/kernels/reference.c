@@ -315,6 +315,23 @@ static void reduce(const struct kernel_case *c, void *out)
     }
 }
 
+static void position(const struct kernel_case *c, void *out)
+{
+    const struct sl_index_args *a = &c->args.index;
+    for (int64_t o = 0; o < a->outer; o++)
+        for (int64_t i = 0; i < a->inner; i++) {
+            int64_t best = a->smallest ? INT64_MAX : INT64_MIN, at = -1;
+            for (int64_t k = 0; k < a->length; k++) {
+                const int64_t q = get(c->io.in[0], a->x_type, (o * a->length + k) * a->inner + i);
+                if ((a->smallest ? q < best : q > best) || (q == best && a->last)) {
+                    best = q;
+                    at = k;
+                }
+            }
+            put(out, a->out_type, o * a->inner + i, at);
+        }
+}
+
 static void matmul(const struct kernel_case *c, void *out)
 {
     const struct sl_matmul_args *e = &c->args.matmul;
@@ -472,6 +489,7 @@ void reference(const struct kernel_case *c, void *out)
         [SL_FAMILY_MATMUL] = matmul,     [SL_FAMILY_SOFTMAX] = softmax,   [SL_FAMILY_NORM] = norm,
         [SL_FAMILY_COPY] = copy,         [SL_FAMILY_PAD] = pad,           [SL_FAMILY_GATHER] = gather,
         [SL_FAMILY_RESIZE] = resize,     [SL_FAMILY_QUANTIZE] = quantize, [SL_FAMILY_DEQUANTIZE] = dequantize,
+        [SL_FAMILY_INDEX] = position,
     };
     families[c->family](c, out);
 }

@@ -280,6 +280,22 @@ def reduce(w, kind):
     finish(w, kind, [w.input(shape, xt, xz, data_kind(rng, xt))], out, (ot, 0.5, oz), attrs)
 
 
+def position(w, kind):
+    rng = w.rng
+    xt, xz = encoding(rng)
+    shape, axis = (1, 5, int(rng.integers(2, 40)), pick(rng, int(rng.integers(1, 40)), 300)), pick(rng, 1, 2, 3)
+    keep = int(rng.integers(2))
+    out = tuple(1 if i == axis else d for i, d in enumerate(shape) if keep or i != axis)
+    q = ("u16" if shape[axis] > 256 else "u8", 1, 0)
+    attrs = {"axis": axis, "keepdims": keep, "select_last_index": int(rng.integers(2))}
+    key = w.add(kind, [w.input(shape, xt, xz, data_kind(rng, xt))], out, q, attrs)
+    cast = w.add("cast", [key], out, q, {"to": pick(rng, "s32", "f32")})
+    for made in (key, cast):
+        w.output(made, out, q)
+        for layer in (made, w.outputs[-1][0]):
+            w.layers[layer]["dtype"] = "s64" if made == key else w.layers[cast]["params"]["to"]
+
+
 def matmul(w, _):
     rng = w.rng
     (at, az), (bt, bz), (ot, oz) = encoding(rng), encoding(rng), encoding(rng)
@@ -364,7 +380,7 @@ def resize(w, x, c, q):
 
 CASES = ([(weighted, k) for k in ("conv", "conv", "conv", "dw", "dw", "fc", "deconv")] + [(activation, ""), (requantize, "")] +
          [(eltwise, k) for k in ("ew_add", "ew_sub", "ew_max", "ew_min", "ew_mult", "ew_div")] + [(pool, k) for k in ("maxpool", "avgpool")] +
-         [(reduce, k) for k in ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min")] + [(matmul, ""), (softmax, "")] +
+         [(reduce, k) for k in ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min")] + [(position, k) for k in ("argmax", "argmin")] + [(matmul, ""), (softmax, "")] +
          [(norm, k) for k in ("layer_norm", "rms_norm")] +
          [(move, k) for k in ("concat", "reshape", "transpose", "slice", "pad", "resize", "space_to_depth", "depth_to_space", "expand", "gather")])
 

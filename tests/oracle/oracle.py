@@ -295,6 +295,14 @@ def reduce(layer, values):
     return average(layer, total, count)
 
 
+def position(layer, values):
+    x, axis = values[0].astype(I64), int(layer.attrs["axis"])
+    x = -x if layer.kind == "argmin" else x
+    if int(layer.attrs.get("select_last_index", 0)):
+        return (x.shape[axis] - 1 - np.flip(x, axis).argmax(axis)).reshape(layer.shape)
+    return x.argmax(axis).reshape(layer.shape)
+
+
 # ---- sections 8, 9, 10 ----
 
 def matmul(layer, values):
@@ -386,6 +394,7 @@ OPS = {
     "activation": activation, "requantize": op_requantize,
     "ew_add": scaled_pair, "ew_sub": scaled_pair, "ew_max": scaled_pair, "ew_min": scaled_pair, "ew_mult": ew_mult, "ew_div": ew_div,
     "maxpool": maxpool, "avgpool": avgpool, "reduce_mean": reduce, "reduce_sum": reduce, "reduce_max": reduce, "reduce_min": reduce,
+    "argmax": position, "argmin": position, "cast": lambda layer, v: v[0],
     "matmul": matmul, "softmax": softmax, "layer_norm": layer_norm, "rms_norm": layer_norm,
     "concat": concat, "reshape": lambda layer, v: v[0].reshape(layer.shape),
     "transpose": lambda layer, v: v[0].transpose([int(p) for p in layer.attrs["perm"]]),
