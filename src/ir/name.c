@@ -47,6 +47,7 @@ struct naming {
     int *head;                  /* of node i: index of the head of its group */
     int *tail;                  /* of group h: its last node */
     bool *sibling;              /* a further slice of its group */
+    bool *tokens;               /* holds_tokens */
     int *first_member, *member; /* members of group h, rising, as in sl_uses */
     struct group *groups;       /* by index of the head */
     struct edge *edges;
@@ -74,11 +75,25 @@ static const char *origin_of(const struct sl_node *n)
     return n->n_origins > 0 ? n->origins[0] : "";
 }
 
+/* Whether the rows of a matrix are tokens: more than the batch has, or one that was picked out (or averaged) of a sequence. What was
+ * flattened, or came from a map of height and width, is no token. */
+static bool holds_tokens(const struct naming *m, const struct sl_node *n)
+{
+    const struct sl_graph *g = m->g;
+    int64_t batch = g->n_inputs > 0 && g->inputs[0].node->shape.rank > 0 ? g->inputs[0].node->shape.dim[0] : 1;
+    if (n->shape.rank != 2 || n->shape.dim[0] > batch)
+        return n->shape.rank > 1;
+    const struct sl_node *x = n->n_in > 0 ? n->in[n->n_in > 1 && n->in[0]->op == SL_OP_const_input] : NULL;
+    if (!x || x->shape.rank <= 2)
+        return x && x->shape.rank == 2 && m->tokens[x->index];
+    return x->shape.rank == 3 && x->shape.dim[2] == n->shape.dim[1];
+}
+
 /* A linear layer over tokens counts as conv, a mean over height and width as avgpool. */
-static const char *kind_of(const struct sl_node *n)
+static const char *kind_of(const struct naming *m, const struct sl_node *n)
 {
     int64_t axes[2];
-    if (n->op == SL_OP_fc && n->n_in > 0 && n->in[0]->shape.rank > 2)
+    if (n->op == SL_OP_fc && n->n_in > 0 && m->tokens[n->in[0]->index])
         return sl_op_info(SL_OP_conv)->counter;
     if (n->op == SL_OP_reduce_mean && n->in[0]->shape.rank == 4 && sl_get_ints(n, "axes", 2, axes) && axes[0] == 1 &&
         axes[1] == 2)
@@ -314,7 +329,7 @@ static void first_pass(struct naming *m)
     while (head < end) {
         int h = queue[head++];
         struct group *gr = &m->groups[h];
-        gr->kind = kind_of(g->nodes[h]);
+        gr->kind = kind_of(m, g->nodes[h]);
         bool base = strcmp(gr->kind, "conv") == 0 || strcmp(gr->kind, "dw") == 0;
         snprintf(gr->key, sizeof gr->key, "%s%s%d", base ? "base_" : "", gr->kind, count_next(m, g->nodes[h]->scope, gr->kind));
         for (int k = 0; k < gr->n_edges; k++)
@@ -379,7 +394,7 @@ static void name_constants_of(struct naming *m, const struct sl_node *n)
 {
     for (int k = 0; k < n->n_in; k++)
         if (n->in[k]->op == SL_OP_const_input && !n->in[k]->name[0])
-            number(m, n->in[k], kind_of(n->in[k]));
+            number(m, n->in[k], kind_of(m, n->in[k]));
 }
 
 static void name_group(struct naming *m, int h)
@@ -442,7 +457,7 @@ static void name_rest(struct naming *m)
 {
     for (int i = 0; i < m->g->n_nodes; i++)
         if (!m->g->nodes[i]->name[0])
-            number(m, m->g->nodes[i], kind_of(m->g->nodes[i]));
+            number(m, m->g->nodes[i], kind_of(m, m->g->nodes[i]));
 }
 
 static void assign(struct naming *m)
@@ -463,8 +478,11 @@ static void assign(struct naming *m)
     m->edges = SL_NEW_ARRAY(s, struct edge, n_edges);
     m->counters = sl_map_new(s);
     m->names = sl_map_new(s);
-    for (int i = 0; i < n; i++)
+    m->tokens = SL_NEW_ARRAY(s, bool, n);
+    for (int i = 0; i < n; i++) {
         g->nodes[i]->name = "";
+        m->tokens[i] = holds_tokens(m, g->nodes[i]);
+    }
     find_live(m);
     find_groups(m);
     find_edges(m);

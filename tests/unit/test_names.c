@@ -61,6 +61,22 @@ static void stand_alone(void **state)
           "input_layer1 conv1 const_input1 ew_add1 reshape1 avgpool1 fc1 output_layer1");
 }
 
+/* Rows of a matrix that are tokens, or one token picked out, are linear layers counted as conv; behind a flattening they are fc. */
+static void dense_layers(void **state)
+{
+    (void)state;
+    check("graph net native %0 = input_layer() : f32 [1, 5, 4] %1 = reshape(%0) : f32 [5, 4] %2 = fc(%1) : f32 [5, 4]"
+          "%3 = reshape(%2) : f32 [1, 5, 4] %4 = gather(%3) : f32 [1, 4] %5 = fc(%4) : f32 [1, 4]"
+          "%6 = activation(%5) {type = \"relu\"} : f32 [1, 4] %7 = fc(%6) : f32 [1, 4] %8 = output_layer(%7) : f32 [1, 4]",
+          "input_layer1 reshape1 conv1 reshape2 gather1 conv2 conv2_relu conv3 output_layer1");
+    check("graph net native %0 = input_layer() : f32 [1, 5, 4] %1 = reshape(%0) : f32 [1, 20] %2 = fc(%1) : f32 [1, 4]"
+          "%3 = activation(%2) {type = \"relu\"} : f32 [1, 4] %4 = fc(%3) : f32 [1, 4] %5 = output_layer(%4) : f32 [1, 4]",
+          "input_layer1 reshape1 fc1 fc1_relu fc2 output_layer1");
+    check("graph net native %0 = input_layer() : f32 [1, 1, 1, 4] %1 = reshape(%0) : f32 [1, 4] %2 = fc(%1) : f32 [1, 4]"
+          "%3 = output_layer(%2) : f32 [1, 4]",
+          "input_layer1 reshape1 fc1 output_layer1");
+}
+
 /* Consumers enter in the text order of their origins, and the second pass runs down a branch of convs before anything else. */
 static void two_passes(void **state)
 {
@@ -156,7 +172,7 @@ static void cycles_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(followers),          cmocka_unit_test(stand_alone),
+        cmocka_unit_test(followers),          cmocka_unit_test(stand_alone),        cmocka_unit_test(dense_layers),
         cmocka_unit_test(two_passes),         cmocka_unit_test(pooling_before_depthwise),
         cmocka_unit_test(order_of_consumers), cmocka_unit_test(splits_ports_and_dead_ends),
         cmocka_unit_test(near_linear),        cmocka_unit_test(cycles_fail),
