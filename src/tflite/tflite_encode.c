@@ -84,6 +84,7 @@ static bool find_interval(const struct sl_node *n, struct interval *out)
     case SL_OP_reduce_sum: *out = (struct interval){a.lo * count, a.hi * count}; return true;
     case SL_OP_reduce_mean:
     case SL_OP_avgpool: *out = a; return true;
+    case SL_OP_softmax: *out = (struct interval){0, 1}; return true;
     case SL_OP_activation: return curve_interval(n, out);
     case SL_OP_conv:
     case SL_OP_dw:
@@ -121,7 +122,12 @@ static sluice_status encode_node(struct sl_graph *g, struct sl_node *n, sl_err *
 {
     enum sl_encode encode = sl_op_row(n->op)->encode;
     struct interval r;
-    if (n->dtype != SL_F32) {
+    if (n->op == SL_OP_argmax || n->op == SL_OP_argmin) { /* positions are themselves */
+        n->quant = (struct sl_quant){.dtype = sl_positions(n) > 256 ? SL_U16 : SL_U8, .scale = 1, .zero_point = 0};
+        return SLUICE_OK;
+    }
+    bool positions = n->n_in && n->in[0]->dtype != SL_F32 && encode == SL_ENCODE_SAME; /* only moved, or given another type */
+    if (n->dtype != SL_F32 && !positions) {
         sl_fail(e, SLUICE_E_UNSUPPORTED, "layer '%s' (%s) computes on integers, which has no quantized form", sl_node_text(n),
                 sl_op_info(n->op)->name);
         return sl_hint(e, "end the network before it (--end-node-names) and compute it on the host");

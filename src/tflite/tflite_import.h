@@ -41,7 +41,7 @@ struct tfl_import {
     const struct tfl_operator *op; /* being translated */
     const char *op_name;
     const char *origin;
-    int n_encoded;                /* computed tensors that have an encoding */
+    int n_encoded;                /* inputs and computed tensors that have an encoding */
     size_t n_grown;               /* elements that computed constants have beyond their inputs' */
     sl_err *e;
 };

@@ -101,6 +101,7 @@ sluice_status tfl_make_inputs(struct tfl_import *c)
         v->node->dtype = tfl_stored_dtype(t);
         v->node->shape = s;
         v->node->quant = tfl_encoding(t);
+        c->n_encoded += v->node->quant.dtype != SL_NONE;
         sl_node_add_origin(c->a, v->node, t->name);
         struct sl_port *p = add_port(c, c->g->inputs, &c->g->n_inputs, t->name);
         p->node = v->node;

@@ -168,10 +168,34 @@ def check(name, work):
     return good
 
 
+def check_float_ends(work):
+    """Integers inside, floats at both ends: QUANTIZE, FULLY_CONNECTED, a QUANTIZE between encodings, DEQUANTIZE, SOFTMAX in float."""
+    weights, bias, x = rng.integers(-127, 128, (5, 8)).astype(np.int8), rng.integers(-900, 900, 5).astype(np.int32), f(3, 8)
+    s_in, z_in, s_w, s_out, z_out = 0.02, 5, np.linspace(0.01, 0.02, 5).astype(np.float32), 0.07, -20
+    t = [tw.tensor("x", [3, 8]), tw.tensor("q", [3, 8], tw.INT8, scales=[s_in], zeros=[z_in]),
+         tw.tensor("w", [5, 8], tw.INT8, weights.tobytes(), list(s_w), [0] * 5, 0), tw.tensor("b", [5], tw.INT32, bias.tobytes(), [1.0], [0]),
+         tw.tensor("y", [3, 5], tw.INT8, scales=[s_out], zeros=[z_out]), tw.tensor("r", [3, 5], tw.INT8, scales=[0.1], zeros=[3]),
+         tw.tensor("d", [3, 5]), tw.tensor("p", [3, 5])]
+    o = [tw.op(114, [0], [1]), tw.op(9, [1, 2, 3], [4], {0: ("b", 0)}), tw.op(114, [4], [5]), tw.op(6, [5], [6]), tw.op(25, [6], [7], {0: ("f", 1.0)})]
+    (work / "ends.tflite").write_bytes(tw.model(t, o, [0], [6, 7]))
+    np.save(work / "x.npy", x)
+    models.sluice("parser", "tflite", work / "ends.tflite", "--har-path", work / "ends.har")
+    models.sluice("emulate", work / "ends.har", "--mode", "quantized", "--origin-layout", "--output-dir", work / "ends", "--input", work / "x.npy")
+    q = np.clip(np.round(x / np.float32(s_in)) + z_in, -128, 127)
+    y = np.clip(np.round(((q - z_in) @ weights.T + bias) * (np.float32(s_in) * s_w / np.float32(s_out))) + z_out, -128, 127)
+    d = (np.clip(np.round((y - z_out) * 0.7) + 3, -128, 127) - 3) * 0.1
+    p = np.exp(d) / np.exp(d).sum(-1, keepdims=True)
+    got = models.outputs(work / "ends")
+    good = np.abs(got[0] - d).max() < 0.101 and (np.abs(got[0] - d) < 1e-4).mean() > 0.9 and np.abs(got[1] - p).max() < 0.02
+    if not good:
+        print("float ends:", np.abs(got[0] - d).max(), np.abs(got[1] - p).max())
+    return good
+
+
 def main():
     names = sys.argv[1:] or list(CASES)
     with tempfile.TemporaryDirectory() as t:
-        results = [check(name, pathlib.Path(t)) for name in names]
+        results = [check(name, pathlib.Path(t)) for name in names] + [check_float_ends(pathlib.Path(t))]
     print(f"{sum(results)} of {len(results)} operators equal NumPy")
     return 0 if all(results) else 1
 
