@@ -275,5 +275,8 @@ int sl_device_threads(const struct sl_device *d)
 
 enum sl_cpu_level sl_device_level(const struct sl_device *d)
 {
-    return d->level;
+    enum sl_cpu_level used = SL_CPU_C;
+    for (uint32_t i = 0; i < d->steps.n; i++)
+        used = SL_MAX(used, d->steps.steps[i].work.variant->level);
+    return used;
 }

@@ -60,7 +60,7 @@ uint32_t sl_device_find_tensor(const struct sl_device *d, const char *name); /* 
 size_t sl_device_port_bytes(const struct sl_device *d, bool output, uint32_t port);
 struct sl_device_memory sl_device_memory(const struct sl_device *d);
 int sl_device_threads(const struct sl_device *d);
-enum sl_cpu_level sl_device_level(const struct sl_device *d);
+enum sl_cpu_level sl_device_level(const struct sl_device *d); /* the highest of the kernels picked for this program */
 
 /* The verifier's rules: short name and sentence, for documentation and its test. */
 struct sl_device_rule {
