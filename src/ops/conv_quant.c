@@ -13,12 +13,27 @@ struct kernel {
     struct sl_shape shape;
     int64_t rows, columns, out_c;
     const float *w, *bias;
+    int64_t step; /* weight i is w[i * step]; 0: one stands for all */
     double *scale;
 };
+
+static double weight(const struct kernel *k, int64_t i)
+{
+    return k->w[i * k->step];
+}
 
 static bool is_clamp(const char *type)
 {
     return !type[0] || !strcmp(type, "relu") || !strcmp(type, "relu6") || !strcmp(type, "clip") || !strcmp(type, "linear");
+}
+
+static sluice_status splat_weight(const struct sl_const *c, const float **w, sl_err *e)
+{
+    *w = c->data;
+    if (c->dtype != SL_F32)
+        return sl_fail(e, SLUICE_E_SHAPE, "parameter 'kernel' is not float32");
+    return isfinite(**w) ? SLUICE_OK
+                         : sl_fail(e, SLUICE_E_VALUE, "parameter 'kernel' holds %g: finite values are accepted", (double)**w);
 }
 
 static sluice_status read_kernel(struct sl_quantizer *q, const struct sl_node *n, struct kernel *k, sl_err *e)
@@ -32,7 +47,11 @@ static sluice_status read_kernel(struct sl_quantizer *q, const struct sl_node *n
     k->columns = c->shape.dim[c->shape.rank - 1];
     k->rows = k->columns ? (int64_t)sl_shape_elements(&c->shape) / k->columns : 0;
     k->out_c = n->shape.dim[n->shape.rank - 1];
-    SL_TRY(sl_float_param(q, n, "kernel", -1, &k->w, e));
+    k->step = c->splat ? 0 : 1;
+    if (!c->splat)
+        SL_TRY(sl_float_param(q, n, "kernel", -1, &k->w, e));
+    else
+        SL_TRY(splat_weight(c, &k->w, e));
     if (sl_param(n, "bias"))
         return sl_float_param(q, n, "bias", k->out_c, &k->bias, e);
     zeros = sl_arena_alloc(q->graph->arena, (size_t)k->out_c * sizeof *zeros);
@@ -58,7 +77,7 @@ static void find_scales(struct sl_quantizer *q, const struct sl_node *n, struct 
     for (int64_t r = 0; r < k->rows; r++)
         for (int64_t c = 0; c < k->columns; c++) {
             int64_t o = sl_kernel_out_channel(n, &k->shape, r, c);
-            k->scale[o] = fmax(k->scale[o], fabs((double)k->w[r * k->columns + c]) / 127.0);
+            k->scale[o] = fmax(k->scale[o], fabs(weight(k, r * k->columns + c)) / 127.0);
         }
     for (int64_t o = 0; o < k->out_c; o++) {
         double floor = fmax(fabs((double)k->bias[o]) / (in_scale * 0x1p30), step / in_scale * 0x1p-60);
@@ -79,13 +98,13 @@ static void keep_window_sums(const struct sl_node *n, const struct kernel *k, in
     for (int64_t at = 0; window > 1 && at < stride; at++) {
         double scale = k->scale[sl_kernel_out_channel(n, &k->shape, at / k->columns, at % k->columns)], sum = 0;
         for (int64_t i = 0; i < window; i++)
-            sum += k->w[at + i * stride] / scale - w[at + i * stride];
+            sum += weight(k, at + i * stride) / scale - w[at + i * stride];
         for (int64_t step = 0; fabs(sum) > 0.5 && step < window; step++) {
             int direction = sum > 0 ? 1 : -1;
             int64_t best = -1;
             double most = -0.5;
             for (int64_t i = 0; i < window; i++) {
-                double error = direction * (k->w[at + i * stride] / scale - w[at + i * stride]);
+                double error = direction * (weight(k, at + i * stride) / scale - w[at + i * stride]);
                 if (error > most && w[at + i * stride] * direction < 127)
                     most = error, best = i;
             }
@@ -112,11 +131,37 @@ static void correct_bias(const struct sl_quantizer *q, const struct sl_node *n, 
     for (int64_t r = 0; mean && r < k->rows; r++)
         for (int64_t c = 0; c < k->columns; c++) {
             int64_t o = sl_kernel_out_channel(n, &k->shape, r, c), at = r * k->columns + c;
-            bias[o] -= (w[at] * k->scale[o] - (double)k->w[at]) * share * mean[sl_kernel_in_channel(n, &k->shape, r, c)];
+            bias[o] -= (w[at] * k->scale[o] - weight(k, at)) * share * mean[sl_kernel_in_channel(n, &k->shape, r, c)];
         }
 }
 
-static sluice_status write_kernel(struct sl_quantizer *q, struct sl_node *n, const struct kernel *k, double step, sl_err *e)
+/* Room for the rounded weights: the parameter itself or, where one weight stands for all, scratch memory. */
+static sluice_status new_weights(struct sl_quantizer *q, struct sl_node *n, const struct kernel *k, sl_arena *scratch,
+                                 int8_t **w, sl_err *e)
+{
+    if (k->step)
+        return sl_new_param(q, n, "kernel", SL_S8, k->shape.rank, k->shape.dim, w, e);
+    *w = sl_arena_alloc(scratch, sl_shape_elements(&k->shape) + 1);
+    return *w ? SLUICE_OK : sl_fail(e, SLUICE_E_MEMORY, "no memory for a kernel of %zu weights", sl_shape_elements(&k->shape));
+}
+
+/* One value again where the channels' scales left the weights alike. */
+static sluice_status keep_weights(struct sl_quantizer *q, struct sl_node *n, const struct kernel *k, const int8_t *w, sl_err *e)
+{
+    size_t count = sl_shape_elements(&k->shape);
+    int8_t *out;
+
+    if (count && memcmp(w, w + 1, count - 1) == 0) {
+        sl_set_param(q->graph, n, "kernel", sl_const_splat(q->graph->arena, SL_S8, &k->shape, w));
+        return SLUICE_OK;
+    }
+    SL_TRY(sl_new_param(q, n, "kernel", SL_S8, k->shape.rank, k->shape.dim, &out, e));
+    memcpy(out, w, count);
+    return SLUICE_OK;
+}
+
+static sluice_status write_arrays(struct sl_quantizer *q, struct sl_node *n, const struct kernel *k, double step,
+                                  sl_arena *scratch, sl_err *e)
 {
     double in_scale = n->in[0]->quant.scale;
     bool wide_in = n->in[0]->quant.dtype == SL_U16;
@@ -125,15 +170,17 @@ static sluice_status write_kernel(struct sl_quantizer *q, struct sl_node *n, con
     void *bias;
     float *m;
 
-    SL_TRY(sl_new_param(q, n, "kernel", SL_S8, k->shape.rank, k->shape.dim, &w, e));
+    SL_TRY(new_weights(q, n, k, scratch, &w, e));
     SL_TRY(sl_new_param(q, n, "bias", wide_in ? SL_S64 : SL_S32, 1, &k->out_c, &bias, e));
     SL_TRY(sl_new_param(q, n, "multiplier", SL_F32, 1, &k->out_c, &m, e));
     for (int64_t r = 0; r < k->rows; r++)
         for (int64_t c = 0; c < k->columns; c++)
             w[r * k->columns + c] =
-                (int8_t)rounded(k->w[r * k->columns + c], k->scale[sl_kernel_out_channel(n, &k->shape, r, c)]);
+                (int8_t)rounded(weight(k, r * k->columns + c), k->scale[sl_kernel_out_channel(n, &k->shape, r, c)]);
     keep_window_sums(n, k, w);
     correct_bias(q, n, k, w, corrected);
+    if (k->step == 0)
+        SL_TRY(keep_weights(q, n, k, w, e));
     for (int64_t o = 0; o < k->out_c; o++) {
         double b = fmin(fmax(rint(corrected[o] / (in_scale * k->scale[o])), -0x1p31), 0x1p31 - 1);
         SL_TRY(sl_quant_multiplier(in_scale * k->scale[o] / step, "a channel's multiplier", &m[o], e));
@@ -143,6 +190,14 @@ static sluice_status write_kernel(struct sl_quantizer *q, struct sl_node *n, con
             ((int32_t *)bias)[o] = (int32_t)b;
     }
     return SLUICE_OK;
+}
+
+static sluice_status write_kernel(struct sl_quantizer *q, struct sl_node *n, const struct kernel *k, double step, sl_err *e)
+{
+    sl_arena *scratch = sl_arena_new();
+    sluice_status s = write_arrays(q, n, k, step, scratch, e);
+    sl_arena_free(scratch);
+    return s;
 }
 
 /* Padded positions hold what stood for zero before a mean was folded in, as near as the input's encoding has it. */

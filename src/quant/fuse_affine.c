@@ -157,7 +157,13 @@ struct weights {
     int64_t out_c, rows; /* kernel as [rows, columns] */
     int64_t columns;
     const float *kernel, *bias; /* bias NULL: none */
+    int64_t step;               /* weight i is kernel[i * step]; 0: one stands for all */
 };
+
+static double weight(const struct weights *w, int64_t row, int64_t column)
+{
+    return w->kernel[(row * w->columns + column) * w->step];
+}
 
 static sluice_status read_weights(struct sl_fuse *f, const struct sl_node *n, struct weights *w, sl_err *e)
 {
@@ -169,10 +175,9 @@ static sluice_status read_weights(struct sl_fuse *f, const struct sl_node *n, st
     w->out_c = channels_of(n);
     w->columns = k->shape.dim[k->shape.rank - 1];
     w->rows = w->columns ? (int64_t)sl_shape_elements(&k->shape) / w->columns : 0;
-    w->kernel = sl_const_dense(f->graph->arena, k);
+    w->kernel = k->data;
+    w->step = k->splat ? 0 : 1;
     w->bias = param_f32(f, n, "bias", w->out_c);
-    if (!w->kernel)
-        return sl_fail(e, SLUICE_E_MEMORY, "no memory for the kernel");
     return SLUICE_OK;
 }
 
@@ -188,21 +193,45 @@ static sluice_status new_floats(struct sl_fuse *f, const struct sl_shape *s, con
     return SLUICE_OK;
 }
 
+static bool all_equal(const double *v, int64_t n)
+{
+    for (int64_t i = 1; i < n; i++)
+        if (v[i] != v[0])
+            return false;
+    return true;
+}
+
+/* The kernel times one factor a channel, that of the output or of the input: one value stays one value where the factors are
+ * alike. */
+static sluice_status scale_kernel(struct sl_fuse *f, const struct sl_node *n, const struct weights *w, const struct affine *s,
+                                  int64_t (*channel)(const struct sl_node *, const struct sl_shape *, int64_t, int64_t),
+                                  const struct sl_const **out, sl_err *e)
+{
+    float *k = NULL;
+
+    if (w->step == 0 && all_equal(s->scale, s->channels)) {
+        float v = (float)(weight(w, 0, 0) * s->scale[0]);
+        *out = sl_const_splat(f->graph->arena, SL_F32, &w->shape, &v);
+        return SLUICE_OK;
+    }
+    SL_TRY(new_floats(f, &w->shape, out, &k, e));
+    for (int64_t r = 0; r < w->rows; r++)
+        for (int64_t c = 0; c < w->columns; c++)
+            k[r * w->columns + c] = (float)(weight(w, r, c) * s->scale[channel(n, &w->shape, r, c)]);
+    return SLUICE_OK;
+}
+
 /* n := scale * n + offset, a value an output channel. */
 static sluice_status scale_outputs(struct sl_fuse *f, struct sl_node *n, const struct affine *s, sl_err *e)
 {
     struct weights w;
     const struct sl_const *kernel, *bias;
     struct sl_shape channels = sl_shape_of(1, &s->channels);
-    float *k = NULL, *b = NULL;
+    float *b = NULL;
 
     SL_TRY(read_weights(f, n, &w, e));
-    SL_TRY(new_floats(f, &w.shape, &kernel, &k, e));
+    SL_TRY(scale_kernel(f, n, &w, s, sl_kernel_out_channel, &kernel, e));
     SL_TRY(new_floats(f, &channels, &bias, &b, e));
-    for (int64_t r = 0; r < w.rows; r++)
-        for (int64_t c = 0; c < w.columns; c++)
-            k[r * w.columns + c] =
-                (float)((double)w.kernel[r * w.columns + c] * s->scale[sl_kernel_out_channel(n, &w.shape, r, c)]);
     for (int64_t o = 0; o < w.out_c; o++)
         b[o] = (float)((w.bias ? (double)w.bias[o] : 0.0) * s->scale[o] + s->offset[o]);
     sl_set_param(f->graph, n, "kernel", kernel);
@@ -247,20 +276,18 @@ static sluice_status scale_inputs(struct sl_fuse *f, struct sl_node *n, const st
     struct weights w;
     const struct sl_const *kernel, *bias;
     struct sl_shape channels;
-    float *k = NULL, *b = NULL;
+    float *b = NULL;
     double *sum;
 
     SL_TRY(read_weights(f, n, &w, e));
     channels = sl_shape_of(1, &w.out_c);
-    SL_TRY(new_floats(f, &w.shape, &kernel, &k, e));
+    SL_TRY(scale_kernel(f, n, &w, s, sl_kernel_in_channel, &kernel, e));
     SL_TRY(new_floats(f, &channels, &bias, &b, e));
     sum = SL_NEW_ARRAY(f->graph->arena, double, w.out_c);
     for (int64_t r = 0; r < w.rows; r++) {
         for (int64_t c = 0; c < w.columns; c++) {
             int64_t in = sl_kernel_in_channel(n, &w.shape, r, c);
-            double v = w.kernel[r * w.columns + c];
-            k[r * w.columns + c] = (float)(v * s->scale[in]);
-            sum[sl_kernel_out_channel(n, &w.shape, r, c)] += v * s->offset[in];
+            sum[sl_kernel_out_channel(n, &w.shape, r, c)] += weight(&w, r, c) * s->offset[in];
         }
     }
     for (int64_t o = 0; o < w.out_c; o++)

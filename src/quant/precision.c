@@ -154,17 +154,21 @@ static double input_noise(struct sl_encoder *x, const struct sl_node *n)
     struct sl_range r = sl_encode_range(x, source);
     double *power, noise, sum = 0;
     const float *w;
+    int64_t step; /* 0: one weight stands for all */
     int live = 0;
 
     if (!c || c->dtype != SL_F32 || !t->output || t->fixed || !variance || !r.known)
         return -1;
-    w = sl_const_dense(x->graph->arena, c);
+    w = c->data;
+    step = c->splat ? 0 : 1;
     power = SL_NEW_ARRAY(x->graph->arena, double, out_c);
     columns = c->shape.dim[c->shape.rank - 1];
     rows = columns ? (int64_t)sl_shape_elements(&c->shape) / columns : 0;
-    for (int64_t i = 0; w && i < rows; i++)
-        for (int64_t k = 0; k < columns; k++)
-            power[sl_kernel_out_channel(n, &c->shape, i, k)] += (double)w[i * columns + k] * (double)w[i * columns + k];
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t k = 0; k < columns; k++) {
+            double v = w[(i * columns + k) * step];
+            power[sl_kernel_out_channel(n, &c->shape, i, k)] += v * v;
+        }
     noise = sl_range_error(t->output, r.min, r.max, 8);
     for (int64_t o = 0; o < out_c; o++) {
         if (!(variance[o] > 0))
