@@ -75,9 +75,14 @@ static void absorb(struct matcher *m, struct sl_node *root, const struct sl_node
     }
 }
 
+/* Origins stand in the order of computation: the root's own, which name what the layer makes, come last. */
 static void become(struct matcher *m, struct sl_node *root, enum sl_op op, struct sl_node *x)
 {
+    const struct sl_node own = {.n_origins = root->n_origins, .origins = root->origins};
+    root->n_origins = 0;
+    root->origins = NULL;
     absorb(m, root, root, x);
+    sl_node_take_origins(m->g->arena, root, &own);
     root->op = op;
     root->n_attrs = root->n_params = 0;
     root->attrs = NULL;
