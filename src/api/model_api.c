@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/tar.h"
+#include "front/nms_heads.h"
 #include "har/har.h"
 #include "ir/text.h"
 #include "onnx/onnx.h"
@@ -138,6 +139,24 @@ static void keep_cut_parts(struct sl_model *model, const struct sl_onnx_report *
         sl_model_set_file(model, sl_arena_printf(model->arena, "%s.postprocess.onnx", model->name), r->postprocess);
 }
 
+/* Where the network ends in a known detector's heads: what nms_postprocess needs to know of them. */
+static void keep_nms_head(struct sl_model *model)
+{
+    struct sl_nms_head head;
+    if (!sl_find_nms_head(model->native, model->arena, &head))
+        return;
+    sl_model_set_file(model, sl_arena_printf(model->arena, "%s.nms.json", model->name),
+                      (struct sl_view){(const uint8_t *)head.json, strlen(head.json)});
+    sl_model_set_file(model, sl_arena_printf(model->arena, "%s.nms.alls", model->name),
+                      (struct sl_view){(const uint8_t *)head.script_line, strlen(head.script_line)});
+    sl_info("%s heads recognised: %s.nms.json is in the archive; the script line for it is %.*s", head.meta_arch, model->name,
+            (int)strlen(head.script_line) - 1, head.script_line);
+    if (head.guessed_anchors)
+        sl_info("the anchors in it are those of the published models: check them against the training");
+    if (head.end_nodes[0])
+        sl_info("nms_postprocess decodes boxes itself: parse with --end-node-names %s", head.end_nodes);
+}
+
 static sluice_status import_onnx(struct sluice_model *m, const char *path, struct sl_view bytes, const struct sluice_parse_options *o,
                                  const struct sl_onnx_options *onnx, struct sl_onnx_report *report, struct sl_graph **g, sl_err *e)
 {
@@ -177,6 +196,7 @@ static sluice_status parse_onnx(struct sluice_model *m, const char *path, const 
     m->model->native = g;
     if (!o->drop_cut_parts)
         keep_cut_parts(m->model, &report);
+    keep_nms_head(m->model);
     return SLUICE_OK;
 }
 
@@ -306,7 +326,7 @@ sluice_status sluice_model_extract(const struct sluice_model *m, const char *dir
     if (s == SLUICE_OK)
         s = sl_har_members(m->model, a, &members, &n, err);
     for (size_t i = 0; i < n && s == SLUICE_OK; i++)
-        s = sl_write_file(sl_path_join(a, directory, members[i].name), members[i].data.data, members[i].data.size, err);
+        s = sl_tar_write_member_file(sl_path_join(a, directory, members[i].name), &members[i], err);
     sl_arena_free(a);
     return s;
 }

@@ -32,5 +32,9 @@ sluice_status sl_npz_parse(sl_arena *a, struct sl_view bytes, size_t max_bytes, 
 /* Members stored (not deflated), data 64-byte aligned from the archive's start, always in zip64 form (no size is special), fixed
  * timestamps: same input, same bytes. */
 sluice_status sl_npz_write(struct sl_buffer *out, const struct sl_npz_member *members, size_t n, sl_err *e);
+/* The same bytes in pieces, one after the other: records in the arena, and the members' own data, which are not copied and must
+ * outlive the pieces. */
+sluice_status sl_npz_pieces(sl_arena *a, const struct sl_npz_member *members, size_t n, struct sl_view **pieces, size_t *n_pieces,
+                            sl_err *e);
 
 #endif

@@ -273,16 +273,38 @@ sluice_status sl_npz_parse(sl_arena *a, struct sl_view bytes, size_t max_bytes, 
     return SLUICE_OK;
 }
 
+/* ---- writing: the records of the archive in one buffer, the arrays where they are ---- */
+
 struct written {
-    size_t offset;
-    uint64_t size;
+    uint64_t offset, size;
     uint32_t crc;
 };
 
-static void put_local(struct sl_buffer *out, const struct sl_npz_member *m, size_t start, struct written *w)
+/* The archive is pieces of `records` and arrays in turn. */
+struct layout {
+    struct sl_buffer records;
+    uint64_t array_bytes; /* of the arrays so far */
+    struct sl_view *pieces;
+    size_t n_pieces;
+    size_t taken; /* of the records, in pieces before the last array */
+};
+
+static uint64_t position(const struct layout *l)
 {
-    size_t name = strlen(m->name) + 4, header = w->offset - start + 30 + name + 20 + 4;
-    size_t padding = (64 - header % 64) % 64;
+    return l->records.size + l->array_bytes;
+}
+
+/* Records grow and may move: until all are there, a piece of them has its size only. */
+static void end_records(struct layout *l)
+{
+    l->pieces[l->n_pieces++] = (struct sl_view){NULL, l->records.size - l->taken};
+    l->taken = l->records.size;
+}
+
+static void put_local(struct sl_buffer *out, const struct sl_npz_member *m, const struct written *w)
+{
+    size_t name = strlen(m->name) + 4;
+    size_t padding = (64 - (size_t)((w->offset + 30 + name + 20 + 4) % 64)) % 64;
     sl_put_u32(out, LOCAL_SIGNATURE);
     sl_put_u16(out, VERSION_ZIP64);
     sl_put_u16(out, 0x800); /* names are UTF-8 */
@@ -304,7 +326,7 @@ static void put_local(struct sl_buffer *out, const struct sl_npz_member *m, size
     sl_put_zeros(out, padding);
 }
 
-static void put_central(struct sl_buffer *out, const struct sl_npz_member *m, size_t start, const struct written *w)
+static void put_central(struct sl_buffer *out, const struct sl_npz_member *m, const struct written *w)
 {
     sl_put_u32(out, CENTRAL_SIGNATURE);
     sl_put_u16(out, 3 << 8 | VERSION_ZIP64); /* made on Unix */
@@ -328,12 +350,13 @@ static void put_central(struct sl_buffer *out, const struct sl_npz_member *m, si
     sl_put_u16(out, 24);
     sl_put_u64(out, w->size);
     sl_put_u64(out, w->size);
-    sl_put_u64(out, w->offset - start);
+    sl_put_u64(out, w->offset);
 }
 
-static void put_end(struct sl_buffer *out, size_t start, size_t directory_at, size_t n)
+static void put_end(struct layout *l, uint64_t directory_at, size_t n)
 {
-    uint64_t end_at = out->size - start, size = out->size - directory_at;
+    struct sl_buffer *out = &l->records;
+    uint64_t end_at = position(l);
     sl_put_u32(out, END64_SIGNATURE);
     sl_put_u64(out, END64_SIZE - 12);
     sl_put_u16(out, VERSION_ZIP64);
@@ -341,8 +364,8 @@ static void put_end(struct sl_buffer *out, size_t start, size_t directory_at, si
     sl_put_zeros(out, 8);
     sl_put_u64(out, n);
     sl_put_u64(out, n);
-    sl_put_u64(out, size);
-    sl_put_u64(out, directory_at - start);
+    sl_put_u64(out, end_at - directory_at);
+    sl_put_u64(out, directory_at);
     sl_put_u32(out, LOCATOR64_SIGNATURE);
     sl_put_u32(out, 0);
     sl_put_u64(out, end_at);
@@ -356,17 +379,7 @@ static void put_end(struct sl_buffer *out, size_t start, size_t directory_at, si
     sl_put_u16(out, 0);
 }
 
-/* Room for everything in one allocation: parameters of large networks must not be copied by growth. */
-static void reserve_all(struct sl_buffer *out, const struct sl_npz_member *members, size_t n)
-{
-    size_t total = 256;
-    for (size_t i = 0; i < n; i++)
-        total += members[i].array.bytes + 2 * strlen(members[i].name) + 640;
-    (void)sl_buffer_reserve(out, total);
-}
-
-static sluice_status put_member(struct sl_buffer *out, const struct sl_npz_member *m, size_t start, struct written *w,
-                                sl_err *e)
+static sluice_status put_member(struct layout *l, const struct sl_npz_member *m, struct written *w, sl_err *e)
 {
     struct sl_buffer header = {0};
     size_t name = strlen(m->name);
@@ -379,28 +392,66 @@ static sluice_status put_member(struct sl_buffer *out, const struct sl_npz_membe
     }
     uLong crc = crc32_z(0, header.data, header.size);
     crc = m->array.bytes ? crc32_z(crc, m->array.data, m->array.bytes) : crc;
-    *w = (struct written){out->size, (uint64_t)header.size + m->array.bytes, (uint32_t)crc};
-    put_local(out, m, start, w);
-    sl_put(out, header.data, header.size);
-    sl_put(out, m->array.data, m->array.bytes);
+    *w = (struct written){position(l), (uint64_t)header.size + m->array.bytes, (uint32_t)crc};
+    put_local(&l->records, m, w);
+    sl_put(&l->records, header.data, header.size);
     sl_buffer_free(&header);
+    end_records(l);
+    l->pieces[l->n_pieces++] = (struct sl_view){m->array.data, m->array.bytes};
+    l->array_bytes += m->array.bytes;
+    return SLUICE_OK;
+}
+
+static sluice_status lay_out(struct layout *l, sl_arena *scratch, const struct sl_npz_member *members, size_t n, sl_err *e)
+{
+    struct written *written = SL_NEW_ARRAY(scratch, struct written, n);
+    for (size_t i = 0; i < n; i++)
+        SL_TRY(put_member(l, &members[i], &written[i], e));
+    uint64_t directory_at = position(l);
+    for (size_t i = 0; i < n; i++)
+        put_central(&l->records, &members[i], &written[i]);
+    put_end(l, directory_at, n);
+    end_records(l);
+    if (l->records.failed)
+        return sl_fail(e, SLUICE_E_MEMORY, "out of memory while writing %zu npz members", n);
+    const uint8_t *at = l->records.data;
+    for (size_t i = 0; i < l->n_pieces; i += 2) { /* records, array, records, ..., records */
+        l->pieces[i].data = at;
+        at += l->pieces[i].size;
+    }
+    return SLUICE_OK;
+}
+
+static void free_layout(void *layout)
+{
+    sl_buffer_free(&((struct layout *)layout)->records);
+}
+
+sluice_status sl_npz_pieces(sl_arena *a, const struct sl_npz_member *members, size_t n, struct sl_view **pieces,
+                            size_t *n_pieces, sl_err *e)
+{
+    struct layout *l = SL_NEW(a, struct layout);
+    sl_arena_on_free(a, free_layout, l);
+    l->pieces = SL_NEW_ARRAY(a, struct sl_view, 2 * n + 1);
+    SL_TRY(lay_out(l, a, members, n, e));
+    *pieces = l->pieces;
+    *n_pieces = l->n_pieces;
     return SLUICE_OK;
 }
 
 sluice_status sl_npz_write(struct sl_buffer *out, const struct sl_npz_member *members, size_t n, sl_err *e)
 {
-    size_t start = out->size;
-    struct written *written = calloc(n ? n : 1, sizeof *written);
-    sluice_status status = written ? SLUICE_OK : SLUICE_E_MEMORY;
-    reserve_all(out, members, n);
-    for (size_t i = 0; status == SLUICE_OK && i < n; i++)
-        status = put_member(out, &members[i], start, &written[i], e);
-    size_t directory_at = out->size;
-    for (size_t i = 0; status == SLUICE_OK && i < n; i++)
-        put_central(out, &members[i], start, &written[i]);
-    put_end(out, start, directory_at, n);
-    free(written);
+    sl_arena *scratch = sl_arena_new();
+    struct sl_view *pieces = NULL;
+    size_t n_pieces = 0, total = 0;
+    sluice_status status = sl_npz_pieces(scratch, members, n, &pieces, &n_pieces, e);
+    for (size_t i = 0; i < n_pieces; i++)
+        total += pieces[i].size;
+    (void)sl_buffer_reserve(out, total);
+    for (size_t i = 0; i < n_pieces; i++)
+        sl_put(out, pieces[i].data, pieces[i].size);
+    sl_arena_free(scratch);
     if (status == SLUICE_OK && out->failed)
-        status = SLUICE_E_MEMORY;
-    return status == SLUICE_OK ? status : sl_fail(e, status, "out of memory while writing %zu npz members", n);
+        return sl_fail(e, SLUICE_E_MEMORY, "out of memory while writing %zu npz members", n);
+    return status;
 }

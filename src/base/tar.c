@@ -128,7 +128,7 @@ static sluice_status add_member(struct listing *l, const char *name, struct sl_v
         return sl_fail(e, SLUICE_E_LIMIT, "tar: more than %d members", MOST_MEMBERS);
     if (sl_tar_find(l->members, l->n, name))
         return sl_fail(e, SLUICE_E_FORMAT, "tar: member '%s' appears twice", name);
-    l->members[l->n++] = (struct sl_tar_member){name, data};
+    l->members[l->n++] = (struct sl_tar_member){.name = name, .data = data};
     return SLUICE_OK;
 }
 
@@ -269,6 +269,40 @@ static sluice_status archive_failed(struct archive *ar, const char *what, sl_err
     return sl_fail(e, SLUICE_E_IO, "tar: cannot write '%s': %s", what, text ? text : "unknown reason");
 }
 
+static sluice_status write_data(struct archive *ar, const char *name, const void *data, size_t size, sl_err *e)
+{
+    for (size_t at = 0; at < size;) {
+        la_ssize_t n = archive_write_data(ar, (const uint8_t *)data + at, SL_MIN(size - at, (size_t)1 << 30));
+        if (n <= 0)
+            return archive_failed(ar, name, e);
+        at += (size_t)n;
+    }
+    return SLUICE_OK;
+}
+
+/* Small pieces are gathered: there may be tens of thousands, and each write costs a system call. */
+static sluice_status write_pieces(struct archive *ar, const struct sl_tar_member *m, sl_err *e)
+{
+    uint8_t gathered[1 << 15];
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_pieces; i++) {
+        struct sl_view piece = m->pieces[i];
+        if (piece.size > sizeof gathered - n) {
+            SL_TRY(write_data(ar, m->name, gathered, n, e));
+            n = 0;
+        }
+        if (piece.size > sizeof gathered / 4) {
+            SL_TRY(write_data(ar, m->name, gathered, n, e));
+            SL_TRY(write_data(ar, m->name, piece.data, piece.size, e));
+            n = 0;
+        } else if (piece.size > 0) {
+            memcpy(gathered + n, piece.data, piece.size);
+            n += piece.size;
+        }
+    }
+    return write_data(ar, m->name, gathered, n, e);
+}
+
 static sluice_status write_member(struct archive *ar, const struct sl_tar_member *m, sl_err *e)
 {
     struct archive_entry *entry = archive_entry_new();
@@ -283,13 +317,7 @@ static sluice_status write_member(struct archive *ar, const struct sl_tar_member
     archive_entry_free(entry);
     if (status < ARCHIVE_OK)
         return archive_failed(ar, m->name, e);
-    for (size_t at = 0; at < m->data.size;) {
-        la_ssize_t n = archive_write_data(ar, m->data.data + at, SL_MIN(m->data.size - at, (size_t)1 << 30));
-        if (n <= 0)
-            return archive_failed(ar, m->name, e);
-        at += (size_t)n;
-    }
-    return SLUICE_OK;
+    return m->pieces ? write_pieces(ar, m, e) : write_data(ar, m->name, m->data.data, m->data.size, e);
 }
 
 static sluice_status write_members(struct archive *ar, struct sink *s, const struct sl_tar_member *m, size_t n, sl_err *e)
@@ -323,4 +351,19 @@ sluice_status sl_tar_write_buffer(struct sl_buffer *out, const struct sl_tar_mem
     if (out->failed)
         return sl_fail(e, SLUICE_E_MEMORY, "out of memory while writing a tar archive");
     return status;
+}
+
+sluice_status sl_tar_write_member_file(const char *path, const struct sl_tar_member *m, sl_err *e)
+{
+    if (!m->pieces)
+        return sl_write_file(path, m->data.data, m->data.size, e);
+    struct sl_output *o;
+    SL_TRY(sl_output_open(path, &o, e));
+    for (size_t i = 0; i < m->n_pieces; i++) {
+        if (sl_output_write(o, m->pieces[i].data, m->pieces[i].size, e) != SLUICE_OK) {
+            sl_output_abort(o);
+            return e->code;
+        }
+    }
+    return sl_output_commit(o, e);
 }

@@ -1,4 +1,5 @@
-/* har_write.c: the archive as tar members, in a fixed order: the same model gives the same bytes. */
+/* har_write.c: the archive as tar members, in a fixed order: the same model gives the same bytes. Arrays are written from where
+ * they are in memory (or in the mapped source file), never copied. */
 #include <string.h>
 
 #include "har/har_private.h"
@@ -29,7 +30,7 @@ static struct sl_buffer *new_buffer(struct archive *ar)
 static void add_member(struct archive *ar, const char *suffix, const void *data, size_t size)
 {
     const char *name = sl_arena_printf(ar->a, "%s%s", ar->m->name, suffix);
-    ar->members[ar->n++] = (struct sl_tar_member){name, {data, size}};
+    ar->members[ar->n++] = (struct sl_tar_member){.name = name, .data = {data, size}};
 }
 
 static sluice_status add_json(struct archive *ar, const char *suffix, const json_t *j, sl_err *e)
@@ -62,13 +63,18 @@ static sluice_status add_arrays(struct archive *ar, int stage, json_t *descripti
     struct sl_npz_member *members = NULL;
     size_t n = 0;
     json_t *table;
-    struct sl_buffer *npz = new_buffer(ar);
     sluice_status s =
         sl_arrays_write(&ar->arrays, stage_graph(ar->m, stage), stage != SL_STAGE_QUANTIZED, &members, &n, &table, e);
     sl_put_json(&ar->b, description, "arrays", table);
     SL_TRY(s);
-    SL_TRY(sl_npz_write(npz, members, n, e));
-    add_member(ar, sl_har_stages[stage].npz_suffix, npz->data, npz->size);
+    struct sl_view *pieces = NULL;
+    size_t n_pieces = 0, size = 0;
+    SL_TRY(sl_npz_pieces(ar->a, members, n, &pieces, &n_pieces, e));
+    for (size_t i = 0; i < n_pieces; i++)
+        size += pieces[i].size;
+    add_member(ar, sl_har_stages[stage].npz_suffix, NULL, size);
+    ar->members[ar->n - 1].pieces = pieces;
+    ar->members[ar->n - 1].n_pieces = n_pieces;
     return SLUICE_OK;
 }
 
@@ -117,7 +123,7 @@ static sluice_status add_files(struct archive *ar, sl_err *e)
         const struct sl_model_file *f = &ar->m->files[i];
         if (sl_tar_find(ar->members, ar->n, f->name))
             return sl_fail(e, SLUICE_E_VALUE, "the extra file '%s' has the name of a part of the archive", f->name);
-        ar->members[ar->n++] = (struct sl_tar_member){f->name, f->data};
+        ar->members[ar->n++] = (struct sl_tar_member){.name = f->name, .data = f->data};
     }
     return SLUICE_OK;
 }

@@ -75,8 +75,8 @@ static const char *origin_of(const struct sl_node *n)
     return n->n_origins > 0 ? n->origins[0] : "";
 }
 
-/* Whether the rows of a matrix are tokens: more than the batch has, or one that was picked out (or averaged) of a sequence. What was
- * flattened, or came from a map of height and width, is no token. */
+/* Whether the rows of a matrix are tokens: more than the batch has, or one that was picked out (or averaged) of a sequence.
+ * What was flattened, or came from a map of height and width, is no token. */
 static bool holds_tokens(const struct naming *m, const struct sl_node *n)
 {
     const struct sl_graph *g = m->g;

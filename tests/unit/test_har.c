@@ -172,6 +172,49 @@ static void refuses_what_it_cannot_say(void **state)
 
 /* ---- archives changed on purpose ---- */
 
+/* A member's data in one, where they were in pieces. */
+static void join_pieces(sl_arena *a, struct sl_tar_member *m)
+{
+    if (!m->pieces)
+        return;
+    uint8_t *data = sl_arena_alloc(a, m->data.size), *at = data;
+    for (size_t i = 0; i < m->n_pieces; i++) {
+        if (m->pieces[i].size)
+            memcpy(at, m->pieces[i].data, m->pieces[i].size);
+        at += m->pieces[i].size;
+    }
+    assert_int_equal(at - data, m->data.size);
+    *m = (struct sl_tar_member){.name = m->name, .data = {data, m->data.size}};
+}
+
+/* Arrays go to the archive piece by piece: the same bytes as members in one. */
+static void pieces_and_wholes(void **state)
+{
+    (void)state;
+    sl_arena *a = sl_arena_new();
+    struct sl_tar_member *members;
+    struct sl_buffer in_pieces = {0}, whole = {0}, direct = {0};
+    size_t n, n_in_pieces = 0;
+    struct sl_model *m = full_model(a);
+    OK(sl_har_members(m, a, &members, &n, &e));
+    OK(sl_tar_write_buffer(&in_pieces, members, n, &e));
+    for (size_t i = 0; i < n; i++) {
+        n_in_pieces += members[i].pieces != NULL;
+        join_pieces(a, &members[i]);
+    }
+    assert_true(n_in_pieces >= 2);
+    OK(sl_tar_write_buffer(&whole, members, n, &e));
+    OK(sl_har_write_buffer(m, &direct, &e));
+    assert_int_equal(in_pieces.size, whole.size);
+    assert_memory_equal(in_pieces.data, whole.data, whole.size);
+    assert_int_equal(direct.size, whole.size);
+    assert_memory_equal(direct.data, whole.data, whole.size);
+    sl_buffer_free(&in_pieces);
+    sl_buffer_free(&whole);
+    sl_buffer_free(&direct);
+    sl_arena_free(a);
+}
+
 /* Write the quantized model with `from` replaced by `to` (once) in the member, and read that. */
 static sluice_status read_changed(const char *member, const char *from, const char *to, struct sluice_error *err)
 {
@@ -185,6 +228,7 @@ static sluice_status read_changed(const char *member, const char *from, const ch
     for (size_t i = 0; i < n; i++) {
         if (strcmp(members[i].name, member) != 0)
             continue;
+        join_pieces(a, &members[i]);
         const char *text = (const char *)members[i].data.data;
         const char *at = from[0] ? memmem(text, members[i].data.size, from, strlen(from)) : text;
         if (!at)
@@ -347,10 +391,15 @@ static void large_models(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),      cmocka_unit_test(shares_memory),
-        cmocka_unit_test(files_on_disk),   cmocka_unit_test(refuses_what_it_cannot_say),
-        cmocka_unit_test(broken_archives), cmocka_unit_test(hostile_archives),
-        cmocka_unit_test(hostile_json),    cmocka_unit_test(large_models),
+        cmocka_unit_test(pieces_and_wholes),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(shares_memory),
+        cmocka_unit_test(files_on_disk),
+        cmocka_unit_test(refuses_what_it_cannot_say),
+        cmocka_unit_test(broken_archives),
+        cmocka_unit_test(hostile_archives),
+        cmocka_unit_test(hostile_json),
+        cmocka_unit_test(large_models),
     };
     return cmocka_run_group_tests_name("har", tests, NULL, NULL);
 }

@@ -61,7 +61,8 @@ static void stand_alone(void **state)
           "input_layer1 conv1 const_input1 ew_add1 reshape1 avgpool1 fc1 output_layer1");
 }
 
-/* Rows of a matrix that are tokens, or one token picked out, are linear layers counted as conv; behind a flattening they are fc. */
+/* Rows of a matrix that are tokens, or one token picked out, are linear layers counted as conv; behind a flattening they are
+ * fc. */
 static void dense_layers(void **state)
 {
     (void)state;
@@ -172,10 +173,15 @@ static void cycles_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(followers),          cmocka_unit_test(stand_alone),        cmocka_unit_test(dense_layers),
-        cmocka_unit_test(two_passes),         cmocka_unit_test(pooling_before_depthwise),
-        cmocka_unit_test(order_of_consumers), cmocka_unit_test(splits_ports_and_dead_ends),
-        cmocka_unit_test(near_linear),        cmocka_unit_test(cycles_fail),
+        cmocka_unit_test(followers),
+        cmocka_unit_test(stand_alone),
+        cmocka_unit_test(dense_layers),
+        cmocka_unit_test(two_passes),
+        cmocka_unit_test(pooling_before_depthwise),
+        cmocka_unit_test(order_of_consumers),
+        cmocka_unit_test(splits_ports_and_dead_ends),
+        cmocka_unit_test(near_linear),
+        cmocka_unit_test(cycles_fail),
     };
     return cmocka_run_group_tests_name("names", tests, NULL, NULL);
 }
