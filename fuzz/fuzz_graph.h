@@ -13,7 +13,8 @@ static inline bool is_small(const struct sl_graph *g)
     size_t sum = 0;
     for (int i = 0; i < g->n_nodes; i++) {
         size_t n;
-        if (!sl_shape_count(&g->nodes[i]->shape, &n) || n > MOST_ELEMENTS || sl_op_row(g->nodes[i]->op)->cost(g->nodes[i]) > 1 << 22)
+        if (!sl_shape_count(&g->nodes[i]->shape, &n) || n > MOST_ELEMENTS ||
+            sl_op_row(g->nodes[i]->op)->cost(g->nodes[i]) > 1 << 22)
             return false;
         sum += n;
     }

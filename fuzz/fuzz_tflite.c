@@ -1,5 +1,5 @@
-/* fuzz_tflite.c: any bytes as a TFLite model. What is imported is a sound graph, a small one runs, and a file with scales either becomes
- * an integer graph or says why not. */
+/* fuzz_tflite.c: any bytes as a TFLite model. What is imported is a sound graph, a small one runs, and a file with scales
+ * either becomes an integer graph or says why not. */
 #include "fuzz_graph.h"
 #include "tflite/tflite.h"
 

@@ -1,4 +1,5 @@
-/* flatbuffer.c: the accessors of flatbuffer.h. Positions are size_t offsets into the file; read_at is the only place that reads it. */
+/* flatbuffer.c: the accessors of flatbuffer.h. Positions are size_t offsets into the file; read_at is the only place that reads
+ * it. */
 #include "tflite/flatbuffer.h"
 
 #include <string.h>

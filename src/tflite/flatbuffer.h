@@ -1,10 +1,10 @@
 /*
- * flatbuffer.h: reading FlatBuffers (https://flatbuffers.dev/internals/) in place. Every offset is checked against the file before it
- * is followed; a bad one gives an empty table, vector or string and sets `bad`, which a reader tests once. Nothing is allocated and
- * nothing recurses: a caller descends field by field, so the depth of a file is the depth of the caller's code.
+ * flatbuffer.h: reading FlatBuffers (https://flatbuffers.dev/internals/) in place. Every offset is checked against the file
+ * before it is followed; a bad one gives an empty table, vector or string and sets `bad`, which a reader tests once. Nothing is
+ * allocated and nothing recurses: a caller descends field by field, so the depth of a file is the depth of the caller's code.
  *
- * Offsets may point several fields at the same bytes, so a small file can pretend to be a large one: `budget` counts the elements of
- * all vectors that were opened, and runs out where no honest file gets.
+ * Offsets may point several fields at the same bytes, so a small file can pretend to be a large one: `budget` counts the
+ * elements of all vectors that were opened, and runs out where no honest file gets.
  */
 #ifndef SL_TFLITE_FLATBUFFER_H
 #define SL_TFLITE_FLATBUFFER_H
@@ -19,15 +19,15 @@ struct flat {
 
 struct flat_table {
     struct flat *f;
-    size_t at;               /* of the table; 0: absent, every field has its default */
+    size_t at; /* of the table; 0: absent, every field has its default */
     size_t vtable;
-    unsigned n_slots;        /* fields that the vtable speaks of */
-    unsigned bytes;          /* of the table's inline part */
+    unsigned n_slots; /* fields that the vtable speaks of */
+    unsigned bytes;   /* of the table's inline part */
 };
 
 struct flat_vector {
     struct flat *f;
-    size_t at;               /* of the first element */
+    size_t at; /* of the first element */
     uint32_t n;
 };
 

@@ -10,20 +10,25 @@
 #include "base/reader.h"
 #include "ir/ir.h"
 
-struct sl_tflite_shape { const char *name; struct sl_shape shape; }; /* of a graph input; NULL: of the only one */
+struct sl_tflite_shape {
+    const char *name;
+    struct sl_shape shape;
+}; /* of a graph input; NULL: of the only one */
 
 /* TFLite operators have no names: start and end nodes are named by tensors. */
 struct sl_tflite_options {
-    const char *net_name;            /* NULL: from the path */
-    const char *const *start_nodes;  /* tensors that become inputs; none: the graph's inputs */
+    const char *net_name;           /* NULL: from the path */
+    const char *const *start_nodes; /* tensors that become inputs; none: the graph's inputs */
     int n_start;
-    const char *const *end_nodes;    /* tensors that become outputs; none: the graph's outputs */
+    const char *const *end_nodes; /* tensors that become outputs; none: the graph's outputs */
     int n_end;
     const struct sl_tflite_shape *tensor_shapes;
     int n_tensor_shapes;
 };
 
-struct sl_tflite_problem { const char *node, *op, *reason; }; /* node: name of the operator's first output */
+struct sl_tflite_problem {
+    const char *node, *op, *reason;
+}; /* node: name of the operator's first output */
 
 /* What the parsing report shows. Filled as far as import got, also on failure; strings live in the arena. */
 struct sl_tflite_report {
@@ -34,22 +39,25 @@ struct sl_tflite_report {
     int n_transposes;                 /* that move data and could not be cancelled */
     int n_problems;                   /* unsupported operators */
     struct sl_tflite_problem *problems;
-    int n_recommended;                /* end nodes of the largest supported part */
+    int n_recommended; /* end nodes of the largest supported part */
     const char **recommended;
     int n_notes;
     const char **notes;
-    /* The same network with what the file says of its quantization: n->quant of every tensor that has an encoding, params kernel_scale
-     * (f32, one an output channel) and kernel_bias (s32, the file's own) of weighted layers. NULL: the file computes in float. */
+    /* The same network with what the file says of its quantization: n->quant of every tensor that has an encoding, params
+     * kernel_scale (f32, one an output channel) and kernel_bias (s32, the file's own) of weighted layers. NULL: the file
+     * computes in float. */
     struct sl_graph *encoded;
 };
 
-/* path: for messages and the default name. bytes: the mapped file, which must live as long as the arena: weights are views of it. The
- * graph is allocated in `a`. report may be NULL. */
+/* path: for messages and the default name. bytes: the mapped file, which must live as long as the arena: weights are views of
+ * it. The graph is allocated in `a`. report may be NULL. */
 sluice_status sl_tflite_import(sl_arena *a, const char *path, struct sl_view bytes, const struct sl_tflite_options *o,
                                struct sl_graph **out, struct sl_tflite_report *report, sl_err *e);
 
-/* The integer graph of docs/numerics.md with the file's own scales and zero points: no calibration. encoded: of the report, not changed.
- * fp: the float graph of the same layers, stage fp_optimized; both live in `a`. SLUICE_E_UNSUPPORTED names a layer without an encoding. */
-sluice_status sl_tflite_quantized(const struct sl_graph *encoded, sl_arena *a, struct sl_graph **fp, struct sl_graph **quantized, sl_err *e);
+/* The integer graph of docs/numerics.md with the file's own scales and zero points: no calibration. encoded: of the report, not
+ * changed. fp: the float graph of the same layers, stage fp_optimized; both live in `a`. SLUICE_E_UNSUPPORTED names a layer
+ * without an encoding. */
+sluice_status sl_tflite_quantized(const struct sl_graph *encoded, sl_arena *a, struct sl_graph **fp,
+                                  struct sl_graph **quantized, sl_err *e);
 
 #endif

@@ -1,4 +1,5 @@
-/* tflite_build.c: the small vocabulary in which operators are written as IR nodes. Each call infers shapes, and folds constants. */
+/* tflite_build.c: the small vocabulary in which operators are written as IR nodes. Each call infers shapes, and folds
+ * constants. */
 #include <string.h>
 
 #include "ops/values.h"
@@ -66,7 +67,8 @@ sluice_status tfl_finish(struct tfl_import *c, struct sl_node **n)
     size_t count = sl_shape_elements(&node->shape);
     if (!splats && count > elements_at_hand(node)) {
         if (count > MOST_FOLDED - c->n_grown)
-            return sl_fail(c->e, SLUICE_E_LIMIT, "a computed constant of %zu elements, at most %d are accepted in all", count, MOST_FOLDED);
+            return sl_fail(c->e, SLUICE_E_LIMIT, "a computed constant of %zu elements, at most %d are accepted in all", count,
+                           MOST_FOLDED);
         c->n_grown += count;
     }
     SL_TRY(sl_fold_node(c->a, node, &k, c->e));
@@ -76,8 +78,8 @@ sluice_status tfl_finish(struct tfl_import *c, struct sl_node **n)
 
 /* ---- one-call forms ---- */
 
-sluice_status tfl_unary2(struct tfl_import *c, struct sl_node *in, const char *type, const char *k1, double v1, const char *k2, double v2,
-                         struct sl_node **out)
+sluice_status tfl_unary2(struct tfl_import *c, struct sl_node *in, const char *type, const char *k1, double v1, const char *k2,
+                         double v2, struct sl_node **out)
 {
     *out = tfl_add(c, SL_OP_activation, 1, &in);
     sl_set_string(c->g, *out, "type", type);
@@ -145,8 +147,8 @@ sluice_status tfl_reshape(struct tfl_import *c, struct sl_node *in, int rank, co
     return tfl_finish(c, out);
 }
 
-sluice_status tfl_slice(struct tfl_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends, const int64_t *steps,
-                        struct sl_node **out)
+sluice_status tfl_slice(struct tfl_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends,
+                        const int64_t *steps, struct sl_node **out)
 {
     bool all = true;
     for (int i = 0; i < in->shape.rank; i++)
@@ -183,8 +185,8 @@ sluice_status tfl_concat(struct tfl_import *c, int axis, int n, struct sl_node *
     return tfl_finish(c, out);
 }
 
-sluice_status tfl_reduce(struct tfl_import *c, enum sl_op op, struct sl_node *in, int n_axes, const int64_t *axes, bool keepdims,
-                         struct sl_node **out)
+sluice_status tfl_reduce(struct tfl_import *c, enum sl_op op, struct sl_node *in, int n_axes, const int64_t *axes,
+                         bool keepdims, struct sl_node **out)
 {
     *out = in;
     if (n_axes == 0)
@@ -211,7 +213,8 @@ sluice_status tfl_expand(struct tfl_import *c, struct sl_node *in, const struct 
     return tfl_finish(c, out);
 }
 
-sluice_status tfl_pad(struct tfl_import *c, struct sl_node *in, const int64_t *pads, const char *mode, double value, struct sl_node **out)
+sluice_status tfl_pad(struct tfl_import *c, struct sl_node *in, const int64_t *pads, const char *mode, double value,
+                      struct sl_node **out)
 {
     bool any = false;
     for (int i = 0; i < 2 * in->shape.rank; i++)
@@ -233,13 +236,21 @@ sluice_status tfl_activate(struct tfl_import *c, struct sl_node *in, int64_t act
 {
     *out = in;
     switch (activation) {
-    case TFL_ACT_NONE: return SLUICE_OK;
-    case TFL_ACT_RELU: return tfl_unary(c, in, "relu", out);
-    case TFL_ACT_RELU6: return tfl_unary(c, in, "relu6", out);
-    case TFL_ACT_RELU_N1_TO_1: return tfl_unary2(c, in, "clip", "minimum", -1, "maximum", 1, out);
-    case TFL_ACT_TANH: return tfl_unary(c, in, "tanh", out);
-    case TFL_ACT_SIGN_BIT: return tfl_unsupported(c, "the fused activation SIGN_BIT");
-    default: return sl_fail(c->e, SLUICE_E_VALUE, "fused activation %lld, 0 to %d are known", (long long)activation, TFL_ACT_SIGN_BIT);
+    case TFL_ACT_NONE:
+        return SLUICE_OK;
+    case TFL_ACT_RELU:
+        return tfl_unary(c, in, "relu", out);
+    case TFL_ACT_RELU6:
+        return tfl_unary(c, in, "relu6", out);
+    case TFL_ACT_RELU_N1_TO_1:
+        return tfl_unary2(c, in, "clip", "minimum", -1, "maximum", 1, out);
+    case TFL_ACT_TANH:
+        return tfl_unary(c, in, "tanh", out);
+    case TFL_ACT_SIGN_BIT:
+        return tfl_unsupported(c, "the fused activation SIGN_BIT");
+    default:
+        return sl_fail(c->e, SLUICE_E_VALUE, "fused activation %lld, 0 to %d are known", (long long)activation,
+                       TFL_ACT_SIGN_BIT);
     }
 }
 

@@ -1,11 +1,12 @@
-/* tflite_content.c: recognises, by content, files that people give in place of a TFLite model, and says what to do with them. */
+/* tflite_content.c: recognises, by content, files that people give in place of a TFLite model, and says what to do with them.
+ */
 #include <string.h>
 
 #include "base/compiler.h"
 #include "tflite/tflite_schema.h"
 
 #define FROM_TENSORFLOW "convert it: tf.lite.TFLiteConverter.from_saved_model('folder').convert()"
-#define FROM_KERAS "convert it: tf.lite.TFLiteConverter.from_keras_model(tf.keras.models.load_model('net.keras')).convert()"
+#define FROM_KERAS      "convert it: tf.lite.TFLiteConverter.from_keras_model(tf.keras.models.load_model('net.keras')).convert()"
 
 static const struct {
     size_t offset;
@@ -19,10 +20,16 @@ static const struct {
      "export to ONNX: torch.onnx.export(model, sample, 'net.onnx', opset_version=17), then 'sluice parser onnx'"},
     {0, "\x1f\x8b", 2, "a gzip file", "unpack it first: gunzip"},
     {0, "BZh", 3, "a bzip2 file", "unpack it first: bunzip2"},
-    {0, "\xfd" "7zXZ", 5, "an xz file", "unpack it first: unxz"},
+    {0,
+     "\xfd"
+     "7zXZ",
+     5, "an xz file", "unpack it first: unxz"},
     {257, "ustar", 5, "a tar archive (perhaps a HAR)", "a HAR is already parsed: go on with 'sluice optimize'"},
     {0, "\1HEF", 4, "a HEF, a compiled network", "run it with 'sluice run', look at it with 'sluice parse-hef'"},
-    {0, "\x7f" "ELF", 4, "a program or library", NULL},
+    {0,
+     "\x7f"
+     "ELF",
+     4, "a program or library", NULL},
     {0, "version https://git-lfs", 23, "a Git LFS pointer, not the file itself", "fetch the file: git lfs pull"},
     {0, "<!DOCTYPE", 9, "an HTML page, probably a failed download", "download the file again"},
     {0, "<html", 5, "an HTML page, probably a failed download", "download the file again"},
@@ -45,27 +52,32 @@ sluice_status tfl_check_content(struct sl_view bytes, sl_err *e)
     if (bytes.size >= 8 && memcmp(bytes.data + 4, "TFL3", 4) == 0)
         return SLUICE_OK;
     for (size_t i = 0; i < SL_COUNT(known); i++) {
-        if (bytes.size < known[i].offset + known[i].size || memcmp(bytes.data + known[i].offset, known[i].magic, known[i].size) != 0)
+        if (bytes.size < known[i].offset + known[i].size ||
+            memcmp(bytes.data + known[i].offset, known[i].magic, known[i].size) != 0)
             continue;
         sl_fail(e, SLUICE_E_FORMAT, "this is %s", known[i].what);
         return known[i].hint ? sl_hint(e, "%s", known[i].hint) : e->code;
     }
     if (bytes.size >= 8 && memcmp(bytes.data + 4, "TFL", 3) == 0)
         return sl_fail(e, SLUICE_E_UNSUPPORTED, "TFLite schema '%.4s', 'TFL3' is read", (const char *)bytes.data + 4);
-    /* A SavedModel begins with its schema version (field 1); a GraphDef or MetaGraphDef with a node or meta info (field 1, a message). */
+    /* A SavedModel begins with its schema version (field 1); a GraphDef or MetaGraphDef with a node or meta info (field 1, a
+     * message). */
     if (bytes.size > 2 && bytes.data[0] == 0x08 && bytes.data[1] == 0x01 && bytes.data[2] == 0x12) {
         sl_fail(e, SLUICE_E_FORMAT, "this is a TensorFlow SavedModel, not a TFLite model");
         return sl_hint(e, FROM_TENSORFLOW);
     }
-    if (bytes.size > 2 && bytes.data[0] == 0x0a && (contains(bytes, "Placeholder") || contains(bytes, "VariableV2") || contains(bytes, "Const"))) {
+    if (bytes.size > 2 && bytes.data[0] == 0x0a &&
+        (contains(bytes, "Placeholder") || contains(bytes, "VariableV2") || contains(bytes, "Const"))) {
         sl_fail(e, SLUICE_E_FORMAT, "this is a TensorFlow graph (.pb or .meta), not a TFLite model");
-        return sl_hint(e, "convert it: tf.compat.v1.lite.TFLiteConverter.from_frozen_graph('net.pb', inputs, outputs).convert()");
+        return sl_hint(e,
+                       "convert it: tf.compat.v1.lite.TFLiteConverter.from_frozen_graph('net.pb', inputs, outputs).convert()");
     }
     if (bytes.size > 2 && bytes.data[0] == 0x08 && contains(bytes, "graph")) {
         sl_fail(e, SLUICE_E_FORMAT, "this looks like an ONNX model, not a TFLite model");
         return sl_hint(e, "use 'sluice parser onnx'");
     }
-    if (bytes.data[bytes.size - 1] == 0xdb && bytes.size > 8 && bytes.data[bytes.size - 8] == 0x57) { /* a leveldb table's magic */
+    if (bytes.data[bytes.size - 1] == 0xdb && bytes.size > 8 &&
+        bytes.data[bytes.size - 8] == 0x57) { /* a leveldb table's magic */
         sl_fail(e, SLUICE_E_FORMAT, "this is a TensorFlow checkpoint (.ckpt), weights without a network");
         return sl_hint(e, FROM_TENSORFLOW);
     }

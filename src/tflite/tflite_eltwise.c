@@ -27,8 +27,11 @@ static sluice_status curve(struct tfl_import *c, const char *type, const char *k
     return tfl_out(c, 0, x);
 }
 
-#define CURVE(name, type) \
-    sluice_status tflop_##name(struct tfl_import *c, const struct tfl_operator *op) { return curve(c, type, NULL, 0, NULL, 0); }
+#define CURVE(name, type)                                                                                                      \
+    sluice_status tflop_##name(struct tfl_import *c, const struct tfl_operator *op)                                            \
+    {                                                                                                                          \
+        return curve(c, type, NULL, 0, NULL, 0);                                                                               \
+    }
 CURVE(floor, "floor")
 CURVE(logistic, "sigmoid")
 CURVE(relu, "relu")
@@ -146,13 +149,19 @@ static sluice_status plain(struct tfl_import *c, enum sl_op op)
     return tfl_out(c, 0, x);
 }
 
-sluice_status tflop_add(struct tfl_import *c, const struct tfl_operator *op) { return arithmetic(c, SL_OP_ew_add); }
-sluice_status tflop_sub(struct tfl_import *c, const struct tfl_operator *op) { return arithmetic(c, SL_OP_ew_sub); }
-sluice_status tflop_mul(struct tfl_import *c, const struct tfl_operator *op) { return arithmetic(c, SL_OP_ew_mult); }
-sluice_status tflop_div(struct tfl_import *c, const struct tfl_operator *op) { return arithmetic(c, SL_OP_ew_div); }
-sluice_status tflop_maximum(struct tfl_import *c, const struct tfl_operator *op) { return plain(c, SL_OP_ew_max); }
-sluice_status tflop_minimum(struct tfl_import *c, const struct tfl_operator *op) { return plain(c, SL_OP_ew_min); }
-sluice_status tflop_floor_mod(struct tfl_import *c, const struct tfl_operator *op) { return plain(c, SL_OP_ew_mod); }
+#define PAIR(name, how, op_kind)                                                                                               \
+    sluice_status tflop_##name(struct tfl_import *c, const struct tfl_operator *op)                                            \
+    {                                                                                                                          \
+        return how(c, op_kind);                                                                                                \
+    }
+PAIR(add, arithmetic, SL_OP_ew_add)
+PAIR(sub, arithmetic, SL_OP_ew_sub)
+PAIR(mul, arithmetic, SL_OP_ew_mult)
+PAIR(div, arithmetic, SL_OP_ew_div)
+PAIR(maximum, plain, SL_OP_ew_max)
+PAIR(minimum, plain, SL_OP_ew_min)
+PAIR(floor_mod, plain, SL_OP_ew_mod)
+#undef PAIR
 
 sluice_status tflop_pow(struct tfl_import *c, const struct tfl_operator *op)
 {
@@ -203,8 +212,14 @@ sluice_status tflop_floor_div(struct tfl_import *c, const struct tfl_operator *o
 
 sluice_status tflop_compare(struct tfl_import *c, const struct tfl_operator *op)
 {
-    static const struct { int code; enum sl_op op; } compares[] = {{58, SL_OP_ew_less}, {61, SL_OP_ew_greater}, {62, SL_OP_ew_greater_equal},
-                                                                   {63, SL_OP_ew_less_equal}, {71, SL_OP_ew_equal}};
+    static const struct {
+        int code;
+        enum sl_op op;
+    } compares[] = {{58, SL_OP_ew_less},
+                    {61, SL_OP_ew_greater},
+                    {62, SL_OP_ew_greater_equal},
+                    {63, SL_OP_ew_less_equal},
+                    {71, SL_OP_ew_equal}};
     struct sl_node *x, *y, *always;
     enum { NOT_EQUAL = 72 };
     for (size_t i = 0; i < SL_COUNT(compares); i++)

@@ -11,7 +11,9 @@ bool tfl_same_encoding(const struct sl_quant *a, const struct sl_quant *b)
     return a->dtype == b->dtype && a->scale == b->scale && a->zero_point == b->zero_point;
 }
 
-struct interval { double lo, hi; };
+struct interval {
+    double lo, hi;
+};
 
 static struct interval interval_of(const struct sl_quant *q)
 {
@@ -76,21 +78,40 @@ static bool find_interval(const struct sl_node *n, struct interval *out)
     struct interval b = n->n_in > 1 ? interval_of(&n->in[1]->quant) : a;
     double count = n->n_in ? (double)sl_shape_elements(&n->in[0]->shape) / fmax(1, (double)sl_shape_elements(&n->shape)) : 1;
     switch ((int)n->op) {
-    case SL_OP_ew_add: *out = (struct interval){a.lo + b.lo, a.hi + b.hi}; return true;
-    case SL_OP_ew_sub: *out = (struct interval){a.lo - b.hi, a.hi - b.lo}; return true;
-    case SL_OP_ew_mult: *out = product(a, b); return true;
-    case SL_OP_ew_max: *out = (struct interval){fmax(a.lo, b.lo), fmax(a.hi, b.hi)}; return true;
-    case SL_OP_ew_min: *out = (struct interval){fmin(a.lo, b.lo), fmin(a.hi, b.hi)}; return true;
-    case SL_OP_reduce_sum: *out = (struct interval){a.lo * count, a.hi * count}; return true;
+    case SL_OP_ew_add:
+        *out = (struct interval){a.lo + b.lo, a.hi + b.hi};
+        return true;
+    case SL_OP_ew_sub:
+        *out = (struct interval){a.lo - b.hi, a.hi - b.lo};
+        return true;
+    case SL_OP_ew_mult:
+        *out = product(a, b);
+        return true;
+    case SL_OP_ew_max:
+        *out = (struct interval){fmax(a.lo, b.lo), fmax(a.hi, b.hi)};
+        return true;
+    case SL_OP_ew_min:
+        *out = (struct interval){fmin(a.lo, b.lo), fmin(a.hi, b.hi)};
+        return true;
+    case SL_OP_reduce_sum:
+        *out = (struct interval){a.lo * count, a.hi * count};
+        return true;
     case SL_OP_reduce_mean:
-    case SL_OP_avgpool: *out = a; return true;
-    case SL_OP_softmax: *out = (struct interval){0, 1}; return true;
-    case SL_OP_activation: return curve_interval(n, out);
+    case SL_OP_avgpool:
+        *out = a;
+        return true;
+    case SL_OP_softmax:
+        *out = (struct interval){0, 1};
+        return true;
+    case SL_OP_activation:
+        return curve_interval(n, out);
     case SL_OP_conv:
     case SL_OP_dw:
     case SL_OP_fc:
-    case SL_OP_deconv: return weighted_interval(n, a, out);
-    default: return false;
+    case SL_OP_deconv:
+        return weighted_interval(n, a, out);
+    default:
+        return false;
     }
 }
 
@@ -98,7 +119,8 @@ static struct sl_quant wide_encoding(struct interval r)
 {
     double lo = fmin(r.lo, 0), hi = fmax(r.hi, 0), width = fmax(hi - lo, 1e-30);
     float scale = (float)(width / 65535);
-    return (struct sl_quant){.dtype = SL_U16, .scale = scale, .zero_point = (int32_t)fmin(fmax(rint(-lo / (double)scale), 0), 65535)};
+    return (struct sl_quant){
+        .dtype = SL_U16, .scale = scale, .zero_point = (int32_t)fmin(fmax(rint(-lo / (double)scale), 0), 65535)};
 }
 
 static sluice_status constant_encoding(struct sl_graph *g, struct sl_node *n, sl_err *e)
@@ -144,7 +166,8 @@ static sluice_status encode_node(struct sl_graph *g, struct sl_node *n, sl_err *
         n->quant = wide_encoding(r);
         return SLUICE_OK;
     }
-    sl_fail(e, SLUICE_E_UNSUPPORTED, "layer '%s' (%s): the file has no scale for its output", sl_node_text(n), sl_op_info(n->op)->name);
+    sl_fail(e, SLUICE_E_UNSUPPORTED, "layer '%s' (%s): the file has no scale for its output", sl_node_text(n),
+            sl_op_info(n->op)->name);
     return sl_hint(e, "quantize this network with calibration data: sluice optimize");
 }
 

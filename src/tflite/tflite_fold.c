@@ -93,7 +93,8 @@ sluice_status tflop_range(struct tfl_import *c, const struct tfl_operator *op)
     for (int64_t i = 0; i < s.dim[0]; i++) {
         float f = (float)(v[0] + (double)i * v[2]);
         int64_t integer = (int64_t)(v[0] + (double)i * v[2]);
-        sl_values_pack(k[0]->dtype, sl_is_float_class(k[0]->dtype) ? (void *)&f : (void *)&integer, 1, (char *)data + (size_t)i * bytes);
+        sl_values_pack(k[0]->dtype, sl_is_float_class(k[0]->dtype) ? (void *)&f : (void *)&integer, 1,
+                       (char *)data + (size_t)i * bytes);
     }
     return tfl_out(c, 0, tfl_constant(c, result));
 }

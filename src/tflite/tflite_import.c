@@ -1,6 +1,6 @@
 /*
- * tflite_import.c: the TFLite front end from bytes to a finished native graph: structure, inputs, operators, layout, names. The stages
- * are the lines of import_model.
+ * tflite_import.c: the TFLite front end from bytes to a finished native graph: structure, inputs, operators, layout, names. The
+ * stages are the lines of import_model.
  */
 #include <string.h>
 
@@ -98,7 +98,8 @@ sluice_status sl_tflite_import(sl_arena *a, const char *path, struct sl_view byt
 {
     static const struct sl_tflite_options none;
     struct sl_tflite_report unseen;
-    struct tfl_import c = {.a = a, .scratch = sl_arena_new(), .options = o ? o : &none, .report = report ? report : &unseen, .e = e};
+    struct tfl_import c = {
+        .a = a, .scratch = sl_arena_new(), .options = o ? o : &none, .report = report ? report : &unseen, .e = e};
     *c.report = (struct sl_tflite_report){.description = ""};
     *out = NULL;
     sluice_status s = import_model(&c, bytes, network_name(a, path, c.options->net_name), out);

@@ -1,9 +1,10 @@
 /*
  * tflite_import.h: what the operator families share while a TFLite graph becomes IR nodes.
  *
- * Every TFLite tensor becomes one IR node. Quantized tensors stand for their real values, with the encoding in n->quant; constants are
- * const_input nodes made on first use, and a node whose inputs are all constants is evaluated at once, so shape arithmetic and the
- * DEQUANTIZE of float16 weights never reach the network. Layouts are channels last already, as the IR wants them.
+ * Every TFLite tensor becomes one IR node. Quantized tensors stand for their real values, with the encoding in n->quant;
+ * constants are const_input nodes made on first use, and a node whose inputs are all constants is evaluated at once, so shape
+ * arithmetic and the DEQUANTIZE of float16 weights never reach the network. Layouts are channels last already, as the IR wants
+ * them.
  */
 #ifndef SL_TFLITE_TFLITE_IMPORT_H
 #define SL_TFLITE_TFLITE_IMPORT_H
@@ -14,14 +15,17 @@
 #include "tflite/tflite_schema.h"
 
 /* A SPACE_TO_BATCH_ND whose convolution may become a dilated one. */
-struct tfl_space { struct sl_node *from; int64_t block[2], pads[4]; };
+struct tfl_space {
+    struct sl_node *from;
+    int64_t block[2], pads[4];
+};
 
 struct tfl_value {
     struct sl_node *node;
-    int producer;                 /* 1 + index of the operator that makes it; 0: an input or constant */
-    int n_readers, reader;        /* operators that read it, and the last of them */
-    bool missing;                 /* an unsupported operator would have made it */
-    bool wanted;                  /* a graph output */
+    int producer;          /* 1 + index of the operator that makes it; 0: an input or constant */
+    int n_readers, reader; /* operators that read it, and the last of them */
+    bool missing;          /* an unsupported operator would have made it */
+    bool wanted;           /* a graph output */
     const struct tfl_space *space;
 };
 
@@ -34,15 +38,15 @@ struct tfl_import {
     struct tfl_model model;
     const struct sl_tflite_options *options;
     struct sl_tflite_report *report;
-    struct tfl_value *values;     /* by tensor */
-    unsigned char *fates;         /* enum tfl_fate, by operator */
-    int *starts, *ends;           /* tensors where the network starts and ends */
+    struct tfl_value *values; /* by tensor */
+    unsigned char *fates;     /* enum tfl_fate, by operator */
+    int *starts, *ends;       /* tensors where the network starts and ends */
     int n_starts, n_ends;
     const struct tfl_operator *op; /* being translated */
     const char *op_name;
     const char *origin;
-    int n_encoded;                /* inputs and computed tensors that have an encoding */
-    size_t n_grown;               /* elements that computed constants have beyond their inputs' */
+    int n_encoded;  /* inputs and computed tensors that have an encoding */
+    size_t n_grown; /* elements that computed constants have beyond their inputs' */
     sl_err *e;
 };
 
@@ -51,8 +55,8 @@ typedef sluice_status tfl_translate_fn(struct tfl_import *c, const struct tfl_op
 struct tfl_op_row {
     int code;
     const char *name;
-    int least_in, most_in;        /* -1: any number */
-    tfl_translate_fn *translate;  /* NULL: known, and not supported for the reason */
+    int least_in, most_in;       /* -1: any number */
+    tfl_translate_fn *translate; /* NULL: known, and not supported for the reason */
     const char *reason;
 };
 
@@ -80,8 +84,8 @@ sluice_status tfl_out(struct tfl_import *c, int i, struct sl_node *n);
 sluice_status tfl_tensor_const(struct tfl_import *c, const struct tfl_tensor *t, const struct sl_const **out);
 /* u8 or u16 encoding of a tensor that has one for all channels; dtype SL_NONE otherwise. */
 struct sl_quant tfl_encoding(const struct tfl_tensor *t);
-bool tfl_is_quantized(const struct tfl_tensor *t);         /* integers that stand for real values */
-enum sl_dtype tfl_dtype(enum tfl_type t);                  /* as declared; SL_NONE when not ours */
+bool tfl_is_quantized(const struct tfl_tensor *t);          /* integers that stand for real values */
+enum sl_dtype tfl_dtype(enum tfl_type t);                   /* as declared; SL_NONE when not ours */
 enum sl_dtype tfl_stored_dtype(const struct tfl_tensor *t); /* as kept in the IR */
 const struct tfl_tensor *tfl_in_tensor(const struct tfl_import *c, int i);
 
@@ -91,42 +95,49 @@ struct sl_node *tfl_add(struct tfl_import *c, enum sl_op op, int n_in, struct sl
 sluice_status tfl_finish(struct tfl_import *c, struct sl_node **n);
 struct sl_node *tfl_constant(struct tfl_import *c, const struct sl_const *k);
 struct sl_node *tfl_f32(struct tfl_import *c, double v);
-struct sl_node *tfl_ints(struct tfl_import *c, enum sl_dtype t, int rank, int n, const int64_t *v); /* s32 or s64; rank 0 or 1 */
+struct sl_node *tfl_ints(struct tfl_import *c, enum sl_dtype t, int rank, int n,
+                         const int64_t *v); /* s32 or s64; rank 0 or 1 */
 sluice_status tfl_unary(struct tfl_import *c, struct sl_node *in, const char *type, struct sl_node **out);
-sluice_status tfl_unary2(struct tfl_import *c, struct sl_node *in, const char *type, const char *k1, double v1, const char *k2, double v2,
-                         struct sl_node **out);
+sluice_status tfl_unary2(struct tfl_import *c, struct sl_node *in, const char *type, const char *k1, double v1, const char *k2,
+                         double v2, struct sl_node **out);
 sluice_status tfl_binary(struct tfl_import *c, enum sl_op op, struct sl_node *x, struct sl_node *y, struct sl_node **out);
 sluice_status tfl_transpose(struct tfl_import *c, struct sl_node *in, const int64_t *perm, struct sl_node **out);
 sluice_status tfl_reshape(struct tfl_import *c, struct sl_node *in, int rank, const int64_t *dims, struct sl_node **out);
-sluice_status tfl_slice(struct tfl_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends, const int64_t *steps,
-                        struct sl_node **out);
-sluice_status tfl_slice_axis(struct tfl_import *c, struct sl_node *in, int axis, int64_t from, int64_t to, struct sl_node **out);
+sluice_status tfl_slice(struct tfl_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends,
+                        const int64_t *steps, struct sl_node **out);
+sluice_status tfl_slice_axis(struct tfl_import *c, struct sl_node *in, int axis, int64_t from, int64_t to,
+                             struct sl_node **out);
 sluice_status tfl_concat(struct tfl_import *c, int axis, int n, struct sl_node *const *in, struct sl_node **out);
-sluice_status tfl_reduce(struct tfl_import *c, enum sl_op op, struct sl_node *in, int n_axes, const int64_t *axes, bool keepdims,
-                         struct sl_node **out);
+sluice_status tfl_reduce(struct tfl_import *c, enum sl_op op, struct sl_node *in, int n_axes, const int64_t *axes,
+                         bool keepdims, struct sl_node **out);
 sluice_status tfl_expand(struct tfl_import *c, struct sl_node *in, const struct sl_shape *to, struct sl_node **out);
 /* Zeros (floats) or a value around x; pads [before..., after...]. */
-sluice_status tfl_pad(struct tfl_import *c, struct sl_node *in, const int64_t *pads, const char *mode, double value, struct sl_node **out);
+sluice_status tfl_pad(struct tfl_import *c, struct sl_node *in, const int64_t *pads, const char *mode, double value,
+                      struct sl_node **out);
 /* The fused activation of the current operator, and its output. */
 sluice_status tfl_activate(struct tfl_import *c, struct sl_node *in, int64_t activation, struct sl_node **out);
 sluice_status tfl_activated_out(struct tfl_import *c, unsigned slot, struct sl_node *n);
 sluice_status tfl_axis(struct tfl_import *c, int64_t axis, int rank, int *out);
 int64_t tfl_const_int(const struct sl_const *k, size_t i);
 
-/* Record that this operator cannot be translated, and why (printf form). Returns SLUICE_E_UNSUPPORTED; the caller returns it. */
+/* Record that this operator cannot be translated, and why (printf form). Returns SLUICE_E_UNSUPPORTED; the caller returns it.
+ */
 sluice_status tfl_unsupported(struct tfl_import *c, const char *format, ...) SL_PRINTF(2, 3);
 void tfl_note(struct tfl_import *c, const char *format, ...) SL_PRINTF(2, 3);
 
 /* ---- shared between families ---- */
 sluice_status tfl_matmul(struct tfl_import *c, struct sl_node *x, struct sl_node *y, bool transpose_y, struct sl_node **out);
-/* A weighted node's params from tensors of the current operator: kernel (reordered by perm and reshaped), its scales, the bias. */
-struct tfl_weights { const struct sl_const *kernel, *bias, *scale, *file_bias; };
-sluice_status tfl_read_weights(struct tfl_import *c, int kernel_input, int bias_input, int data_input, int rank, int channel_axis,
-                               const int64_t *perm, struct tfl_weights *w);
+/* A weighted node's params from tensors of the current operator: kernel (reordered by perm and reshaped), its scales, the bias.
+ */
+struct tfl_weights {
+    const struct sl_const *kernel, *bias, *scale, *file_bias;
+};
+sluice_status tfl_read_weights(struct tfl_import *c, int kernel_input, int bias_input, int data_input, int rank,
+                               int channel_axis, const int64_t *perm, struct tfl_weights *w);
 void tfl_set_weights(struct tfl_import *c, struct sl_node *n, const struct tfl_weights *w);
 
 /* ---- stages ---- */
-sluice_status tfl_find_ports(struct tfl_import *c);       /* tflite_ports.c */
+sluice_status tfl_find_ports(struct tfl_import *c); /* tflite_ports.c */
 sluice_status tfl_make_inputs(struct tfl_import *c);
 sluice_status tfl_make_outputs(struct tfl_import *c);
 sluice_status tfl_translate(struct tfl_import *c);        /* tflite_order.c */

@@ -1,4 +1,5 @@
-/* tflite_index.c: order, indices and choices: ARG_MAX, TOPK_V2, CUMSUM, the gathers, ONE_HOT, SELECT, logic. Most are native only. */
+/* tflite_index.c: order, indices and choices: ARG_MAX, TOPK_V2, CUMSUM, the gathers, ONE_HOT, SELECT, logic. Most are native
+ * only. */
 #include <string.h>
 
 #include "tflite/tflite_import.h"
@@ -99,7 +100,8 @@ static sluice_status gather_fixed(struct tfl_import *c, struct sl_node *x, const
     for (size_t i = 0; i < n; i++) {
         ((int64_t *)data)[i] = tfl_const_int(k, i);
         if (((int64_t *)data)[i] < 0 || ((int64_t *)data)[i] >= x->shape.dim[axis])
-            return sl_fail(c->e, SLUICE_E_VALUE, "index %lld of an axis of %lld", (long long)((int64_t *)data)[i], (long long)x->shape.dim[axis]);
+            return sl_fail(c->e, SLUICE_E_VALUE, "index %lld of an axis of %lld", (long long)((int64_t *)data)[i],
+                           (long long)x->shape.dim[axis]);
     }
     struct sl_node *y = tfl_add(c, SL_OP_gather, 1, &x);
     sl_set_int(c->g, y, "axis", axis);
@@ -151,7 +153,8 @@ sluice_status tflop_gather_nd(struct tfl_import *c, const struct tfl_operator *o
 
 /* ---- choices ---- */
 
-static sluice_status choose(struct tfl_import *c, struct sl_node *condition, struct sl_node *x, struct sl_node *y, struct sl_node **out)
+static sluice_status choose(struct tfl_import *c, struct sl_node *condition, struct sl_node *x, struct sl_node *y,
+                            struct sl_node **out)
 {
     struct sl_node *in[3] = {condition, x, y};
     *out = tfl_add(c, SL_OP_where, 3, in);
@@ -187,8 +190,10 @@ sluice_status tflop_one_hot(struct tfl_import *c, const struct tfl_operator *op)
     SL_TRY(input(c, 2, &on));
     SL_TRY(input(c, 3, &off));
     int rank = indices->shape.rank + 1;
-    if (n != 1 || depth[0] < 1 || depth[0] > 1 << 20 || rank > SL_MAX_RANK || (indices->dtype != SL_S32 && indices->dtype != SL_S64))
-        return sl_fail(c->e, SLUICE_E_VALUE, "depth %lld on %d dimensions of %s", (long long)depth[0], rank - 1, sl_dtype_name(indices->dtype));
+    if (n != 1 || depth[0] < 1 || depth[0] > 1 << 20 || rank > SL_MAX_RANK ||
+        (indices->dtype != SL_S32 && indices->dtype != SL_S64))
+        return sl_fail(c->e, SLUICE_E_VALUE, "depth %lld on %d dimensions of %s", (long long)depth[0], rank - 1,
+                       sl_dtype_name(indices->dtype));
     SL_TRY(tfl_axis(c, flat_s32(&op->options, ONE_HOT_AXIS, -1), rank, &axis));
     for (int i = 0, k = 0; i < rank; i++) {
         dims[i] = i == axis ? 1 : indices->shape.dim[k++];

@@ -1,4 +1,5 @@
-/* tflite_linear.c: weights of convolutions and fully connected layers with their scales and biases, FULLY_CONNECTED and BATCH_MATMUL. */
+/* tflite_linear.c: weights of convolutions and fully connected layers with their scales and biases, FULLY_CONNECTED and
+ * BATCH_MATMUL. */
 #include <math.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 /* ---- weights ---- */
 
 /* One scale an output channel, where the file has symmetric 8-bit weights (zero points 0). */
-static sluice_status kernel_scales(struct tfl_import *c, const struct tfl_tensor *t, int channel_axis, const struct sl_const **out)
+static sluice_status kernel_scales(struct tfl_import *c, const struct tfl_tensor *t, int channel_axis,
+                                   const struct sl_const **out)
 {
     int64_t channels = t->shape.dim[channel_axis];
     void *data;
@@ -15,7 +17,8 @@ static sluice_status kernel_scales(struct tfl_import *c, const struct tfl_tensor
     if (!tfl_is_quantized(t) || (t->type != TFL_INT8 && t->type != TFL_INT4))
         return SLUICE_OK;
     if (t->n_scales > 1 && t->channel_axis != channel_axis)
-        return tfl_unsupported(c, "weights '%s' have scales along axis %d, output channels are axis %d", t->name, t->channel_axis, channel_axis);
+        return tfl_unsupported(c, "weights '%s' have scales along axis %d, output channels are axis %d", t->name,
+                               t->channel_axis, channel_axis);
     for (int i = 0; i < t->n_scales; i++)
         if (t->zero_points[i] != 0 || !(t->scales[i] > 0))
             return SLUICE_OK;
@@ -42,7 +45,8 @@ static sluice_status integer_bias(struct tfl_import *c, const struct tfl_tensor 
     if (!real)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for bias '%s'", bias->name);
     for (size_t i = 0; i < n; i++) {
-        double scale = (double)data->scales[0] * (double)kernel->scales[kernel->n_scales > 1 && i < (size_t)kernel->n_scales ? i : 0];
+        double scale =
+            (double)data->scales[0] * (double)kernel->scales[kernel->n_scales > 1 && i < (size_t)kernel->n_scales ? i : 0];
         ((float *)out)[i] = (float)(scale * (double)tfl_const_int(k, i));
     }
     w->bias = real;
@@ -50,7 +54,8 @@ static sluice_status integer_bias(struct tfl_import *c, const struct tfl_tensor 
     return SLUICE_OK;
 }
 
-static sluice_status read_bias(struct tfl_import *c, int bias_input, int data_input, int kernel_input, int64_t channels, struct tfl_weights *w)
+static sluice_status read_bias(struct tfl_import *c, int bias_input, int data_input, int kernel_input, int64_t channels,
+                               struct tfl_weights *w)
 {
     const struct tfl_tensor *bias = tfl_in_tensor(c, bias_input);
     if (!bias)
@@ -60,7 +65,8 @@ static sluice_status read_bias(struct tfl_import *c, int bias_input, int data_in
     else
         SL_TRY(tfl_need_const(c, bias_input, "bias", &w->bias));
     if (w->bias->dtype != SL_F32 || (int64_t)sl_shape_elements(&w->bias->shape) != channels)
-        return sl_fail(c->e, SLUICE_E_SHAPE, "bias '%s' does not have one value for each of %lld channels", bias->name, (long long)channels);
+        return sl_fail(c->e, SLUICE_E_SHAPE, "bias '%s' does not have one value for each of %lld channels", bias->name,
+                       (long long)channels);
     const struct sl_shape list = {1, {channels}};
     w->bias = sl_const_reshape(c->a, w->bias, &list);
     if (w->file_bias)
@@ -68,8 +74,8 @@ static sluice_status read_bias(struct tfl_import *c, int bias_input, int data_in
     return SLUICE_OK;
 }
 
-sluice_status tfl_read_weights(struct tfl_import *c, int kernel_input, int bias_input, int data_input, int rank, int channel_axis,
-                               const int64_t *perm, struct tfl_weights *w)
+sluice_status tfl_read_weights(struct tfl_import *c, int kernel_input, int bias_input, int data_input, int rank,
+                               int channel_axis, const int64_t *perm, struct tfl_weights *w)
 {
     const struct tfl_tensor *t = tfl_in_tensor(c, kernel_input);
     *w = (struct tfl_weights){0};
@@ -135,7 +141,8 @@ sluice_status tflop_batch_matmul(struct tfl_import *c, const struct tfl_operator
 /* ---- FULLY_CONNECTED ---- */
 
 /* [..., k] as [rows, k]; the shape of the result. */
-static sluice_status flatten(struct tfl_import *c, struct sl_node **x, int64_t k, int64_t units, bool keep_dims, struct sl_shape *out)
+static sluice_status flatten(struct tfl_import *c, struct sl_node **x, int64_t k, int64_t units, bool keep_dims,
+                             struct sl_shape *out)
 {
     size_t n = sl_shape_elements(&(*x)->shape);
     if (k < 1 || n % (size_t)k)

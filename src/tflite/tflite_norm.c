@@ -32,11 +32,17 @@ static sluice_status reduce(struct tfl_import *c, enum sl_op op)
     return tfl_out(c, 0, x);
 }
 
-sluice_status tflop_mean(struct tfl_import *c, const struct tfl_operator *op) { return reduce(c, SL_OP_reduce_mean); }
-sluice_status tflop_sum(struct tfl_import *c, const struct tfl_operator *op) { return reduce(c, SL_OP_reduce_sum); }
-sluice_status tflop_reduce_max(struct tfl_import *c, const struct tfl_operator *op) { return reduce(c, SL_OP_reduce_max); }
-sluice_status tflop_reduce_min(struct tfl_import *c, const struct tfl_operator *op) { return reduce(c, SL_OP_reduce_min); }
-sluice_status tflop_reduce_prod(struct tfl_import *c, const struct tfl_operator *op) { return reduce(c, SL_OP_reduce_prod); }
+#define REDUCE(name, op_kind)                                                                                                  \
+    sluice_status tflop_##name(struct tfl_import *c, const struct tfl_operator *op)                                            \
+    {                                                                                                                          \
+        return reduce(c, op_kind);                                                                                             \
+    }
+REDUCE(mean, SL_OP_reduce_mean)
+REDUCE(sum, SL_OP_reduce_sum)
+REDUCE(reduce_max, SL_OP_reduce_max)
+REDUCE(reduce_min, SL_OP_reduce_min)
+REDUCE(reduce_prod, SL_OP_reduce_prod)
+#undef REDUCE
 
 /* ---- softmax ---- */
 
@@ -78,8 +84,8 @@ sluice_status tflop_log_softmax(struct tfl_import *c, const struct tfl_operator 
 
 /* ---- norms ---- */
 
-/* x / sqrt(sum of squares over the last axis). Integers: as RMS norm with gamma 1 / sqrt(n), which has a quantized form; floats: with the
- * floor of 1e-6 under the sum. */
+/* x / sqrt(sum of squares over the last axis). Integers: as RMS norm with gamma 1 / sqrt(n), which has a quantized form;
+ * floats: with the floor of 1e-6 under the sum. */
 sluice_status tflop_l2_normalization(struct tfl_import *c, const struct tfl_operator *op)
 {
     struct sl_node *x, *y;
@@ -150,6 +156,9 @@ sluice_status tflop_resize_bilinear(struct tfl_import *c, const struct tfl_opera
 sluice_status tflop_resize_nearest(struct tfl_import *c, const struct tfl_operator *op)
 {
     bool align = flat_u8(&op->options, NEAREST_ALIGN, 0) != 0, half = flat_u8(&op->options, NEAREST_HALF_PIXEL, 0) != 0;
-    return resize(c, "nearest", align ? "align_corners" : half ? "tf_half_pixel_for_nn" : "asymmetric",
+    return resize(c, "nearest",
+                  align  ? "align_corners"
+                  : half ? "tf_half_pixel_for_nn"
+                         : "asymmetric",
                   align ? "round_prefer_ceil" : "floor");
 }

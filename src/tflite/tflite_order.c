@@ -1,11 +1,12 @@
-/* tflite_order.c: which operators the outputs need, and their translation in the file's order, which is an order of execution. */
+/* tflite_order.c: which operators the outputs need, and their translation in the file's order, which is an order of execution.
+ */
 #include <string.h>
 
 #include "tflite/tflite_import.h"
 
 static const struct tfl_op_row rows[] = {
 #define TFL(code, name, least, most, translate) {code, name, least, most, translate, NULL},
-#define TFL_NOT(code, name, reason) {code, name, 0, -1, NULL, reason},
+#define TFL_NOT(code, name, reason)             {code, name, 0, -1, NULL, reason},
 #include "tflite/tflite_ops.def"
 #undef TFL
 #undef TFL_NOT
@@ -42,7 +43,8 @@ static sluice_status index_values(struct tfl_import *c)
             if (v->node)
                 continue; /* a start tensor: the network begins behind this operator */
             if (v->producer)
-                return sl_fail(c->e, SLUICE_E_FORMAT, "tensor '%s' is made by two operators", c->model.tensors[op->out[k]].name);
+                return sl_fail(c->e, SLUICE_E_FORMAT, "tensor '%s' is made by two operators",
+                               c->model.tensors[op->out[k]].name);
             v->producer = i + 1;
         }
         for (int k = 0; k < op->n_in; k++)
@@ -68,8 +70,8 @@ static sluice_status mark_needed(struct tfl_import *c, bool *needed)
         for (int k = 0; k < op->n_in && needed[i]; k++) {
             int producer = op->in[k] >= 0 ? c->values[op->in[k]].producer : 0;
             if (producer > i)
-                return sl_fail(c->e, SLUICE_E_FORMAT, "operator '%s' reads tensor '%s', which a later operator makes", op->label,
-                               c->model.tensors[op->in[k]].name);
+                return sl_fail(c->e, SLUICE_E_FORMAT, "operator '%s' reads tensor '%s', which a later operator makes",
+                               op->label, c->model.tensors[op->in[k]].name);
             if (producer)
                 needed[producer - 1] = true;
         }
@@ -90,11 +92,13 @@ static bool reads_missing(const struct tfl_import *c, const struct tfl_operator 
 static sluice_status refuse_custom(struct tfl_import *c, const struct tfl_operator *op)
 {
     if (strcmp(op->custom, "TFLite_Detection_PostProcess") == 0)
-        return tfl_unsupported(c, "the detection post-process (box decoding and NMS) is no layer; end the network before it and decode on "
-                                  "the host, or use nms_postprocess in a model script");
+        return tfl_unsupported(
+            c, "the detection post-process (box decoding and NMS) is no layer; end the network before it and decode on "
+               "the host, or use nms_postprocess in a model script");
     if (strcmp(op->custom, "ethos-u") == 0)
         return tfl_unsupported(c, "a program compiled for another chip; give the model as it was before Vela");
-    return tfl_unsupported(c, "a custom operator: its meaning is not in the file; end the network before it, or convert the model without it");
+    return tfl_unsupported(
+        c, "a custom operator: its meaning is not in the file; end the network before it, or convert the model without it");
 }
 
 static sluice_status run_row(struct tfl_import *c, const struct tfl_operator *op)

@@ -1,6 +1,6 @@
 /*
- * tflite_ports.c: where the network starts and ends: the graph's inputs and outputs, or tensors that the user names; and the shapes of
- * inputs, with open dimensions fixed by the user or, for a batch, by 1.
+ * tflite_ports.c: where the network starts and ends: the graph's inputs and outputs, or tensors that the user names; and the
+ * shapes of inputs, with open dimensions fixed by the user or, for a batch, by 1.
  */
 #include <string.h>
 
@@ -19,7 +19,8 @@ static sluice_status find_tensor(struct tfl_import *c, const char *what, const c
     }
     const char *near = sl_nearest(name, names, (size_t)c->model.n_tensors);
     sl_fail(c->e, SLUICE_E_NOT_FOUND, "%s node '%s' is not in the model", what, name);
-    return near ? sl_hint(c->e, "did you mean '%s'?", near) : sl_hint(c->e, "give names of tensors, as the TFLite file has them");
+    return near ? sl_hint(c->e, "did you mean '%s'?", near)
+                : sl_hint(c->e, "give names of tensors, as the TFLite file has them");
 }
 
 static sluice_status find_list(struct tfl_import *c, const char *what, const char *const *names, int n, const int *otherwise,
@@ -61,15 +62,16 @@ static sluice_status input_shape(struct tfl_import *c, const struct tfl_tensor *
     }
     *s = given ? *given : t->shape;
     if (given && given->rank != t->shape.rank && t->shape.rank)
-        return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': the given shape has %d dimensions, the model's has %d", t->name, given->rank,
-                       t->shape.rank);
+        return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': the given shape has %d dimensions, the model's has %d", t->name,
+                       given->rank, t->shape.rank);
     if (!given && t->dynamic) {
         char text[160];
         tfl_note(c, "input '%s': its shape is open in the model, %s is used", t->name, sl_shape_text(s, text, sizeof text));
     }
     for (int k = 0; k < s->rank; k++)
         if (s->dim[k] < 1)
-            return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': dimension %d is %lld, not at least 1", t->name, k, (long long)s->dim[k]);
+            return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': dimension %d is %lld, not at least 1", t->name, k,
+                           (long long)s->dim[k]);
     if (!sl_shape_count(s, &n) || n > (size_t)1 << 40)
         return sl_fail(c->e, SLUICE_E_LIMIT, "input '%s' is larger than 2^40 elements", t->name);
     return SLUICE_OK;

@@ -1,4 +1,5 @@
-/* tflite_problems.c: the error that names everything unsupported at once, and the end nodes that leave the largest supported part. */
+/* tflite_problems.c: the error that names everything unsupported at once, and the end nodes that leave the largest supported
+ * part. */
 #include <string.h>
 
 #include "base/strings.h"
@@ -20,7 +21,8 @@ static void recommend(struct tfl_import *c)
     c->report->recommended = SL_NEW_ARRAY(c->a, const char *, (size_t)c->model.n_tensors + 1);
     for (int i = 0; i < c->model.n_tensors; i++) {
         const struct tfl_value *v = &c->values[i];
-        if (frontier[i] && v->producer && c->fates[v->producer - 1] == TFL_TRANSLATED && v->node && v->node->op != SL_OP_const_input)
+        if (frontier[i] && v->producer && c->fates[v->producer - 1] == TFL_TRANSLATED && v->node &&
+            v->node->op != SL_OP_const_input)
             c->report->recommended[c->report->n_recommended++] = c->model.tensors[i].name;
     }
 }
@@ -44,7 +46,8 @@ sluice_status tfl_fail_unsupported(struct tfl_import *c)
     struct sl_buffer text = {0};
     recommend(c);
     list_problems(r, &text);
-    sl_fail(c->e, SLUICE_E_UNSUPPORTED, "%d unsupported operator%s: %s", r->n_problems, r->n_problems == 1 ? "" : "s", sl_buffer_text(&text));
+    sl_fail(c->e, SLUICE_E_UNSUPPORTED, "%d unsupported operator%s: %s", r->n_problems, r->n_problems == 1 ? "" : "s",
+            sl_buffer_text(&text));
     sl_buffer_free(&text);
     if (r->n_recommended == 0)
         return sl_hint(c->e, "nothing before these operators can be taken; replace them in the model");

@@ -1,8 +1,8 @@
 /*
- * tflite_quantized.c: a file's own scales and zero points -> the integer graph of docs/numerics.md, without calibration. Comes after
- * tflite_import.c, in place of the optimize stage. The steps are the lines of sl_tflite_quantized:
- *   activations go into the layer they end, encodings reach the nodes that an operator was written with (tflite_encode.c),
- *   copies that change an encoding get a requantize, averages round as TFLite does, then each layer's quantize rule runs.
+ * tflite_quantized.c: a file's own scales and zero points -> the integer graph of docs/numerics.md, without calibration. Comes
+ * after tflite_import.c, in place of the optimize stage. The steps are the lines of sl_tflite_quantized: activations go into
+ * the layer they end, encodings reach the nodes that an operator was written with (tflite_encode.c), copies that change an
+ * encoding get a requantize, averages round as TFLite does, then each layer's quantize rule runs.
  */
 #include <math.h>
 #include <string.h>
@@ -14,9 +14,15 @@
 
 /* ---- activations that the file keeps inside their operator ---- */
 
-static bool is_clamp(const char *type) { return !strcmp(type, "relu") || !strcmp(type, "relu6") || !strcmp(type, "clip"); }
+static bool is_clamp(const char *type)
+{
+    return !strcmp(type, "relu") || !strcmp(type, "relu6") || !strcmp(type, "clip");
+}
 
-static bool is_weighted(enum sl_op op) { return op == SL_OP_conv || op == SL_OP_dw || op == SL_OP_fc || op == SL_OP_deconv; }
+static bool is_weighted(enum sl_op op)
+{
+    return op == SL_OP_conv || op == SL_OP_dw || op == SL_OP_fc || op == SL_OP_deconv;
+}
 
 /* Layers whose requantization has limits of its own. */
 static bool has_limits(enum sl_op op)
@@ -58,7 +64,8 @@ static void take_activations(struct sl_graph *g, bool limits)
 
 /* ---- copies and joins that change an encoding ---- */
 
-static struct sl_node *new_layer(struct sl_graph *g, struct sl_node *at, enum sl_op op, const char *what, const struct sl_quant *q)
+static struct sl_node *new_layer(struct sl_graph *g, struct sl_node *at, enum sl_op op, const char *what,
+                                 const struct sl_quant *q)
 {
     struct sl_node *n = sl_graph_insert_after(g, at, op, 1, &at);
     for (int k = 1;; k++) {
@@ -108,13 +115,14 @@ static struct sl_node *shift_zero(struct sl_graph *g, struct sl_node *at, const 
     return n;
 }
 
-/* TFLite rounds the average of stored integers half away from zero; ours rounds halves to even, of the values behind the zero point. With
- * the zero point where the stored integer is 0 and a multiplier one step above 1, halves go the same way. */
+/* TFLite rounds the average of stored integers half away from zero; ours rounds halves to even, of the values behind the zero
+ * point. With the zero point where the stored integer is 0 and a multiplier one step above 1, halves go the same way. */
 static void center_averages(struct sl_graph *g)
 {
     for (int i = 0; i < g->n_nodes; i++) {
         struct sl_node *n = g->nodes[i];
-        if (n->op != SL_OP_avgpool || n->quant.dtype != SL_U8 || !tfl_same_encoding(&n->quant, &n->in[0]->quant) || n->quant.zero_point == 128)
+        if (n->op != SL_OP_avgpool || n->quant.dtype != SL_U8 || !tfl_same_encoding(&n->quant, &n->in[0]->quant) ||
+            n->quant.zero_point == 128)
             continue;
         struct sl_quant given = n->quant, centered = {.dtype = SL_U8, .scale = given.scale, .zero_point = 128};
         n->in[0] = shift_zero(g, n->in[0], "centered", &centered);
@@ -174,7 +182,9 @@ static sluice_status integer_bias(struct sl_quantizer *q, struct sl_node *n, int
         SL_TRY(sl_float_param(q, n, "bias", channels, &real, e));
     SL_TRY(sl_new_param(q, n, "bias", wide ? SL_S64 : SL_S32, 1, &channels, &out, e));
     for (int64_t o = 0; o < channels; o++) {
-        double v = exact ? (double)exact[o] : real ? rint((double)real[o] / ((double)n->in[0]->quant.scale * (double)scale[o])) : 0;
+        double v = exact  ? (double)exact[o]
+                   : real ? rint((double)real[o] / ((double)n->in[0]->quant.scale * (double)scale[o]))
+                          : 0;
         if (wide)
             ((int64_t *)out)[o] = (int64_t)fmin(fmax(v, -0x1p62), 0x1p62);
         else
@@ -194,7 +204,8 @@ static sluice_status quantize_from_file(struct sl_quantizer *q, struct sl_node *
     SL_TRY(integer_bias(q, n, channels, scale, e));
     SL_TRY(sl_new_param(q, n, "multiplier", SL_F32, 1, &channels, &m, e));
     for (int64_t o = 0; o < channels; o++)
-        SL_TRY(sl_quant_multiplier((double)n->in[0]->quant.scale * (double)scale[o] / (double)n->quant.scale, "a channel's multiplier", &m[o], e));
+        SL_TRY(sl_quant_multiplier((double)n->in[0]->quant.scale * (double)scale[o] / (double)n->quant.scale,
+                                   "a channel's multiplier", &m[o], e));
     weighted_limits(n, &low, &high);
     sl_set_string(q->graph, n, "post", "linear");
     sl_set_limits(q, n, low, high);
@@ -255,7 +266,8 @@ static sluice_status float_stage(const struct sl_graph *encoded, sl_arena *a, st
     return sl_verify_types(g, e);
 }
 
-sluice_status sl_tflite_quantized(const struct sl_graph *encoded, sl_arena *a, struct sl_graph **fp, struct sl_graph **quantized, sl_err *e)
+sluice_status sl_tflite_quantized(const struct sl_graph *encoded, sl_arena *a, struct sl_graph **fp,
+                                  struct sl_graph **quantized, sl_err *e)
 {
     struct sl_graph *g = sl_graph_copy(encoded, a);
     SL_TRY(float_stage(encoded, a, fp, e));

@@ -1,6 +1,6 @@
 /*
- * tflite_rnn.c: UNIDIRECTIONAL_SEQUENCE_LSTM written out step by step, and SVDF. Their state begins at zero each run: a network that
- * carries it from run to run would need state tensors. The parser says so in a note.
+ * tflite_rnn.c: UNIDIRECTIONAL_SEQUENCE_LSTM written out step by step, and SVDF. Their state begins at zero each run: a network
+ * that carries it from run to run would need state tensors. The parser says so in a note.
  */
 #include <math.h>
 #include <string.h>
@@ -8,21 +8,32 @@
 #include "tflite/tflite_import.h"
 
 /* Inputs by number. Gates in the order input, forget, cell, output. */
-enum { LSTM_X = 0, LSTM_W = 1, LSTM_R = 5, LSTM_PEEPHOLE = 9, LSTM_BIAS = 12, LSTM_PROJECTION = 16, LSTM_H = 18, LSTM_CELL = 19,
-       LSTM_NORM = 20, MOST_STEPS = 1024 };
+enum {
+    LSTM_X = 0,
+    LSTM_W = 1,
+    LSTM_R = 5,
+    LSTM_PEEPHOLE = 9,
+    LSTM_BIAS = 12,
+    LSTM_PROJECTION = 16,
+    LSTM_H = 18,
+    LSTM_CELL = 19,
+    LSTM_NORM = 20,
+    MOST_STEPS = 1024
+};
 enum { GATE_INPUT, GATE_FORGET, GATE_CELL, GATE_OUTPUT };
 
 struct lstm {
     int64_t steps, batch, features, cells;
     bool time_major;
     double clip;
-    struct sl_node *x[4];     /* of each gate: input's part, [batch, steps, cells] */
+    struct sl_node *x[4]; /* of each gate: input's part, [batch, steps, cells] */
     struct tfl_weights r[4];
-    bool encoded;             /* integers: 16-bit gates, and the file's scales of the two states */
+    bool encoded; /* integers: 16-bit gates, and the file's scales of the two states */
     struct sl_quant h, cell;
 };
 
-/* Fixed point as LiteRT's integer LSTM has it: sums of gates in steps of 2^-12, what a sigmoid or tanh gives in steps of 2^-15. */
+/* Fixed point as LiteRT's integer LSTM has it: sums of gates in steps of 2^-12, what a sigmoid or tanh gives in steps of 2^-15.
+ */
 static const struct sl_quant gate_sum = {.dtype = SL_U16, .scale = 0x1p-12f, .zero_point = 32768};
 static const struct sl_quant gate_value = {.dtype = SL_U16, .scale = 0x1p-15f, .zero_point = 32768};
 
@@ -76,10 +87,10 @@ static sluice_status input_parts(struct tfl_import *c, struct lstm *l)
         SL_TRY(tfl_read_weights(c, LSTM_W + i, LSTM_BIAS + i, LSTM_X, 2, 0, io, &w));
         SL_TRY(tfl_read_weights(c, LSTM_R + i, -1, LSTM_X, 2, 0, io, r));
         l->cells = i == 0 ? w.kernel->shape.dim[1] : l->cells;
-        if (w.kernel->shape.dim[0] != l->features || w.kernel->shape.dim[1] != l->cells || r->kernel->shape.dim[0] != l->cells ||
-            r->kernel->shape.dim[1] != l->cells)
-            return sl_fail(c->e, SLUICE_E_SHAPE, "weights of gate %d do not fit %lld features and %lld cells", i, (long long)l->features,
-                           (long long)l->cells);
+        if (w.kernel->shape.dim[0] != l->features || w.kernel->shape.dim[1] != l->cells ||
+            r->kernel->shape.dim[0] != l->cells || r->kernel->shape.dim[1] != l->cells)
+            return sl_fail(c->e, SLUICE_E_SHAPE, "weights of gate %d do not fit %lld features and %lld cells", i,
+                           (long long)l->features, (long long)l->cells);
         SL_TRY(connect(c, rows, &w, &l->x[i]));
         encode(l, l->x[i], &gate_sum);
         SL_TRY(tfl_reshape(c, l->x[i], 3, (int64_t[]){x->shape.dim[0], x->shape.dim[1], l->cells}, &l->x[i]));
@@ -87,7 +98,8 @@ static sluice_status input_parts(struct tfl_import *c, struct lstm *l)
     return SLUICE_OK;
 }
 
-static sluice_status gate(struct tfl_import *c, const struct lstm *l, int which, int64_t t, struct sl_node *h, struct sl_node **out)
+static sluice_status gate(struct tfl_import *c, const struct lstm *l, int which, int64_t t, struct sl_node *h,
+                          struct sl_node **out)
 {
     struct sl_node *back;
     SL_TRY(tfl_slice_axis(c, l->x[which], l->time_major ? 0 : 1, t, t + 1, out));
@@ -130,7 +142,8 @@ static sluice_status step(struct tfl_import *c, const struct lstm *l, int64_t t,
 
 sluice_status tflop_sequence_lstm(struct tfl_import *c, const struct tfl_operator *op)
 {
-    struct lstm l = {.time_major = flat_u8(&op->options, LSTM_TIME_MAJOR, 0) != 0, .clip = flat_f32(&op->options, LSTM_CELL_CLIP, 0)};
+    struct lstm l = {.time_major = flat_u8(&op->options, LSTM_TIME_MAJOR, 0) != 0,
+                     .clip = flat_f32(&op->options, LSTM_CELL_CLIP, 0)};
     struct sl_node *h = NULL, *cell = NULL, *y;
     SL_TRY(check_plain(c));
     if (tfl_has_in(c, LSTM_H) && tfl_has_in(c, LSTM_CELL)) {
@@ -152,8 +165,8 @@ sluice_status tflop_sequence_lstm(struct tfl_import *c, const struct tfl_operato
 
 /* ---- SVDF ---- */
 
-/* Inputs: x [batch, in], features [filters, in], time [filters, memory], bias, state. With a state of zeros the newest column of the
- * memory is all there is, so the filters of a unit join into one row of weights. */
+/* Inputs: x [batch, in], features [filters, in], time [filters, memory], bias, state. With a state of zeros the newest column
+ * of the memory is all there is, so the filters of a unit join into one row of weights. */
 static sluice_status svdf_kernel(struct tfl_import *c, int64_t rank, const struct sl_const **out)
 {
     const struct sl_const *feature, *time;

@@ -1,5 +1,5 @@
-/* tflite_schema.c: reads Model, SubGraph, Tensor, Operator and Buffer of a TFLite file; every index is checked here, so that the
- * importer may follow them. */
+/* tflite_schema.c: reads Model, SubGraph, Tensor, Operator and Buffer of a TFLite file; every index is checked here, so that
+ * the importer may follow them. */
 #include "tflite/tflite_schema.h"
 
 #include <math.h>
@@ -9,19 +9,32 @@
 enum { MODEL_VERSION, MODEL_CODES, MODEL_SUBGRAPHS, MODEL_DESCRIPTION, MODEL_BUFFERS };
 enum { CODE_OLD, CODE_CUSTOM, CODE_VERSION, CODE_BUILTIN };
 enum { GRAPH_TENSORS, GRAPH_INPUTS, GRAPH_OUTPUTS, GRAPH_OPERATORS };
-enum { TENSOR_SHAPE, TENSOR_TYPE, TENSOR_BUFFER, TENSOR_NAME, TENSOR_QUANTIZATION, TENSOR_VARIABLE, TENSOR_SPARSITY, TENSOR_SIGNATURE };
+enum {
+    TENSOR_SHAPE,
+    TENSOR_TYPE,
+    TENSOR_BUFFER,
+    TENSOR_NAME,
+    TENSOR_QUANTIZATION,
+    TENSOR_VARIABLE,
+    TENSOR_SPARSITY,
+    TENSOR_SIGNATURE
+};
 enum { QUANT_SCALE = 2, QUANT_ZERO_POINT = 3, QUANT_AXIS = 6 };
 enum { OPERATOR_CODE, OPERATOR_INPUTS, OPERATOR_OUTPUTS, OPERATOR_OPTIONS_TYPE, OPERATOR_OPTIONS, OPERATOR_OPTIONS_2 = 12 };
 enum { BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE };
 enum { CODE_OF_CUSTOM = 32, CODE_FIRST_STABLEHLO = 162 };
 
-struct schema { sl_arena *a; struct tfl_model *m; sl_err *e; };
+struct schema {
+    sl_arena *a;
+    struct tfl_model *m;
+    sl_err *e;
+};
 
 const char *tfl_type_name(enum tfl_type t)
 {
-    static const char *const names[TFL_TYPE_COUNT] = {"float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64",
-                                                      "int8", "float64", "complex128", "uint64", "resource", "variant", "uint32", "uint16",
-                                                      "int4", "bfloat16"};
+    static const char *const names[TFL_TYPE_COUNT] = {
+        "float32", "float16",    "int32",  "uint8",    "int64",   "string", "bool",   "int16", "complex64", "int8",
+        "float64", "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4",  "bfloat16"};
     return (unsigned)t < TFL_TYPE_COUNT ? names[t] : "an unknown type";
 }
 
@@ -67,8 +80,8 @@ static sluice_status read_shape(const struct schema *s, const struct flat_table 
 {
     struct flat_vector dims = flat_list(t, TENSOR_SHAPE, 4), open = flat_list(t, TENSOR_SIGNATURE, 4);
     if (dims.n > SL_MAX_RANK)
-        return sl_fail(s->e, SLUICE_E_LIMIT, "tensor '%s' has %u dimensions, at most %d are supported", out->name, (unsigned)dims.n,
-                       SL_MAX_RANK);
+        return sl_fail(s->e, SLUICE_E_LIMIT, "tensor '%s' has %u dimensions, at most %d are supported", out->name,
+                       (unsigned)dims.n, SL_MAX_RANK);
     out->shape.rank = (int)dims.n;
     for (uint32_t i = 0; i < dims.n; i++) {
         out->shape.dim[i] = flat_item_s32(&dims, i);
@@ -77,7 +90,8 @@ static sluice_status read_shape(const struct schema *s, const struct flat_table 
             out->shape.dim[i] = 1;
         }
         if (out->shape.dim[i] < 0)
-            return sl_fail(s->e, SLUICE_E_SHAPE, "tensor '%s': dimension %u is %lld", out->name, (unsigned)i, (long long)out->shape.dim[i]);
+            return sl_fail(s->e, SLUICE_E_SHAPE, "tensor '%s': dimension %u is %lld", out->name, (unsigned)i,
+                           (long long)out->shape.dim[i]);
     }
     for (uint32_t i = 0; i < open.n; i++)
         out->dynamic = out->dynamic || flat_item_s32(&open, i) < 0;
@@ -95,7 +109,8 @@ static sluice_status read_quantization(const struct schema *s, const struct flat
     if (scales.n == 0)
         return SLUICE_OK;
     if (zeros.n != 0 && zeros.n != scales.n && zeros.n != 1)
-        return sl_fail(s->e, SLUICE_E_FORMAT, "tensor '%s' has %u scales and %u zero points", out->name, (unsigned)scales.n, (unsigned)zeros.n);
+        return sl_fail(s->e, SLUICE_E_FORMAT, "tensor '%s' has %u scales and %u zero points", out->name, (unsigned)scales.n,
+                       (unsigned)zeros.n);
     float *scale = SL_NEW_ARRAY(s->a, float, scales.n);
     int64_t *zero = SL_NEW_ARRAY(s->a, int64_t, scales.n);
     for (uint32_t i = 0; i < scales.n; i++) {
@@ -104,7 +119,8 @@ static sluice_status read_quantization(const struct schema *s, const struct flat
         if (!isfinite(scale[i]) || scale[i] < 0)
             return sl_fail(s->e, SLUICE_E_VALUE, "tensor '%s': scale %g is not positive", out->name, (double)scale[i]);
         if (zero[i] < -65536 || zero[i] > 65536)
-            return sl_fail(s->e, SLUICE_E_VALUE, "tensor '%s': zero point %lld is outside every type's range", out->name, (long long)zero[i]);
+            return sl_fail(s->e, SLUICE_E_VALUE, "tensor '%s': zero point %lld is outside every type's range", out->name,
+                           (long long)zero[i]);
     }
     out->n_scales = (int)scales.n;
     out->scales = scale;
@@ -112,8 +128,8 @@ static sluice_status read_quantization(const struct schema *s, const struct flat
     return SLUICE_OK;
 }
 
-static sluice_status read_tensor(const struct schema *s, const struct flat_table *t, const struct flat_vector *buffers, int index,
-                                 struct tfl_tensor *out)
+static sluice_status read_tensor(const struct schema *s, const struct flat_table *t, const struct flat_vector *buffers,
+                                 int index, struct tfl_tensor *out)
 {
     struct sl_view name = flat_string(t, TENSOR_NAME);
     out->name = name.size ? text_of(s->a, name) : sl_arena_printf(s->a, "tensor_%d", index);
@@ -121,8 +137,8 @@ static sluice_status read_tensor(const struct schema *s, const struct flat_table
     out->variable = flat_u8(t, TENSOR_VARIABLE, 0) != 0;
     out->sparse = flat_has(t, TENSOR_SPARSITY);
     if ((unsigned)out->type >= TFL_TYPE_COUNT)
-        return sl_fail(s->e, SLUICE_E_UNSUPPORTED, "tensor '%s' has type number %d, 0 to %d are known", out->name, (int)out->type,
-                       TFL_TYPE_COUNT - 1);
+        return sl_fail(s->e, SLUICE_E_UNSUPPORTED, "tensor '%s' has type number %d, 0 to %d are known", out->name,
+                       (int)out->type, TFL_TYPE_COUNT - 1);
     SL_TRY(read_shape(s, t, out));
     SL_TRY(read_quantization(s, t, out));
     SL_TRY(read_buffer(s, buffers, flat_u32(t, TENSOR_BUFFER, 0), &out->data));
@@ -146,8 +162,8 @@ static sluice_status read_tensors(const struct schema *s, const struct flat_tabl
 
 /* ---- operators ---- */
 
-static sluice_status read_indices(const struct schema *s, const struct flat_table *t, unsigned slot, bool optional, const char *what, int *n,
-                                  int **out)
+static sluice_status read_indices(const struct schema *s, const struct flat_table *t, unsigned slot, bool optional,
+                                  const char *what, int *n, int **out)
 {
     struct flat_vector v = flat_list(t, slot, 4);
     if (s->m->flat.bad)
@@ -162,8 +178,8 @@ static sluice_status read_indices(const struct schema *s, const struct flat_tabl
     return SLUICE_OK;
 }
 
-static sluice_status read_operator(const struct schema *s, const struct flat_table *t, const struct flat_vector *codes, int index,
-                                   struct tfl_operator *out)
+static sluice_status read_operator(const struct schema *s, const struct flat_table *t, const struct flat_vector *codes,
+                                   int index, struct tfl_operator *out)
 {
     int64_t code = flat_u32(t, OPERATOR_CODE, 0);
     int *in, *outs;

@@ -1,6 +1,6 @@
 /*
- * tflite_schema.h: a TFLite file as structures of views. Slot numbers are those of the public schema.fbs (tensorflow/lite/schema);
- * an operator's options stay a table that its translate function reads by the slots below.
+ * tflite_schema.h: a TFLite file as structures of views. Slot numbers are those of the public schema.fbs
+ * (tensorflow/lite/schema); an operator's options stay a table that its translate function reads by the slots below.
  */
 #ifndef SL_TFLITE_TFLITE_SCHEMA_H
 #define SL_TFLITE_TFLITE_SCHEMA_H
@@ -11,8 +11,26 @@
 
 /* TensorType */
 enum tfl_type {
-    TFL_FLOAT32, TFL_FLOAT16, TFL_INT32, TFL_UINT8, TFL_INT64, TFL_STRING, TFL_BOOL, TFL_INT16, TFL_COMPLEX64, TFL_INT8, TFL_FLOAT64,
-    TFL_COMPLEX128, TFL_UINT64, TFL_RESOURCE, TFL_VARIANT, TFL_UINT32, TFL_UINT16, TFL_INT4, TFL_BFLOAT16, TFL_TYPE_COUNT
+    TFL_FLOAT32,
+    TFL_FLOAT16,
+    TFL_INT32,
+    TFL_UINT8,
+    TFL_INT64,
+    TFL_STRING,
+    TFL_BOOL,
+    TFL_INT16,
+    TFL_COMPLEX64,
+    TFL_INT8,
+    TFL_FLOAT64,
+    TFL_COMPLEX128,
+    TFL_UINT64,
+    TFL_RESOURCE,
+    TFL_VARIANT,
+    TFL_UINT32,
+    TFL_UINT16,
+    TFL_INT4,
+    TFL_BFLOAT16,
+    TFL_TYPE_COUNT
 };
 
 /* ActivationFunctionType, Padding */
@@ -51,24 +69,24 @@ enum { LSTM_ACTIVATION, LSTM_CELL_CLIP, LSTM_PROJECTION_CLIP, LSTM_TIME_MAJOR };
 struct tfl_tensor {
     const char *name;
     enum tfl_type type;
-    struct sl_shape shape;       /* as the file says, which may be wrong for computed tensors */
-    bool dynamic;                /* shape_signature leaves a dimension open */
-    bool variable;               /* state kept between runs */
+    struct sl_shape shape; /* as the file says, which may be wrong for computed tensors */
+    bool dynamic;          /* shape_signature leaves a dimension open */
+    bool variable;         /* state kept between runs */
     bool sparse;
-    struct sl_view data;         /* of a constant; empty otherwise */
-    int n_scales;                /* 0: not quantized */
+    struct sl_view data; /* of a constant; empty otherwise */
+    int n_scales;        /* 0: not quantized */
     const float *scales;
-    const int64_t *zero_points;  /* n_scales of them */
-    int channel_axis;            /* of n_scales > 1 */
+    const int64_t *zero_points; /* n_scales of them */
+    int channel_axis;           /* of n_scales > 1 */
 };
 
 struct tfl_operator {
-    int code;                    /* BuiltinOperator */
-    const char *custom;          /* of CUSTOM */
+    int code;           /* BuiltinOperator */
+    const char *custom; /* of CUSTOM */
     int n_in, n_out;
-    const int *in, *out;         /* tensor indices; -1: left out */
+    const int *in, *out; /* tensor indices; -1: left out */
     struct flat_table options;
-    const char *label;           /* name of its first output: what messages and origins call it */
+    const char *label; /* name of its first output: what messages and origins call it */
 };
 
 struct tfl_model {

@@ -1,4 +1,5 @@
-/* tflite_shape.c: operators that give values another shape or order: reshapes, transposes, joins, splits, slices, pads, space and batch. */
+/* tflite_shape.c: operators that give values another shape or order: reshapes, transposes, joins, splits, slices, pads, space
+ * and batch. */
 #include <string.h>
 
 #include "tflite/tflite_import.h"
@@ -37,7 +38,8 @@ static sluice_status reshape_to(struct tfl_import *c, struct sl_node *x, int n, 
     }
     if (open >= 0) {
         if (known == 0 || left % known)
-            return sl_fail(c->e, SLUICE_E_SHAPE, "%lld values cannot be reshaped to rows of %lld", (long long)left, (long long)known);
+            return sl_fail(c->e, SLUICE_E_SHAPE, "%lld values cannot be reshaped to rows of %lld", (long long)left,
+                           (long long)known);
         dims[open] = left / known;
     }
     SL_TRY(tfl_reshape(c, x, n, dims, &x));
@@ -260,19 +262,28 @@ sluice_status tflop_slice(struct tfl_import *c, const struct tfl_operator *op)
         int64_t dim = x->shape.dim[i];
         steps[i] = 1;
         if (begin[i] < 0 || begin[i] > dim || size[i] < -1 || size[i] > dim - begin[i])
-            return sl_fail(c->e, SLUICE_E_VALUE, "axis %d of %lld: begin %lld, size %lld", i, (long long)dim, (long long)begin[i], (long long)size[i]);
+            return sl_fail(c->e, SLUICE_E_VALUE, "axis %d of %lld: begin %lld, size %lld", i, (long long)dim,
+                           (long long)begin[i], (long long)size[i]);
         ends[i] = size[i] == -1 ? dim : begin[i] + size[i];
     }
     SL_TRY(tfl_slice(c, x, begin, ends, steps, &x));
     return tfl_out(c, 0, x);
 }
 
-struct strides { int n; int64_t begin[2 * SL_MAX_RANK], end[2 * SL_MAX_RANK], step[2 * SL_MAX_RANK], masks[5]; bool offset; };
+struct strides {
+    int n;
+    int64_t begin[2 * SL_MAX_RANK], end[2 * SL_MAX_RANK], step[2 * SL_MAX_RANK], masks[5];
+    bool offset;
+};
 
-static bool has(const struct strides *s, int mask, int i) { return i < 32 && s->masks[mask] >> i & 1; }
+static bool has(const struct strides *s, int mask, int i)
+{
+    return i < 32 && s->masks[mask] >> i & 1;
+}
 
 /* One axis of x, by entry i of begin, end and step: NumPy's rules. Shrunk axes take one position. */
-static sluice_status cut_axis(struct tfl_import *c, const struct strides *s, int i, int64_t dim, int64_t *start, int64_t *end, int64_t *step)
+static sluice_status cut_axis(struct tfl_import *c, const struct strides *s, int i, int64_t dim, int64_t *start, int64_t *end,
+                              int64_t *step)
 {
     *step = s->step[i];
     if (*step == 0 || *step < -INT32_MAX || *step > INT32_MAX)
@@ -422,7 +433,8 @@ static sluice_status read_pads(struct tfl_import *c, const struct sl_node *x, in
         return sl_fail(c->e, SLUICE_E_SHAPE, "%d paddings for %d dimensions", n, rank);
     for (int i = 0; i < rank; i++) {
         if (v[2 * i] < 0 || v[2 * i + 1] < 0 || v[2 * i] > INT32_MAX || v[2 * i + 1] > INT32_MAX)
-            return sl_fail(c->e, SLUICE_E_VALUE, "paddings %lld and %lld of axis %d", (long long)v[2 * i], (long long)v[2 * i + 1], i);
+            return sl_fail(c->e, SLUICE_E_VALUE, "paddings %lld and %lld of axis %d", (long long)v[2 * i],
+                           (long long)v[2 * i + 1], i);
         pads[i] = v[2 * i];
         pads[rank + i] = v[2 * i + 1];
     }
@@ -452,7 +464,8 @@ static sluice_status symmetric_pad(struct tfl_import *c, struct sl_node *x, cons
         struct sl_node *parts[3], *from = x;
         int n = 0;
         if (before > dim || after > dim)
-            return sl_fail(c->e, SLUICE_E_VALUE, "paddings %lld and %lld of an axis of %lld", (long long)before, (long long)after, (long long)dim);
+            return sl_fail(c->e, SLUICE_E_VALUE, "paddings %lld and %lld of an axis of %lld", (long long)before,
+                           (long long)after, (long long)dim);
         for (int side = 0; side < 3; side++) {
             int64_t start[SL_MAX_RANK] = {0}, end[SL_MAX_RANK], step[SL_MAX_RANK], many = side == 0 ? before : after;
             if (side == 1)

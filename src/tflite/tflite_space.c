@@ -17,7 +17,10 @@ sluice_status tflop_depth_space(struct tfl_import *c, const struct tfl_operator 
     return tfl_out(c, 0, y);
 }
 
-struct blocks { int n; int64_t size[SL_MAX_RANK], sides[2 * SL_MAX_RANK]; };
+struct blocks {
+    int n;
+    int64_t size[SL_MAX_RANK], sides[2 * SL_MAX_RANK];
+};
 
 /* Block sizes of the n axes behind the batch, and two pads or crops for each. */
 static sluice_status read_blocks(struct tfl_import *c, struct sl_node **x, const char *what, struct blocks *b)
@@ -33,10 +36,10 @@ static sluice_status read_blocks(struct tfl_import *c, struct sl_node **x, const
     if (n != 2 * b->n)
         return sl_fail(c->e, SLUICE_E_SHAPE, "%d %s for %d blocks", n, what, b->n);
     for (int i = 0; i < b->n; i++)
-        if (b->size[i] < 1 || b->size[i] > 65536 || b->sides[2 * i] < 0 || b->sides[2 * i + 1] < 0 || b->sides[2 * i] > INT32_MAX ||
-            b->sides[2 * i + 1] > INT32_MAX)
-            return sl_fail(c->e, SLUICE_E_VALUE, "block %lld with %s %lld and %lld", (long long)b->size[i], what, (long long)b->sides[2 * i],
-                           (long long)b->sides[2 * i + 1]);
+        if (b->size[i] < 1 || b->size[i] > 65536 || b->sides[2 * i] < 0 || b->sides[2 * i + 1] < 0 ||
+            b->sides[2 * i] > INT32_MAX || b->sides[2 * i + 1] > INT32_MAX)
+            return sl_fail(c->e, SLUICE_E_VALUE, "block %lld with %s %lld and %lld", (long long)b->size[i], what,
+                           (long long)b->sides[2 * i], (long long)b->sides[2 * i + 1]);
     return SLUICE_OK;
 }
 

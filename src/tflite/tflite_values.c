@@ -14,8 +14,8 @@ enum sl_dtype tfl_dtype(enum tfl_type t)
 {
     static const enum sl_dtype types[TFL_TYPE_COUNT] = {
         [TFL_FLOAT32] = SL_F32, [TFL_FLOAT16] = SL_F16, [TFL_BFLOAT16] = SL_BF16, [TFL_FLOAT64] = SL_F64, [TFL_INT8] = SL_S8,
-        [TFL_UINT8] = SL_U8, [TFL_INT16] = SL_S16, [TFL_UINT16] = SL_U16, [TFL_INT32] = SL_S32, [TFL_UINT32] = SL_U32,
-        [TFL_INT64] = SL_S64, [TFL_UINT64] = SL_U64, [TFL_BOOL] = SL_BOOL, [TFL_INT4] = SL_S4};
+        [TFL_UINT8] = SL_U8,    [TFL_INT16] = SL_S16,   [TFL_UINT16] = SL_U16,    [TFL_INT32] = SL_S32,   [TFL_UINT32] = SL_U32,
+        [TFL_INT64] = SL_S64,   [TFL_UINT64] = SL_U64,  [TFL_BOOL] = SL_BOOL,     [TFL_INT4] = SL_S4};
     return types[t];
 }
 
@@ -39,7 +39,8 @@ struct sl_quant tfl_encoding(const struct tfl_tensor *t)
     int64_t zero = t->zero_points[0] + shift, most = t->type == TFL_INT16 ? 65535 : 255;
     if (zero < 0 || zero > most)
         return q;
-    return (struct sl_quant){.dtype = t->type == TFL_INT16 ? SL_U16 : SL_U8, .scale = t->scales[0], .zero_point = (int32_t)zero};
+    return (struct sl_quant){
+        .dtype = t->type == TFL_INT16 ? SL_U16 : SL_U8, .scale = t->scales[0], .zero_point = (int32_t)zero};
 }
 
 /* ---- constants ---- */
@@ -55,10 +56,12 @@ static size_t channel_of(const struct tfl_tensor *t, size_t i)
 
 static sluice_status check_channels(struct tfl_import *c, const struct tfl_tensor *t)
 {
-    if (t->n_scales <= 1 || !tfl_is_quantized(t)) /* biases have the scales of their weights, and the axis some writer left there */
+    if (t->n_scales <= 1 ||
+        !tfl_is_quantized(t)) /* biases have the scales of their weights, and the axis some writer left there */
         return SLUICE_OK;
     if (t->channel_axis < 0 || t->channel_axis >= t->shape.rank || t->shape.dim[t->channel_axis] != t->n_scales)
-        return sl_fail(c->e, SLUICE_E_FORMAT, "tensor '%s' has %d scales along axis %d, its shape has no axis of that size there", t->name,
+        return sl_fail(c->e, SLUICE_E_FORMAT,
+                       "tensor '%s' has %d scales along axis %d, its shape has no axis of that size there", t->name,
                        t->n_scales, t->channel_axis);
     return SLUICE_OK;
 }
@@ -165,7 +168,8 @@ static sluice_status value_node(struct tfl_import *c, int tensor, struct sl_node
         const struct sl_const *k;
         if (t->data.size == 0 && sl_shape_elements(&t->shape) != 0)
             return t->variable ? tfl_unsupported(c, "tensor '%s' is state kept between runs", t->name)
-                               : sl_fail(c->e, SLUICE_E_FORMAT, "tensor '%s' is made by no operator before this one and has no data", t->name);
+                               : sl_fail(c->e, SLUICE_E_FORMAT,
+                                         "tensor '%s' is made by no operator before this one and has no data", t->name);
         SL_TRY(tfl_tensor_const(c, t, &k));
         v->node = tfl_constant(c, k);
         v->node->quant = tfl_encoding(t);
@@ -188,7 +192,9 @@ sluice_status tfl_need_const(struct tfl_import *c, int i, const char *what, cons
     if (!n)
         return sl_fail(c->e, SLUICE_E_FORMAT, "input %d (%s) is missing", i, what);
     *out = tfl_node_const(n);
-    return *out ? SLUICE_OK : tfl_unsupported(c, "input '%s' (%s) is computed at run time, it must be a constant", tfl_in_tensor(c, i)->name, what);
+    return *out ? SLUICE_OK
+                : tfl_unsupported(c, "input '%s' (%s) is computed at run time, it must be a constant",
+                                  tfl_in_tensor(c, i)->name, what);
 }
 
 sluice_status tfl_need_ints(struct tfl_import *c, int i, const char *what, int *n, int64_t *out)
@@ -242,7 +248,8 @@ sluice_status tfl_unsupported(struct tfl_import *c, const char *format, ...)
     va_end(args);
     struct sl_tflite_report *r = c->report;
     r->problems = sl_grow(c->a, r->problems, r->n_problems, sizeof *r->problems);
-    r->problems[r->n_problems++] = (struct sl_tflite_problem){c->op ? c->op->label : "", c->op_name ? c->op_name : "", sl_arena_strdup(c->a, reason)};
+    r->problems[r->n_problems++] =
+        (struct sl_tflite_problem){c->op ? c->op->label : "", c->op_name ? c->op_name : "", sl_arena_strdup(c->a, reason)};
     return SLUICE_E_UNSUPPORTED;
 }
 

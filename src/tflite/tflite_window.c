@@ -1,6 +1,7 @@
 /*
- * tflite_window.c: convolutions and pools. Kernels are reordered (OHWI -> HWIO, depthwise [1, kh, kw, c * mult] -> [kh, kw, c, mult]);
- * SAME and VALID become explicit pads. A convolution between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND is one with dilation.
+ * tflite_window.c: convolutions and pools. Kernels are reordered (OHWI -> HWIO, depthwise [1, kh, kw, c * mult] -> [kh, kw, c,
+ * mult]); SAME and VALID become explicit pads. A convolution between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND is one with
+ * dilation.
  */
 #include <string.h>
 
@@ -9,7 +10,9 @@
 enum { MOST_SIDE = 1 << 20 };
 
 /* Height, then width. */
-struct window { int64_t in[2], kernel[2], stride[2], dilation[2], before[2], after[2], out[2]; };
+struct window {
+    int64_t in[2], kernel[2], stride[2], dilation[2], before[2], after[2], out[2];
+};
 
 static sluice_status window_number(struct tfl_import *c, const char *what, int64_t v, int64_t *out)
 {
@@ -31,13 +34,18 @@ static sluice_status read_dilations(struct tfl_import *c, unsigned slot_h, unsig
     return window_number(c, "dilation", flat_s32(&c->op->options, slot_w, 1), &w->dilation[1]);
 }
 
-static int64_t extent(const struct window *w, int i) { return (w->kernel[i] - 1) * w->dilation[i] + 1; }
+static int64_t extent(const struct window *w, int i)
+{
+    return (w->kernel[i] - 1) * w->dilation[i] + 1;
+}
 
 static sluice_status read_padding(struct tfl_import *c, unsigned slot, bool *same)
 {
     int64_t v = flat_s8(&c->op->options, slot, TFL_SAME);
     *same = v == TFL_SAME;
-    return v == TFL_SAME || v == TFL_VALID ? SLUICE_OK : sl_fail(c->e, SLUICE_E_VALUE, "padding %lld, 0 (SAME) or 1 (VALID) is wanted", (long long)v);
+    return v == TFL_SAME || v == TFL_VALID
+               ? SLUICE_OK
+               : sl_fail(c->e, SLUICE_E_VALUE, "padding %lld, 0 (SAME) or 1 (VALID) is wanted", (long long)v);
 }
 
 static sluice_status find_pads(struct tfl_import *c, unsigned slot, struct window *w)
@@ -47,7 +55,8 @@ static sluice_status find_pads(struct tfl_import *c, unsigned slot, struct windo
     for (int i = 0; i < 2; i++) {
         w->out[i] = same ? (w->in[i] + w->stride[i] - 1) / w->stride[i] : (w->in[i] - extent(w, i)) / w->stride[i] + 1;
         if (!same && w->in[i] < extent(w, i))
-            return sl_fail(c->e, SLUICE_E_SHAPE, "a window of %lld does not fit an axis of %lld", (long long)extent(w, i), (long long)w->in[i]);
+            return sl_fail(c->e, SLUICE_E_SHAPE, "a window of %lld does not fit an axis of %lld", (long long)extent(w, i),
+                           (long long)w->in[i]);
         int64_t total = SL_MAX(0, (w->out[i] - 1) * w->stride[i] + extent(w, i) - w->in[i]);
         w->before[i] = same ? total / 2 : 0;
         w->after[i] = same ? total - total / 2 : 0;
@@ -74,8 +83,8 @@ static sluice_status picture(struct tfl_import *c, int input, struct sl_node **x
 
 /* ---- dilation written as space to batch ---- */
 
-/* The convolution reads nothing but a SPACE_TO_BATCH_ND and is read by its BATCH_TO_SPACE_ND alone: from, block and pads; the crops
- * are the reader's business. */
+/* The convolution reads nothing but a SPACE_TO_BATCH_ND and is read by its BATCH_TO_SPACE_ND alone: from, block and pads; the
+ * crops are the reader's business. */
 static const struct tfl_space *dilated_by_space(const struct tfl_import *c, const struct window *w)
 {
     const struct tfl_space *s = c->values[c->op->in[0]].space;
@@ -86,9 +95,10 @@ static const struct tfl_space *dilated_by_space(const struct tfl_import *c, cons
     return w->stride[0] == 1 && w->stride[1] == 1 && w->dilation[0] == 1 && w->dilation[1] == 1 ? s : NULL;
 }
 
-/* Reads the picture itself. What BATCH_TO_SPACE_ND crops after the end is padding that need not be added; the rest of the crops stays
- * for it to do (tflop_batch_to_space), on a value that is marked as being in space order already. */
-static sluice_status dilate(struct tfl_import *c, const struct tfl_space *s, struct sl_node **x, struct window *w, struct tfl_space *mark)
+/* Reads the picture itself. What BATCH_TO_SPACE_ND crops after the end is padding that need not be added; the rest of the crops
+ * stays for it to do (tflop_batch_to_space), on a value that is marked as being in space order already. */
+static sluice_status dilate(struct tfl_import *c, const struct tfl_space *s, struct sl_node **x, struct window *w,
+                            struct tfl_space *mark)
 {
     const struct tfl_operator *reader = &c->model.operators[c->values[c->op->out[0]].reader];
     const struct tfl_tensor *t = reader->n_in > 2 && reader->in[2] >= 0 ? &c->model.tensors[reader->in[2]] : NULL;
@@ -140,8 +150,8 @@ sluice_status tflop_conv(struct tfl_import *c, const struct tfl_operator *op)
     SL_TRY(tfl_read_weights(c, 1, 2, 0, 4, 0, hwio, &weights));
     const int64_t *k = weights.kernel->shape.dim, in_c = x->shape.dim[3];
     if (k[2] < 1 || in_c % k[2] || k[3] % (in_c / k[2]))
-        return sl_fail(c->e, SLUICE_E_SHAPE, "a kernel of %lld input and %lld output channels does not fit %lld channels", (long long)k[2],
-                       (long long)k[3], (long long)in_c);
+        return sl_fail(c->e, SLUICE_E_SHAPE, "a kernel of %lld input and %lld output channels does not fit %lld channels",
+                       (long long)k[2], (long long)k[3], (long long)in_c);
     w.kernel[0] = k[0];
     w.kernel[1] = k[1];
     SL_TRY(read_strides(c, CONV_STRIDE_H, CONV_STRIDE_W, &w));
@@ -172,7 +182,8 @@ sluice_status tflop_depthwise_conv(struct tfl_import *c, const struct tfl_operat
     return weighted_out(c, SL_OP_dw, x, &weights, &w, in_c, DW_ACTIVATION);
 }
 
-/* Inputs: output shape, kernel OHWI, x, bias. The kernel is laid over the output as a convolution of it with these pads would be. */
+/* Inputs: output shape, kernel OHWI, x, bias. The kernel is laid over the output as a convolution of it with these pads would
+ * be. */
 sluice_status tflop_transpose_conv(struct tfl_import *c, const struct tfl_operator *op)
 {
     static const int64_t hwio[4] = {1, 2, 3, 0};
@@ -222,7 +233,8 @@ static sluice_status pool_window(struct tfl_import *c, struct sl_node **x, struc
     return find_pads(c, POOL_PADDING, w);
 }
 
-static sluice_status pool_layer(struct tfl_import *c, enum sl_op op, struct sl_node *x, const struct window *w, struct sl_node **out)
+static sluice_status pool_layer(struct tfl_import *c, enum sl_op op, struct sl_node *x, const struct window *w,
+                                struct sl_node **out)
 {
     *out = tfl_add(c, op, 1, &x);
     sl_set_ints(c->g, *out, "kernel_shape", 4, (int64_t[]){1, w->kernel[0], w->kernel[1], 1});
