@@ -18,7 +18,7 @@ def tolerance(manifest):
 def check(name, work):
     m = models.manifest(name)
     har = work / f"{name}.har"
-    models.sluice("parser", "onnx", models.DATA / "models" / f"{name}.onnx", "--har-path", har)
+    models.sluice("parser", "onnx", models.DATA / "models" / f"{name}.onnx", "--har-path", har, *models.shape_args(name))
     want, got = [], []
     for case in m["cases"]:
         folder = models.DATA / "golden" / name / case["dir"]

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests" / "oracle"))
 MEAN_127 = "normalization1 = normalization([127.0, 127.0, 127.0], [128.0, 128.0, 128.0])\n"
 
 # calibration: folder below the data and how pictures are resized, or "golden" (the golden inputs) where pictures make no sense;
-# script: the model script; reverse: pictures are fed as BGR.
+# script: the model script; bgr: pictures are fed blue first; dynamic: the file fixes no shape, the golden inputs' is taken.
 MODELS = {
     "efficientnet_lite0": dict(calibration="images/calib", resize="crop", script=MEAN_127, count=64),
     "yolox_nano": dict(calibration="images/calib", resize="fit", script="", count=64, bgr=True),
@@ -24,6 +24,8 @@ MODELS = {
     "version-RFB-320_simplified": dict(calibration="images/calib", resize="stretch", script=MEAN_127, count=64),
     "tiny_vit_random": dict(calibration="golden", resize="none", script="", count=3),
     "minilm_l3_encoder": dict(calibration="golden", resize="none", script="", count=3),
+    "ch_PP-OCRv4_det_infer": dict(calibration="golden", resize="none", script="", count=3, dynamic=True),
+    "ch_PP-OCRv4_rec_infer": dict(calibration="golden", resize="none", script="", count=3, dynamic=True),
 }
 
 
@@ -61,6 +63,12 @@ def to_nhwc(a):
     return np.ascontiguousarray(a.transpose(0, 2, 3, 1)) if a.ndim == 4 else a
 
 
+def shape_args(name):
+    if not MODELS[name].get("dynamic"):
+        return []
+    return ["--tensor-shapes", "[" + ",".join(map(str, (1, *golden_inputs(name).shape[1:]))) + "]"]
+
+
 def prepare(name, work, count=None, threads=2):
     """parse + optimize + compile below `work`; returns the paths (har, quantized har, hef). Done once: results are kept."""
     m, work = MODELS[name], pathlib.Path(work)
@@ -68,7 +76,7 @@ def prepare(name, work, count=None, threads=2):
     har, quantized, hef = work / f"{name}.har", work / f"{name}_optimized.har", work / f"{name}.hef"
     if hef.exists():
         return har, quantized, hef
-    sluice("parser", "onnx", DATA / "models" / f"{name}.onnx", "--har-path", har, "-y")
+    sluice("parser", "onnx", DATA / "models" / f"{name}.onnx", "--har-path", har, "-y", *shape_args(name))
     script = work / f"{name}.alls"
     script.write_text(m["script"])
     args = ["optimize", har, "--output-har-path", quantized, "--threads", threads]

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Real graph structures without weights (constants of one value): every file parses; a choice of kinds goes through optimize, compile and
+run, emulator and HEF giving the same bytes. Archives and HEFs stay small: a constant of one value is one value in every file.
+
+usage: structures_test.py [NAME ...]   (names: only these, through the whole flow)"""
+import concurrent.futures
+import json
+import pathlib
+import sys
+import tempfile
+
+import numpy as np
+
+import models
+
+# One of each kind: plain and inverted-bottleneck convolutions, shuffles and deconvolutions, detection heads, transformers with and without
+# windows, a text encoder, a segmentation that ends in ArgMax.
+CHOSEN = ["squeezenet_v1.1", "efficientnet_lite0", "espcn_x4", "resnext26_32x4d", "ssd_mobilenet_v2", "tiny_yolov4", "yolov10n",
+          "yolov6n_0.2.1_nms_core", "centernet_resnet_v1_18_postprocess", "levit256", "resmlp12_relu", "vit_tiny", "efficientformer_l1",
+          "poolformer_s12", "tinyclip_vit_61m_32_text_29m_laion400m_text_encoder", "segformer_b0_bn"]
+SMALL = 4 << 20
+
+
+def parse(path, work):
+    har = work / f"{path.stem}.har"
+    models.sluice("parser", "onnx", path, "--har-path", har, "-y", "-q")
+    assert har.stat().st_size < SMALL, f"{path.stem}: an archive of {har.stat().st_size} bytes for constants of one value"
+    return har
+
+
+def feed_of(info, work):
+    rng = np.random.Generator(np.random.PCG64(11))
+    feeds = {i["name"].split("/")[-1]: rng.integers(0, 256, i["shape"]).astype(np.uint8) for i in info["inputs"]}
+    path = work / "feed.npz"
+    np.savez(path, **feeds)
+    return path
+
+
+def whole_flow(name, har, work):
+    info = json.loads(models.sluice("har", "info", har, "--json").stdout)
+    feed, quantized = feed_of(info, work), work / "q.har"
+    models.sluice("optimize", har, "--calib-set-path", feed, "--output-har-path", quantized, "-q")
+    models.sluice("compiler", quantized, "--output-dir", work, "--output-har-path", work / "c.har", "-q")
+    hef = work / f"{info['name']}.hef"
+    for file in (quantized, hef):
+        assert file.stat().st_size < SMALL, f"{name}: {file.name} takes {file.stat().st_size} bytes"
+    models.sluice("run", hef, "--input", feed, "--raw", "--output-dir", work / "run", "-q")
+    models.sluice("emulate", quantized, "--mode", "quantized", "--input", feed, "--raw", "--output-dir", work / "emulator", "-q")
+    got, want = models.outputs(work / "run"), models.outputs(work / "emulator")
+    assert len(got) == len(want) > 0, name
+    for a, b in zip(got, want):
+        assert a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes(), f"{name}: emulator and HEF differ"
+
+
+def main():
+    folder = models.DATA / "structures"
+    if not folder.is_dir():
+        print(f"SKIP: no structures at {folder} (set SLUICE_DATA)")
+        sys.exit(models.SKIP)
+    files = {p.stem: p for p in sorted(folder.glob("*.onnx"))}
+    names = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as t, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        work = pathlib.Path(t)
+        wanted = names or list(files)
+        hars = dict(zip(wanted, pool.map(lambda n: parse(files[n], work), wanted)))
+        print(f"{len(hars)} structures parse")
+        for name in names or [n for n in CHOSEN if n in files]:
+            inner = work / name
+            inner.mkdir()
+            whole_flow(name, hars[name], inner)
+    print(f"{len(names or CHOSEN)} go through the whole flow, emulator and HEF equal")
+
+
+main()
