@@ -173,6 +173,15 @@ sluice_status cli_parse(const struct cli_verb *verb, int argc, char **argv, stru
     return SLUICE_OK;
 }
 
+void cli_free(struct cli_args *a)
+{
+    for (int i = 0; i < a->n_set; i++)
+        free(a->set[i].values);
+    free(a->set);
+    free(a->positional);
+    *a = (struct cli_args){0};
+}
+
 static const struct cli_value *value_of(const struct cli_args *a, const char *flag)
 {
     for (int i = 0; i < a->n_set; i++)

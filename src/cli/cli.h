@@ -52,8 +52,9 @@ extern const size_t cli_verb_count;
 extern const struct cli_flag cli_common_flags[]; /* of every verb: --json --verbose --quiet --help */
 extern const size_t cli_common_flag_count;
 
-/* Parse argv after the verb's words. SLUICE_E_USAGE names the flag and the nearest known one. Memory lives until exit. */
+/* Parse argv after the verb's words. SLUICE_E_USAGE names the flag and the nearest known one. The caller calls cli_free, also after a failure. */
 sluice_status cli_parse(const struct cli_verb *verb, int argc, char **argv, struct cli_args *out, struct sluice_error *err);
+void cli_free(struct cli_args *a);
 bool cli_has(const struct cli_args *a, const char *flag);
 int cli_count(const struct cli_args *a, const char *flag); /* how often a CLI_BOOL was given */
 const char *cli_string(const struct cli_args *a, const char *flag, const char *otherwise);

@@ -69,6 +69,20 @@ static int unknown_verb(int argc, char **argv)
     return report(&err, false);
 }
 
+static int run_verb(const struct cli_verb *verb, const struct cli_args *args, struct sluice_error *err)
+{
+    if (cli_has(args, "help")) {
+        cli_print_help(verb);
+        return 0;
+    }
+    sl_output_install_cleanup();
+    sl_log_level = cli_has(args, "quiet") ? 0 : 1 + cli_count(args, "verbose");
+    int code = verb->run(args, err);
+    if (err->code == SLUICE_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        sl_fail_errno(err, "write", "standard output");
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
@@ -85,20 +99,9 @@ int main(int argc, char **argv)
         return unknown_verb(argc, argv);
     struct sluice_error err = {0};
     struct cli_args args;
-    if (cli_parse(verb, argc - 1 - words, argv + 1 + words, &args, &err) != SLUICE_OK)
-        return report(&err, false);
-    if (cli_has(&args, "help")) {
-        cli_print_help(verb);
-        return 0;
-    }
-    sl_output_install_cleanup();
-    sl_log_level = cli_has(&args, "quiet") ? 0 : 1 + cli_count(&args, "verbose");
-    int code = verb->run(&args, &err);
+    int code = cli_parse(verb, argc - 1 - words, argv + 1 + words, &args, &err) == SLUICE_OK ? run_verb(verb, &args, &err) : 0;
     if (err.code != SLUICE_OK)
-        return report(&err, args.json);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        sl_fail_errno(&err, "write", "standard output");
-        return report(&err, args.json);
-    }
+        code = report(&err, args.json);
+    cli_free(&args);
     return code;
 }

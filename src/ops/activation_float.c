@@ -8,6 +8,8 @@ sluice_status infer_activation(struct sl_graph *g, struct sl_node *n, sl_err *e)
 {
     (void)g;
     struct sl_curve c;
+    if (!sl_attr(n, "type") && sl_param(n, "table")) /* an integer layer: the curve is its table */
+        return sl_rule_output(n, n->in[0]->dtype, &n->in[0]->shape, e);
     if (!sl_attr(n, "type"))
         return sl_fail(e, SLUICE_E_VALUE, "type is missing");
     SL_TRY(sl_curve_read(n, "type", &c, e));
