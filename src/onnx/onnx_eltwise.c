@@ -358,3 +358,16 @@ sluice_status translate_prelu(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(onnx_binary(c, SL_OP_ew_add, y, below, &y));
     return onnx_out(c, 0, y);
 }
+
+/* x * sigmoid(alpha x), of opset 24 */
+sluice_status translate_swish(struct onnx_import *c, const struct onnx_node *n)
+{
+    struct sl_node *x, *y;
+    double alpha = onnx_attr_float(c, "alpha", 1);
+    SL_TRY(onnx_in(c, 0, &x));
+    if (alpha == 1)
+        SL_TRY(onnx_unary(c, x, "silu", &y));
+    else
+        SL_TRY(onnx_unary2(c, x, "swish_beta", "beta", alpha, NULL, 0, &y));
+    return onnx_out(c, 0, y);
+}

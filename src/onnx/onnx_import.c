@@ -9,7 +9,7 @@
 #include "front/layout.h"
 #include "onnx/onnx_import.h"
 
-enum { NEWEST_OPSET = 21 };
+enum { NEWEST_OPSET = 21, NEWEST_COMPARED = 25 }; /* of the second, what changed since the first is known */
 
 /* ---- setting up ---- */
 
@@ -28,8 +28,12 @@ static sluice_status find_opset(struct onnx_import *c)
     if (opset < 1)
         return sl_fail(c->e, SLUICE_E_VALUE, "opset %lld is not positive", (long long)opset);
     if (opset > NEWEST_OPSET) {
-        onnx_note(c, "opset %lld is newer than %d: read as %d, operators that changed since are refused", (long long)opset,
-                  NEWEST_OPSET, NEWEST_OPSET);
+        if (opset > NEWEST_COMPARED)
+            onnx_note(c, "opset %lld is newer than any known here (%d): read as %d, operators that it changed may be misread",
+                      (long long)opset, NEWEST_COMPARED, NEWEST_OPSET);
+        else
+            onnx_note(c, "opset %lld is newer than %d: its operators that mean the same are read, others are refused",
+                      (long long)opset, NEWEST_OPSET);
         c->scope->opset = NEWEST_OPSET;
     }
     return SLUICE_OK;

@@ -38,7 +38,7 @@ struct onnx_scope {
     const struct onnx_node *caller; /* of a function: attributes that the body refers to */
     const struct onnx_function *function;
     struct onnx_scope *caller_scope;
-    int64_t opset; /* of the default domain */
+    int64_t opset; /* of the default domain; at most 21 */
     int depth;
 };
 

@@ -193,6 +193,20 @@ static sluice_status inputs_missing(struct onnx_import *c, const struct reads *r
     return SLUICE_OK;
 }
 
+/* Between opsets 21 and 25 operators got more types and, these, an attribute that changes what they compute (0: as before). */
+static sluice_status check_newer_attributes(struct onnx_import *c, const struct onnx_node *n)
+{
+    static const struct {
+        const char *op, *attribute;
+        int since;
+    } added[] = {{"DequantizeLinear", "output_dtype", 23}, {"QuantizeLinear", "precision", 23}};
+    for (size_t i = 0; i < SL_COUNT(added); i++)
+        if (strcmp(n->op_type, added[i].op) == 0 && onnx_attr_int(c, added[i].attribute, 0) != 0)
+            return onnx_unsupported(c, "attribute '%s', new in opset %d, is %lld: only 0 is supported", added[i].attribute,
+                                    added[i].since, (long long)onnx_attr_int(c, added[i].attribute, 0));
+    return SLUICE_OK;
+}
+
 static sluice_status call_translate(struct onnx_import *c, const struct onnx_node *n)
 {
     bool known;
@@ -201,6 +215,8 @@ static sluice_status call_translate(struct onnx_import *c, const struct onnx_nod
     if (f)
         return onnx_inline_function(c, f);
     const struct onnx_op_row *row = onnx_op_find(n->domain, n->op_type, n->domain[0] ? 1 : c->scope->opset, &known);
+    if (row && !n->domain[0])
+        SL_TRY(check_newer_attributes(c, n));
     if (!row && known)
         return onnx_unsupported(c, "not defined or not supported at opset %lld", (long long)c->scope->opset);
     if (!row)

@@ -12,7 +12,8 @@ static const size_t MOST_FOLDED = (size_t)1 << 28; /* values: larger constants a
 static bool only_moves(const struct sl_node *n)
 {
     const struct sl_op_row *row = sl_op_row(n->op);
-    return (row->encode == SL_ENCODE_SAME && row->eval != eval_pad && row->eval != eval_resize && row->eval != eval_maxpool) ||
+    return (row->encode == SL_ENCODE_SAME && row->eval != eval_pad && row->eval != eval_resize && row->eval != eval_maxpool &&
+            row->eval != eval_cast) ||
            row->eval == eval_concat;
 }
 
