@@ -7,6 +7,7 @@ here=$(dirname "$0")
 sluice=${SLUICE:-build/sluice}
 model="" images="" script="" resize=stretch out=build/demo
 while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || { echo "demo: '$1' wants a value" >&2; exit 2; }
     case $1 in
     --model) model=$2 ;;
     --images) images=$2 ;;
@@ -15,7 +16,7 @@ while [ $# -gt 0 ]; do
     --output) out=$2 ;;
     *) echo "demo: '$1' is not a flag (--model FILE.onnx --images DIR [--script FILE.alls] [--resize HOW] [--output DIR])" >&2; exit 2 ;;
     esac
-    shift 2 || { echo "demo: the last flag wants a value" >&2; exit 2; }
+    shift 2
 done
 own=""
 if [ -z "$model" ]; then
