@@ -41,15 +41,16 @@ struct sl_node *tfl_add(struct tfl_import *c, enum sl_op op, int n_in, struct sl
     return n;
 }
 
-enum { MOST_FOLDED = 1 << 25 }; /* elements that constants may grow by, in all: small files must not become gigabytes */
-
-/* Elements that are in memory already: inputs written out. */
-static size_t elements_at_hand(const struct sl_node *n)
+/* Operators and tensors may share one buffer, and a constant may be broadcast: what is made of a file is held to a multiple of
+ * its size, so that a small one cannot become gigabytes. */
+sluice_status tfl_grow(struct tfl_import *c, size_t count)
 {
-    size_t count = 0;
-    for (int i = 0; i < n->n_in; i++)
-        count += tfl_node_const(n->in[i])->splat ? 0 : sl_shape_elements(&n->in[i]->shape);
-    return count;
+    size_t limit = ((size_t)1 << 24) + 16 * c->model.flat.bytes.size;
+    if (count > limit - c->n_grown)
+        return sl_fail(c->e, SLUICE_E_LIMIT, "constants of more than %zu elements in all, for a file of %zu bytes", limit,
+                       c->model.flat.bytes.size);
+    c->n_grown += count;
+    return SLUICE_OK;
 }
 
 sluice_status tfl_finish(struct tfl_import *c, struct sl_node **n)
@@ -64,13 +65,8 @@ sluice_status tfl_finish(struct tfl_import *c, struct sl_node **n)
     }
     if (!constant)
         return SLUICE_OK;
-    size_t count = sl_shape_elements(&node->shape);
-    if (!splats && count > elements_at_hand(node)) {
-        if (count > MOST_FOLDED - c->n_grown)
-            return sl_fail(c->e, SLUICE_E_LIMIT, "a computed constant of %zu elements, at most %d are accepted in all", count,
-                           MOST_FOLDED);
-        c->n_grown += count;
-    }
+    if (!splats)
+        SL_TRY(tfl_grow(c, sl_shape_elements(&node->shape)));
     SL_TRY(sl_fold_node(c->a, node, &k, c->e));
     *n = tfl_constant(c, k);
     return SLUICE_OK;
@@ -112,6 +108,7 @@ sluice_status tfl_transpose(struct tfl_import *c, struct sl_node *in, const int6
         return SLUICE_OK;
     if (in->op == SL_OP_const_input) {
         const struct sl_const *k;
+        SL_TRY(tfl_grow(c, tfl_node_const(in)->splat ? 0 : sl_shape_elements(&in->shape)));
         SL_TRY(sl_const_permute(c->a, tfl_node_const(in), perm, &k, c->e));
         *out = tfl_constant(c, k);
         (*out)->quant = in->quant;

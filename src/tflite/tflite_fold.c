@@ -5,7 +5,7 @@
 #include "ops/values.h"
 #include "tflite/tflite_import.h"
 
-enum { MOST_FOLDED = 1 << 26 };
+enum { MOST_FOLDED = 1 << 23 };
 
 static enum sl_dtype out_type(const struct tfl_import *c)
 {
@@ -83,9 +83,10 @@ sluice_status tflop_range(struct tfl_import *c, const struct tfl_operator *op)
         v[i] = sl_value_number(k[i]->dtype, k[i]->data, 0);
     }
     double length = v[2] != 0 ? ceil((v[1] - v[0]) / v[2]) : NAN;
-    if (!(length <= MOST_FOLDED))
+    if (!(length <= INT32_MAX))
         return sl_fail(c->e, SLUICE_E_VALUE, "no range from %g to %g by %g", v[0], v[1], v[2]);
     s.dim[0] = length > 0 ? (int64_t)length : 0;
+    SL_TRY(tfl_grow(c, (size_t)s.dim[0]));
     result = sl_const_new(c->a, k[0]->dtype, &s, &data);
     if (!result)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a range");

@@ -46,7 +46,7 @@ struct tfl_import {
     const char *op_name;
     const char *origin;
     int n_encoded;  /* inputs and computed tensors that have an encoding */
-    size_t n_grown; /* elements that computed constants have beyond their inputs' */
+    size_t n_grown; /* elements of constants that are no views of the file */
     sl_err *e;
 };
 
@@ -93,6 +93,8 @@ const struct tfl_tensor *tfl_in_tensor(const struct tfl_import *c, int i);
 struct sl_node *tfl_add(struct tfl_import *c, enum sl_op op, int n_in, struct sl_node *const *in);
 /* Infer; when all inputs are constants, evaluate: *n becomes a const_input. */
 sluice_status tfl_finish(struct tfl_import *c, struct sl_node **n);
+/* Counts the elements of a constant that is no view of the file: fails when all such constants together are too large. */
+sluice_status tfl_grow(struct tfl_import *c, size_t count);
 struct sl_node *tfl_constant(struct tfl_import *c, const struct sl_const *k);
 struct sl_node *tfl_f32(struct tfl_import *c, double v);
 struct sl_node *tfl_ints(struct tfl_import *c, enum sl_dtype t, int rank, int n,

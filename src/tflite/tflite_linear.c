@@ -91,6 +91,7 @@ sluice_status tfl_read_weights(struct tfl_import *c, int kernel_input, int bias_
     if (t->data.size && t->shape.rank == rank && !tfl_in_tensor(c, data_input)->data.size)
         SL_TRY(kernel_scales(c, t, channel_axis, &w->scale));
     SL_TRY(read_bias(c, bias_input, data_input, kernel_input, channels, w));
+    SL_TRY(tfl_grow(c, w->kernel->splat ? 0 : sl_shape_elements(&w->kernel->shape)));
     return sl_const_permute(c->a, w->kernel, perm, &w->kernel, c->e);
 }
 

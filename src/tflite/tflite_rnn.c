@@ -152,6 +152,7 @@ sluice_status tflop_sequence_lstm(struct tfl_import *c, const struct tfl_operato
         l.encoded = l.h.dtype != SL_NONE && l.cell.dtype != SL_NONE && tfl_is_quantized(tfl_in_tensor(c, LSTM_X));
     }
     SL_TRY(input_parts(c, &l));
+    SL_TRY(tfl_grow(c, (size_t)l.steps * 512)); /* what the layers of a step take, in elements of a constant */
     struct sl_node **all = SL_NEW_ARRAY(c->a, struct sl_node *, l.steps);
     for (int64_t t = 0; t < l.steps; t++) {
         SL_TRY(step(c, &l, t, &h, &cell));

@@ -115,6 +115,7 @@ sluice_status tfl_tensor_const(struct tfl_import *c, const struct tfl_tensor *t,
         *out = sl_const_view(c->a, stored, &t->shape, t->data.data);
         return SLUICE_OK;
     }
+    SL_TRY(tfl_grow(c, n));
     *out = sl_const_new(c->a, stored == SL_S4 ? SL_S8 : stored, &t->shape, &data);
     if (!*out)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for tensor '%s'", t->name);
