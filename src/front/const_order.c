@@ -51,7 +51,8 @@ sluice_status sl_const_permute(sl_arena *a, const struct sl_const *k, const int6
             previous = perm[i];
         }
     }
-    if (k->splat || !moves) {
+    bool aligned = (uintptr_t)k->data % (SL_MAX(sl_dtype_bits(k->dtype), 8) / 8) == 0;
+    if (k->splat || (!moves && aligned)) {
         *out = sl_const_reshape(a, k, &s);
         return SLUICE_OK;
     }

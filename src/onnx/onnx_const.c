@@ -304,7 +304,8 @@ static sluice_status new_const(struct onnx_import *c, sl_arena *a, const char *n
     return *out ? SLUICE_OK : sl_fail(c->e, SLUICE_E_MEMORY, "no memory for tensor '%s'", name);
 }
 
-sluice_status onnx_tensor_const(struct onnx_import *c, sl_arena *a, const struct onnx_tensor *t, const struct sl_const **out)
+static sluice_status tensor_const(struct onnx_import *c, sl_arena *a, const struct onnx_tensor *t, bool any_alignment,
+                                  const struct sl_const **out)
 {
     struct sl_shape s;
     size_t n;
@@ -324,7 +325,7 @@ sluice_status onnx_tensor_const(struct onnx_import *c, sl_arena *a, const struct
         SL_TRY(new_const(c, a, t->name, stored, &s, out, &data));
         return convert_raw(c, t, raw, n, data);
     }
-    if ((uintptr_t)raw.data % (sl_dtype_bits(stored) / 8) == 0 && n > 0) {
+    if ((any_alignment || (uintptr_t)raw.data % (sl_dtype_bits(stored) / 8) == 0) && n > 0) {
         *out = sl_const_view(a, stored, &s, raw.data);
         return SLUICE_OK;
     }
@@ -332,6 +333,16 @@ sluice_status onnx_tensor_const(struct onnx_import *c, sl_arena *a, const struct
     if (need)
         memcpy(data, raw.data, need);
     return SLUICE_OK;
+}
+
+sluice_status onnx_tensor_const(struct onnx_import *c, sl_arena *a, const struct onnx_tensor *t, const struct sl_const **out)
+{
+    return tensor_const(c, a, t, false, out);
+}
+
+sluice_status onnx_tensor_view(struct onnx_import *c, sl_arena *a, const struct onnx_tensor *t, const struct sl_const **out)
+{
+    return tensor_const(c, a, t, true, out);
 }
 
 /* Values and their positions: indices [nnz] are linear, [nnz, rank] are by axis. */

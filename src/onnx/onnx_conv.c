@@ -121,7 +121,7 @@ sluice_status translate_conv(struct onnx_import *c, const struct onnx_node *n)
     struct sl_node *x, *y;
     const struct sl_const *kernel, *bias;
     SL_TRY(onnx_in(c, 0, &x));
-    SL_TRY(onnx_need_const(c, 1, "weights", &kernel));
+    SL_TRY(onnx_need_weights(c, 1, "weights", &kernel));
     SL_TRY(bias_const(c, 2, kernel->shape.rank ? kernel->shape.dim[0] : 0, &bias));
     SL_TRY(onnx_conv(c, x, kernel, bias, &y));
     return onnx_out(c, 0, y);
@@ -170,7 +170,7 @@ sluice_status translate_conv_transpose(struct onnx_import *c, const struct onnx_
     if (w.n > 2)
         return onnx_unsupported(c, "%d spatial dimensions, 1 and 2 are supported", w.n);
     int rank = x->shape.rank;
-    SL_TRY(onnx_need_const(c, 1, "weights", &kernel));
+    SL_TRY(onnx_need_weights(c, 1, "weights", &kernel));
     SL_TRY(kernel_shape(c, kernel, rank, &kernel));
     int64_t in_c = x->shape.dim[1], groups = onnx_attr_int(c, "group", 1),
             out_c = groups > 0 ? kernel->shape.dim[1] * groups : 0;

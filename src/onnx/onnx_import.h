@@ -89,6 +89,11 @@ bool onnx_has_in(const struct onnx_import *c, int i);
 sluice_status onnx_in_const(struct onnx_import *c, int i, const struct sl_const **out);
 /* A constant input that the operator cannot do without: fails with "input 'what' must be a constant". */
 sluice_status onnx_need_const(struct onnx_import *c, int i, const char *what, const struct sl_const **out);
+/* The same for values that are reordered at once: they may lie in the file at any address, so hand them to sl_const_permute, whose
+ * result is aligned, and read nothing before. Spares a copy of what exporters did not align. */
+sluice_status onnx_need_weights(struct onnx_import *c, int i, const char *what, const struct sl_const **out);
+/* Input i, of this rank, with its axes permuted: onnx_in and onnx_transpose, but a constant is not copied first. */
+sluice_status onnx_in_permuted(struct onnx_import *c, int i, int rank, const int64_t *perm, struct sl_node **out);
 /* Integer constants as int64 (any integer type; floats with whole values). count -1: any number. */
 sluice_status onnx_const_ints(struct onnx_import *c, const struct sl_const *k, const char *what, int *n, int64_t **out);
 sluice_status onnx_need_ints(struct onnx_import *c, int i, const char *what, int *n, int64_t **out);
@@ -153,6 +158,8 @@ enum sl_dtype onnx_stored_dtype(int32_t data_type); /* as kept: all floats are S
 const char *onnx_dtype_name(int32_t data_type);
 /* The payload as a constant in `a`: a view of the file where type and alignment allow. */
 sluice_status onnx_tensor_const(struct onnx_import *c, sl_arena *a, const struct onnx_tensor *t, const struct sl_const **out);
+/* The same, but of the file's bytes where only their alignment is amiss. */
+sluice_status onnx_tensor_view(struct onnx_import *c, sl_arena *a, const struct onnx_tensor *t, const struct sl_const **out);
 sluice_status onnx_sparse_const(struct onnx_import *c, sl_arena *a, const struct onnx_sparse *s, const struct sl_const **out);
 /* Element i of any constant as double / int64 (splats too). */
 double onnx_const_at_f64(const struct sl_const *k, size_t i);

@@ -177,15 +177,13 @@ sluice_status translate_gemm(struct onnx_import *c, const struct onnx_node *n)
     const struct sl_const *bias = NULL, *kernel;
     double alpha = onnx_attr_float(c, "alpha", 1), beta = onnx_attr_float(c, "beta", 1);
     SL_TRY(onnx_in(c, 0, &x));
-    SL_TRY(onnx_in(c, 1, &y));
+    static const int64_t swap[2] = {1, 0};
+    SL_TRY(onnx_attr_int(c, "transB", 0) ? onnx_in_permuted(c, 1, 2, swap, &y) : onnx_in(c, 1, &y));
     SL_TRY(onnx_in(c, 2, &addend));
     if (x->shape.rank != 2 || y->shape.rank != 2)
         return sl_fail(c->e, SLUICE_E_SHAPE, "inputs have %d and %d dimensions, 2 are wanted", x->shape.rank, y->shape.rank);
-    static const int64_t swap[2] = {1, 0};
     if (onnx_attr_int(c, "transA", 0))
         SL_TRY(onnx_transpose(c, x, swap, &x));
-    if (onnx_attr_int(c, "transB", 0))
-        SL_TRY(onnx_transpose(c, y, swap, &y));
     kernel = x->op == SL_OP_const_input ? NULL : as_matrix(c, y, 2);
     if (kernel) {
         if (addend)

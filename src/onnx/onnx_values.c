@@ -84,6 +84,42 @@ sluice_status onnx_need_const(struct onnx_import *c, int i, const char *what, co
     return onnx_unsupported(c, "input '%s' (%s) is computed at run time, it must be a constant", c->node->in[i], what);
 }
 
+/* The initializer that input i names, when no layer holds it yet. */
+static const struct onnx_tensor *initializer_of(struct onnx_import *c, int i)
+{
+    const struct onnx_value *v = onnx_has_in(c, i) ? onnx_value_find(c->scope, c->node->in[i]) : NULL;
+    return v && !v->node ? v->init : NULL;
+}
+
+sluice_status onnx_need_weights(struct onnx_import *c, int i, const char *what, const struct sl_const **out)
+{
+    const struct onnx_tensor *t = initializer_of(c, i);
+    return t ? onnx_tensor_view(c, c->a, t, out) : onnx_need_const(c, i, what, out);
+}
+
+static sluice_status need_rank(struct onnx_import *c, int i, int found, int rank)
+{
+    if (found == rank)
+        return SLUICE_OK;
+    return sl_fail(c->e, SLUICE_E_SHAPE, "input %d has %d dimensions, %d are wanted", i, found, rank);
+}
+
+sluice_status onnx_in_permuted(struct onnx_import *c, int i, int rank, const int64_t *perm, struct sl_node **out)
+{
+    const struct onnx_tensor *t = initializer_of(c, i);
+    if (!t) {
+        SL_TRY(onnx_in(c, i, out));
+        SL_TRY(need_rank(c, i, (*out)->shape.rank, rank));
+        return onnx_transpose(c, *out, perm, out);
+    }
+    const struct sl_const *k;
+    SL_TRY(onnx_tensor_view(c, c->a, t, &k));
+    SL_TRY(need_rank(c, i, k->shape.rank, rank));
+    SL_TRY(sl_const_permute(c->a, k, perm, &k, c->e));
+    *out = onnx_constant(c, k);
+    return sl_infer(c->g, *out, c->e);
+}
+
 sluice_status onnx_const_ints(struct onnx_import *c, const struct sl_const *k, const char *what, int *n, int64_t **out)
 {
     size_t count = sl_shape_elements(&k->shape);
