@@ -90,9 +90,10 @@ void sl_draw_text(struct sl_image *im, int x, int y, const char *ascii, int scal
     int64_t left = x, s = clamp(scale, 1, 64);
     for (; *ascii && left < im->width; ascii++, left += (GLYPH_WIDTH + 1) * s) {
         int glyph = *ascii >= ' ' && *ascii <= '~' ? *ascii - ' ' : '?' - ' ';
+        int64_t top = y + (*ascii == 'g' || *ascii == 'p' || *ascii == 'q' || *ascii == 'y' ? s : 0); /* their tails go below the line */
         for (int row = 0; row < GLYPH_HEIGHT; row++)
             for (int column = 0; column < GLYPH_WIDTH; column++)
                 if (font[glyph][row] >> (GLYPH_WIDTH - 1 - column) & 1)
-                    fill(im, left + column * s, y + row * s, left + (column + 1) * s, y + (row + 1) * s, rgb);
+                    fill(im, left + column * s, top + row * s, left + (column + 1) * s, top + (row + 1) * s, rgb);
     }
 }

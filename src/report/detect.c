@@ -275,8 +275,9 @@ void sl_detect_draw(struct sl_image *im, const struct sl_detector *d, const stru
         sl_draw_rectangle(im, x0, y0, x1, y1, 2, color);
         snprintf(label, sizeof label, "%s %.2f", d->classes[b->kind], (double)b->score);
         int width = 6 * (int)strlen(label) + 2, top = y0 >= 10 ? y0 - 10 : y1 + 1;
+        int left = SL_MAX(0, SL_MIN(x0, im->width - width - 1));
         for (int y = top; y < top + 10; y += 2)
-            sl_draw_rectangle(im, x0, y, x0 + width, y + 1, 1, color);
-        sl_draw_text(im, x0 + 1, top + 1, label, 1, white);
+            sl_draw_rectangle(im, left, y, left + width, y + 1, 1, color);
+        sl_draw_text(im, left + 1, top + 1, label, 1, white);
     }
 }
