@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "ir/name.h"
+#include "front/focus.h"
 #include "front/layout.h"
 #include "onnx/onnx_import.h"
 
@@ -147,6 +148,7 @@ static sluice_status finish_graph(struct onnx_import *c, struct sl_graph **out)
     const enum sl_input_order *orders;
     SL_TRY(find_orders(c, &orders));
     SL_TRY(sl_choose_layout(c->g, true, orders, c->a, out, &c->report->n_transposes, c->e));
+    sl_merge_focus(*out);
     SL_TRY(sl_assign_names(*out, c->e));
     return sl_verify_types(*out, c->e);
 }
