@@ -254,7 +254,7 @@ static sluice_status read_node(struct onnx_parser *p, struct sl_view v, int dept
         case NODE_ATTR:
             SL_TRY(onnx_wire_need_message(p, &f, "attribute"));
             if (read_attr(p, f.bytes, depth, &n->attrs[n->n_attrs++]) != SLUICE_OK)
-                return sl_context(p->e, "node '%s': ", n->name[0] ? n->name : n->op_type);
+                return sl_context(p->e, "node '%s'", n->name[0] ? n->name : n->op_type);
             break;
         default:
             break;

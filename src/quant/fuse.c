@@ -142,7 +142,7 @@ sluice_status sl_fuse_walk(struct sl_fuse *f, sl_fuse_rule *rule, sl_err *e)
         for (int k = 0; k < n->n_in; k++)
             n->in[k] = resolve(f, n->in[k]);
         if (rule(f, n, e) != SLUICE_OK)
-            return sl_context(e, "layer '%s': ", sl_node_text(n));
+            return sl_context(e, "layer '%s'", sl_node_text(n));
     }
     for (int i = 0; i < n_nodes; i++) /* a rule may have replaced a node behind one already passed */
         for (int k = 0; k < g->nodes[i]->n_in; k++)

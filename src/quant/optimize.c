@@ -6,7 +6,9 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/threads.h"
+#include "ops/float_run.h"
 #include "ops/ops.h"
 #include "quant/passes.h"
 #include "quant/quantize.h"
@@ -123,7 +125,7 @@ static sluice_status read_sample(void *data, sl_arena *scratch, int64_t index, f
     SL_TRY(sl_samples_read(r->samples, scratch, index, arrays, e));
     for (int i = 0; i < r->g->n_inputs; i++)
         if (sl_array_to_f32(&arrays[i], inputs[i], sl_shape_elements(&r->g->inputs[i].node->shape), e) != SLUICE_OK)
-            return sl_context(e, "calibration sample %lld of input '%s': ", (long long)index, r->g->inputs[i].node->name);
+            return sl_context(e, "calibration sample %lld of input '%s'", (long long)index, r->g->inputs[i].node->name);
     return SLUICE_OK;
 }
 
@@ -154,7 +156,7 @@ static sluice_status open_calibration(struct stage *s, struct reader *r, struct 
                                              .origin_shape = p->origin_shape};
     }
     if (sl_samples_open(s->scratch, &path, 1, inputs, g->n_inputs, &options, &r->samples, e) != SLUICE_OK)
-        return sl_context(e, "calibration set: ");
+        return sl_context(e, "calibration set");
     r->g = g;
     *out = (struct sl_sample_source){.count = sl_samples_count(r->samples), .read = read_sample, .data = r};
     return SLUICE_OK;
@@ -215,6 +217,22 @@ static json_t *report(const struct stage *s, const struct sl_calibration *c, con
 }
 
 /* ---- the stage ---- */
+/* Each thread has a float run of its own: as many as fit, and one at least. */
+static sluice_status choose_threads(const struct stage *s, int *threads, sl_err *e)
+{
+    uint64_t limit = sl_memory_limit(s->options->memory_limit), most;
+    struct sl_float_memory one;
+    int wanted = s->options->threads > 0 ? s->options->threads : sl_cpu_count();
+
+    SL_TRY(sl_float_fits(s->g, false, limit, &one, e));
+    most = limit / SL_MAX(one.tensors + one.constants, UINT64_C(1));
+    *threads = (int)SL_MIN((uint64_t)wanted, most);
+    if (*threads < wanted)
+        sl_info("calibrating on %d of %d threads, which is what the memory limit of %.0f MiB allows", *threads, wanted,
+                (double)limit / 0x1p20);
+    return SLUICE_OK;
+}
+
 static sluice_status quantize(struct stage *s, struct sl_optimize_result *out, sl_err *e)
 {
     struct sl_quantize_options q = {
@@ -228,10 +246,12 @@ static sluice_status quantize(struct stage *s, struct sl_optimize_result *out, s
     struct reader reader = {0};
     struct sl_calibration c;
     double start = sl_seconds();
+    int threads;
 
     SL_TRY(sl_check_quantizable(s->g, e));
+    SL_TRY(choose_threads(s, &threads, e));
     SL_TRY(open_calibration(s, &reader, &source, e));
-    SL_TRY(sl_calibrate(s->g, &source, s->options->threads, s->scratch, &c, e));
+    SL_TRY(sl_calibrate(s->g, &source, threads, s->scratch, &c, e));
     warn_of_ranges(s, &c);
     sl_info("calibrated on %lld samples in %.1f s", (long long)source.count, sl_seconds() - start);
     SL_TRY(sl_quantize_graph(s->g, &c, &q, &out->quantized, e));

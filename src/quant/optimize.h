@@ -22,6 +22,7 @@ struct sl_optimize_options {
     const char *script_name; /* for messages: path of the script */
     struct sl_view script;   /* its text; size 0: none */
     int threads;             /* 0: all processors */
+    uint64_t memory_limit;   /* bytes of a float run, all threads together; 0: half of the memory */
     enum sl_range_method range_method;
     bool full_precision_only; /* stop after fp_optimized */
     const char *dump_after;   /* pass name or "all": IR text to stdout; NULL: nothing */

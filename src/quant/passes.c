@@ -95,7 +95,7 @@ sluice_status sl_run_passes(struct sl_fuse *f, const char *only, const char *dum
             continue;
         f->changes = 0;
         if (p->run(f, e) != SLUICE_OK || check(f, p, e) != SLUICE_OK)
-            return sl_context(e, "%s: ", p->name);
+            return sl_context(e, "%s", p->name);
         sl_detail(2, "%-26s %4d changes, %d layers, %.1f ms", p->name, f->changes, f->graph->n_nodes,
                   (sl_seconds() - start) * 1e3);
         if (dump_after && (!strcmp(dump_after, p->name) || !strcmp(dump_after, "all")))

@@ -35,7 +35,7 @@ sluice_status sl_quantize_graph(const struct sl_graph *fp, const struct sl_calib
     for (int i = 0; i < g->n_nodes; i++) {
         struct sl_node *n = g->nodes[i];
         if (sl_op_row(n->op)->quantize(&q, n, e) != SLUICE_OK)
-            return sl_context(e, "layer '%s': ", sl_node_text(n));
+            return sl_context(e, "layer '%s'", sl_node_text(n));
     }
     g->stage = SL_STAGE_QUANTIZED;
     *out = g;

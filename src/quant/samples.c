@@ -186,7 +186,7 @@ static sluice_status open_npy(struct sl_samples *s, int input, const char *path,
 
     SL_TRY(sl_map_file(s->arena, path, &bytes, e));
     if (sl_npy_parse(s->arena, bytes, &array, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     return add_array(s, input, path, &array, e);
 }
 
@@ -198,7 +198,7 @@ static sluice_status open_npz(struct sl_samples *s, int input, const char *path,
 
     SL_TRY(sl_map_file(s->arena, path, &bytes, e));
     if (sl_npz_parse(s->arena, bytes, 0, &members, &n, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     if (n == 0)
         return sl_fail(e, SLUICE_E_FORMAT, "%s: the archive is empty", path);
     for (int i = 0; i < s->n_inputs; i++) {

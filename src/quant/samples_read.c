@@ -18,7 +18,7 @@ static sluice_status read_picture(const struct sl_samples *s, sl_arena *a, int i
         return sl_hint(e, "pictures fit inputs [1, h, w, 3] and [1, h, w, 1]; give an .npy file");
     }
     if (sl_image_decode(a, bytes, (int)frame->dim[3], &decoded, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     if (s->options.resize == SL_RESIZE_NONE && (decoded.height != frame->dim[1] || decoded.width != frame->dim[2])) {
         sl_fail(e, SLUICE_E_SHAPE, "%s: a picture of %dx%d (height x width), input '%s' takes %lldx%lld", path, decoded.height,
                 decoded.width, s->inputs[input].name, (long long)frame->dim[1], (long long)frame->dim[2]);
@@ -26,7 +26,7 @@ static sluice_status read_picture(const struct sl_samples *s, sl_arena *a, int i
                        "choose how to resize: --resize stretch, fit (aspect kept, rest filled) or crop (short side, centre)");
     }
     if (sl_image_resize(a, &decoded, (int)frame->dim[1], (int)frame->dim[2], s->options.resize, &fitted, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     *out = (struct sl_array){.dtype = SL_U8, .shape = *frame, .data = fitted.pixels, .bytes = sl_shape_elements(frame)};
     return SLUICE_OK;
 }
@@ -46,7 +46,7 @@ static sluice_status read_archive(const struct sl_samples *s, sl_arena *a, int i
     size_t n;
 
     if (sl_npz_parse(a, bytes, 0, &members, &n, e) != SLUICE_OK)
-        return sl_context(e, "%s: ", path);
+        return sl_context(e, "%s", path);
     for (size_t i = 0; i < n; i++)
         if (member_fits(&s->inputs[input], members[i].name) || (n == 1 && s->n_inputs == 1)) {
             *out = members[i].array;
@@ -65,7 +65,7 @@ static sluice_status read_file(const struct sl_samples *s, sl_arena *a, int inpu
     SL_TRY(sl_map_file(a, path, &bytes, e));
     if (bytes.size >= 6 && !memcmp(bytes.data, "\x93NUMPY", 6)) {
         if (sl_npy_parse(a, bytes, out, e) != SLUICE_OK)
-            return sl_context(e, "%s: ", path);
+            return sl_context(e, "%s", path);
     } else if (bytes.size >= 4 && !memcmp(bytes.data, "PK\x03\x04", 4)) {
         SL_TRY(read_archive(s, a, input, path, bytes, out, e));
     } else {
