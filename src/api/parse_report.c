@@ -1,4 +1,4 @@
-/* parse_report.c: what parsing an ONNX file found, as JSON (`parser onnx --parsing-report-path`): written also when it failed, so that a
+/* parse_report.c: what parsing a file found, as JSON (`parser onnx --parsing-report-path`): written also when it failed, so that a
  * script can take the recommended end nodes from it. */
 #include "api/parse_report.h"
 
@@ -54,16 +54,17 @@ static json_t *nodes_json(const struct sl_onnx_report *r)
     return o;
 }
 
-static json_t *report_json(const char *path, const struct sl_graph *g, const struct sl_onnx_report *r, const sl_err *failed)
+static json_t *report_json(const char *path, bool onnx, const struct sl_graph *g, const struct sl_onnx_report *r, const sl_err *failed)
 {
     json_t *o = json_object();
     json_object_set_new(o, "model", json_string(path));
-    json_object_set_new(o, "format", json_string("ONNX"));
+    json_object_set_new(o, "format", json_string(onnx ? "ONNX" : "TFLite"));
     json_object_set_new(o, "status", json_string(g ? "parsed" : "failed"));
     if (!g && failed)
         json_object_set_new(o, "error", json_string(failed->message));
-    json_object_set_new(o, "ir_version", json_integer(r->ir_version));
-    json_object_set_new(o, "opset", json_integer(r->opset));
+    json_object_set_new(o, onnx ? "ir_version" : "schema_version", json_integer(r->ir_version));
+    if (onnx)
+        json_object_set_new(o, "opset", json_integer(r->opset));
     json_object_set_new(o, "producer", json_string(r->producer ? r->producer : ""));
     json_object_set_new(o, "nodes", nodes_json(r));
     if (g) {
@@ -79,10 +80,10 @@ static json_t *report_json(const char *path, const struct sl_graph *g, const str
     return o;
 }
 
-sluice_status sl_write_parse_report(const char *report_path, const char *model, const struct sl_graph *g, const struct sl_onnx_report *r,
-                                    const sl_err *failed, sl_err *e)
+static sluice_status write_report(const char *report_path, const char *model, bool onnx, const struct sl_graph *g,
+                                  const struct sl_onnx_report *r, const sl_err *failed, sl_err *e)
 {
-    json_t *tree = report_json(model, g, r, failed);
+    json_t *tree = report_json(model, onnx, g, r, failed);
     struct sl_buffer text = {0};
     sluice_status s = tree ? sl_json_write(&text, tree, e) : sl_fail(e, SLUICE_E_MEMORY, "out of memory");
     if (s == SLUICE_OK)
@@ -90,4 +91,31 @@ sluice_status sl_write_parse_report(const char *report_path, const char *model, 
     sl_buffer_free(&text);
     json_decref(tree);
     return s;
+}
+
+sluice_status sl_write_parse_report(const char *report_path, const char *model, const struct sl_graph *g, const struct sl_onnx_report *r,
+                                    const sl_err *failed, sl_err *e)
+{
+    return write_report(report_path, model, true, g, r, failed, e);
+}
+
+/* The same report; what a TFLite file has no word for stays 0. */
+sluice_status sl_write_tflite_report(sl_arena *a, const char *report_path, const char *model, const struct sl_graph *g,
+                                     const struct sl_tflite_report *r, const sl_err *failed, sl_err *e)
+{
+    struct sl_onnx_report same = {.ir_version = r->version,
+                                  .producer = r->description,
+                                  .n_onnx_nodes = r->n_tflite_nodes,
+                                  .n_used_nodes = r->n_used_nodes,
+                                  .n_folded = r->n_folded,
+                                  .n_transposes = r->n_transposes,
+                                  .n_problems = r->n_problems,
+                                  .problems = SL_NEW_ARRAY(a, struct sl_onnx_problem, (size_t)r->n_problems + 1),
+                                  .n_recommended = r->n_recommended,
+                                  .recommended = r->recommended,
+                                  .n_notes = r->n_notes,
+                                  .notes = r->notes};
+    for (int i = 0; i < r->n_problems; i++)
+        same.problems[i] = (struct sl_onnx_problem){r->problems[i].node, r->problems[i].op, r->problems[i].reason};
+    return write_report(report_path, model, false, g, &same, failed, e);
 }
