@@ -77,6 +77,7 @@ struct sluice_optimize_options {
     const char *script_text;   /* the script itself, instead of a path */
     int64_t max_samples;       /* 0: all */
     int threads;               /* 0: all processors; does not change a byte of the result */
+    uint64_t memory_limit;     /* bytes that calibration may take, constants of one value written out; 0: half of the memory */
     const char *range_method;  /* "minmax", "percentile", "mse", "kl"; NULL: the measured default (docs/cli.md) */
     bool full_precision_only;  /* stop at FP_OPTIMIZED_MODEL */
     const char *dump_after;    /* name of a pass whose result is printed to stdout as IR text, or "all" */

@@ -42,6 +42,7 @@ struct sluice_session;
 
 struct sluice_session_options {
     int threads;          /* 0: all processors; does not change a byte of integer results */
+    uint64_t memory_limit; /* bytes of tensors and written-out weights; 0: half of the machine's memory */
     const char *dump_tensors; /* folder: every layer's tensor of every frame as .npy; NULL: none */
 };
 

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
 
@@ -20,6 +21,7 @@ struct sluice_session *session_new(const struct sluice_session_options *o, sl_er
     }
     s->arena = sl_arena_new();
     s->threads = o->threads > 0 ? o->threads : sl_cpu_count();
+    s->memory_limit = sl_memory_limit(o->memory_limit);
     s->kernel_level = "float";
     s->origin_known = true;
     if (o->dump_tensors)

@@ -32,6 +32,7 @@ struct sluice_session {
     struct session_port *in, *out;
     const char *dump_tensors;
     const char *kernel_level;
+    uint64_t memory_limit;
     uint64_t macs, packed_weight_bytes, activation_bytes;
     bool origin_known;         /* the layout of the original model is known (a HEF carries names only when it was asked to) */
     void *engine;

@@ -60,7 +60,7 @@ static void device_port(const struct sl_program *p, const struct sl_program_port
 /* The engine is in the session before loading, so that closing the session releases it whatever fails. */
 static sluice_status load(struct sluice_session *s, struct device_engine *d, const struct sl_program *p, sl_err *e)
 {
-    struct sl_device_options o = {.threads = s->threads, .keep_all = s->dump_tensors != NULL};
+    struct sl_device_options o = {.threads = s->threads, .keep_all = s->dump_tensors != NULL, .memory_limit = s->memory_limit};
     SL_TRY(sl_device_load(p, &o, &d->device, e));
     struct sl_device_memory memory = sl_device_memory(d->device);
     s->packed_weight_bytes = memory.packed_bytes;

@@ -100,6 +100,8 @@ sluice_status session_open_float(struct sluice_session *s, const struct sl_graph
         float_port(s->arena, &g->outputs[i], g->outputs[i].node->in[0], &s->out[i]);
     for (int i = 0; i < g->n_nodes; i++)
         s->macs += (uint64_t)sl_op_row(g->nodes[i]->op)->cost(g->nodes[i]);
+    struct sl_float_memory memory;
+    SL_TRY(sl_float_fits(g, false, s->memory_limit, &memory, e));
     SL_TRY(session_set_ports(s, e));
     SL_TRY(make_integers(f, s->arena, e));
     SL_TRY(sl_float_run_new(g, s->threads, false, &f->run, e));

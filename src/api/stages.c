@@ -17,6 +17,7 @@ static sluice_status optimize_options(const struct sluice_model *m, const struct
                                         .samples = {.limit = o->max_samples},
                                         .script_name = o->script ? o->script : "script",
                                         .threads = o->threads,
+                                        .memory_limit = o->memory_limit,
                                         .full_precision_only = o->full_precision_only,
                                         .dump_after = o->dump_after};
     if (o->resize && !sl_resize_mode_from_name(o->resize, &out->samples.resize))

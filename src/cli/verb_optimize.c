@@ -42,6 +42,7 @@ static sluice_status optimize(const struct cli_args *a, sl_arena *arena, struct 
         .script = cli_string(a, "model-script", NULL),
         .max_samples = cli_int(a, "calib-set-size", 0),
         .threads = (int)cli_int(a, "threads", 0),
+        .memory_limit = (uint64_t)cli_int(a, "memory-limit", 0) << 20,
         .range_method = cli_string(a, "range-method", NULL),
         .full_precision_only = cli_has(a, "full-precision-only"),
         .dump_after = cli_string(a, "dump-after", NULL),

@@ -42,6 +42,7 @@ static sluice_status run_files(const struct cli_args *a, struct sluice_session *
 static struct sluice_session_options session_options(const struct cli_args *a)
 {
     return (struct sluice_session_options){.threads = (int)cli_int(a, "threads", 0),
+                                           .memory_limit = (uint64_t)cli_int(a, "memory-limit", 0) << 20,
                                            .dump_tensors = cli_string(a, "dump-tensors", NULL)};
 }
 

@@ -6,6 +6,9 @@
 #define ARCH {"hw-arch", 0, CLI_CHOICE, "ARCH", "architecture: hailo10h (default), hailo15h or hailo15l", "hailo10h hailo15h hailo15l", 0, 0}
 #define THREADS                                                                                                                \
     {"threads", 0, CLI_INT, "N", "threads to use (default: all processors); integer results do not depend on it", NULL, 0, 256}
+#define MEMORY_LIMIT                                                                                                           \
+    {"memory-limit", 0, CLI_INT, "MIB",                                                                                        \
+     "most memory for tensors and for weights that are written out, in MiB (default: half of the machine's)", NULL, 1, 1 << 24}
 #define RESIZE                                                                                                                 \
     {"resize", 0, CLI_CHOICE, "HOW",                                                                                           \
      "pictures of another size: none (default: an error), stretch, fit (keeps the aspect, rest 114), crop (short side to "      \
@@ -42,6 +45,7 @@ static const struct cli_flag parser_onnx_flags[] = {
 
 static const struct cli_flag parser_flags[] = {
     PARSER_FLAGS,
+    {"parsing-report-path", 0, CLI_STRING, "FILE", "JSON of what parsing found, written also when it fails", NULL, 0, 0},
 };
 
 static const struct cli_flag optimize_flags[] = {
@@ -56,6 +60,7 @@ static const struct cli_flag optimize_flags[] = {
     {"work-dir", 0, CLI_STRING, "DIR", "accepted; nothing is written there", NULL, 0, 0},
     ARCH,
     THREADS,
+    MEMORY_LIMIT,
     DUMP_AFTER,
 };
 
@@ -72,7 +77,7 @@ static const struct cli_flag compiler_flags[] = {
         {"output-dir", 'o', CLI_STRING, "DIR", "folder for one .npy an output and index.json", NULL, 0, 0},                      \
         {"raw", 0, CLI_BOOL, "", "outputs keep their integer type (default: float32 real values)", NULL, 0, 0},                 \
         {"origin-layout", 0, CLI_BOOL, "", "inputs and outputs in the original model's shapes and axis order (default: NHWC)", NULL, 0, 0}, \
-        {"dump-tensors", 0, CLI_STRING, "DIR", "also write every layer's tensor", NULL, 0, 0}, RESIZE, THREADS
+        {"dump-tensors", 0, CLI_STRING, "DIR", "also write every layer's tensor", NULL, 0, 0}, RESIZE, THREADS, MEMORY_LIMIT
 
 static const struct cli_flag emulate_flags[] = {
     {"mode", 0, CLI_CHOICE, "MODE", "native (float, as parsed), fp_optimized (float, fused) or quantized (default: the newest the archive has)", "native fp_optimized quantized", 0, 0},
@@ -83,6 +88,7 @@ static const struct cli_flag run_flags[] = {FILES};
 static const struct cli_flag benchmark_flags[] = {
     {"time", 't', CLI_NUMBER, "SECONDS", "how long to run (default 5)", NULL, 0, 86400},
     THREADS,
+    MEMORY_LIMIT,
 };
 
 static const struct cli_flag parse_hef_flags[] = {

@@ -36,6 +36,10 @@ sluice_status sl_broken(struct sl_check *c, enum sl_rule rule, const char *found
     va_start(args, found);
     vsnprintf(text, sizeof(text), found, args);
     va_end(args);
+    if (rule == SL_RULE_memory) {
+        sl_fail(c->e, rules[rule].status, "%s; found %s", rules[rule].sentence, text);
+        return sl_hint(c->e, "--memory-limit MIB raises the limit (default: half of the machine's memory)");
+    }
     if (c->index == SL_NO_TENSOR)
         return sl_fail(c->e, rules[rule].status, "%s; found %s", rules[rule].sentence, text);
     const char *layer = c->i->out < c->p->n_tensors ? c->p->tensors[c->i->out].name : "?";

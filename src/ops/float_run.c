@@ -101,6 +101,48 @@ sluice_status sl_float_run_new(const struct sl_graph *g, int n_threads, bool kee
     return SLUICE_OK;
 }
 
+static bool is_weighted(const struct sl_node *n)
+{
+    return n->op >= SL_OP_conv && n->op <= SL_OP_deconv;
+}
+
+/* Kernels of weighted layers are put in another order; what is of one value or another type is written out; the rest is read in
+ * place. */
+static uint64_t constant_bytes(const struct sl_node *n, const struct sl_const *c, uint64_t *largest)
+{
+    uint64_t bytes = (uint64_t)sl_shape_elements(&c->shape) * sizeof(float);
+    if (is_weighted(n) && c == sl_param(n, "kernel") && c->splat)
+        *largest = SL_MAX(*largest, bytes); /* once more until it is reordered */
+    return is_weighted(n) || c->splat || c->dtype != SL_F32 ? bytes : 0;
+}
+
+sluice_status sl_float_memory(const struct sl_graph *g, bool keep_all, struct sl_float_memory *out, sl_err *e)
+{
+    sl_arena *a = sl_arena_new();
+    struct sl_float_plan plan = {0};
+    uint64_t largest = 0;
+    sluice_status s = sl_float_plan(a, g, keep_all, &plan, e);
+    *out = (struct sl_float_memory){.tensors = plan.bytes};
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i]->n_params; k++)
+            out->constants += constant_bytes(g->nodes[i], g->nodes[i]->params[k].value, &largest);
+    out->constants += largest;
+    sl_arena_free(a);
+    return s;
+}
+
+sluice_status sl_float_fits(const struct sl_graph *g, bool keep_all, uint64_t limit, struct sl_float_memory *out, sl_err *e)
+{
+    SL_TRY(sl_float_memory(g, keep_all, out, e));
+    if (out->tensors + out->constants <= limit)
+        return SLUICE_OK;
+    sl_fail(e, SLUICE_E_LIMIT,
+            "running '%s' in float takes %.0f MiB (constants %.0f, tensors %.0f), the memory limit is %.0f MiB", g->name,
+            (double)(out->tensors + out->constants) / 0x1p20, (double)out->constants / 0x1p20, (double)out->tensors / 0x1p20,
+            (double)limit / 0x1p20);
+    return sl_hint(e, "--memory-limit MIB raises the limit (default: half of the machine's memory)");
+}
+
 static sluice_status run_node(struct sl_float_run *r, const struct sl_node *n, sl_err *e)
 {
     if (n->op == SL_OP_input_layer || n->op == SL_OP_const_input)
@@ -137,7 +179,8 @@ sluice_status sl_float_run_frame(struct sl_float_run *r, const void *const *inpu
     return s;
 }
 
-void sl_float_run_watch(struct sl_float_run *r, void (*fn)(void *data, const struct sl_node *n, const struct sl_tensor *t), void *data)
+void sl_float_run_watch(struct sl_float_run *r, void (*fn)(void *data, const struct sl_node *n, const struct sl_tensor *t),
+                        void *data)
 {
     r->watch = fn;
     r->watch_data = data;

@@ -9,6 +9,12 @@
 
 struct sl_float_run;
 
+/* What a run of the graph takes: its tensors, and constants that are written out or put in another order. */
+struct sl_float_memory { uint64_t tensors, constants; };
+sluice_status sl_float_memory(const struct sl_graph *g, bool keep_all, struct sl_float_memory *out, sl_err *e);
+/* Fails where that exceeds the limit: the message has the parts, the hint the flag. */
+sluice_status sl_float_fits(const struct sl_graph *g, bool keep_all, uint64_t limit, struct sl_float_memory *out, sl_err *e);
+
 /* n_threads: threads oneDNN and loops may use inside one frame. Buffers are planned once: a tensor's memory is reused after its
  * last use unless keep_all. */
 sluice_status sl_float_run_new(const struct sl_graph *g, int n_threads, bool keep_all, struct sl_float_run **out, sl_err *e);

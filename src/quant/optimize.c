@@ -199,9 +199,20 @@ static json_t *layer_report(const struct sl_node *n, const struct sl_statistics 
     return o;
 }
 
+/* "scope/name" -> node */
+static struct sl_map *nodes_by_name(const struct sl_graph *g, sl_arena *a)
+{
+    struct sl_map *map = sl_map_new(a);
+
+    for (int i = 0; i < g->n_nodes; i++)
+        sl_map_set(map, sl_arena_printf(a, "%s/%s", g->nodes[i]->scope, g->nodes[i]->name), g->nodes[i]);
+    return map;
+}
+
 static json_t *report(const struct stage *s, const struct sl_calibration *c, const struct sl_graph *quantized, int64_t samples)
 {
     json_t *o = json_object(), *layers = json_object();
+    struct sl_map *after = nodes_by_name(quantized, s->scratch);
 
     json_object_set_new(o, "samples", json_integer(samples));
     json_object_set_new(o, "range_method",
@@ -210,7 +221,8 @@ static json_t *report(const struct stage *s, const struct sl_calibration *c, con
     for (int i = 0; i < s->g->n_nodes; i++) {
         const struct sl_node *n = s->g->nodes[i];
         if (c->output[i])
-            json_object_set_new(layers, n->name, layer_report(sl_graph_find(quantized, n->name), c->output[i]));
+            json_object_set_new(layers, n->name,
+                                layer_report(sl_map_get(after, sl_arena_printf(s->scratch, "%s/%s", n->scope, n->name)), c->output[i]));
     }
     json_object_set_new(o, "layers", layers);
     return o;

@@ -127,6 +127,8 @@ def bad_inputs(t):
         assert r.returncode in (3, 4), (verb, r.returncode, r.stderr)
         expect(r.stderr, "junk", "error:")
     expect(run("compiler", "signs.har", code=2, cwd=t).stderr, "HAILO_MODEL", "optimize")
+    r = run("emulate", "signs.har", "--input", "three.npy", "--output-dir", "o", "--memory-limit", "1", code=3, cwd=t)
+    expect(r.stderr, "memory limit", "--memory-limit MIB")
     (t / "bad.alls").write_text("normalisation1 = normalisation([1], [2])\n")
     r = subprocess.run([SLUICE, "optimize", "signs.har", "--use-random-calib-set", "--model-script", "bad.alls"], capture_output=True, text=True, cwd=t)
     assert r.returncode in (2, 3, 4), r

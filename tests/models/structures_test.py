@@ -52,6 +52,15 @@ def whole_flow(name, har, work):
         assert a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes(), f"{name}: emulator and HEF differ"
 
 
+def limits(har, hef, feed, work):
+    """What is written out stays within --memory-limit, or one clear error says what was wanted."""
+    for args in (["optimize", har, "--use-random-calib-set", "--output-har-path", work / "none.har"],
+                 ["emulate", har, "--mode", "native", "--input", feed, "--output-dir", work / "none"],
+                 ["run", hef, "--input", feed, "--output-dir", work / "none"]):
+        r = models.sluice(*args, "--memory-limit", 8, check=False)
+        assert r.returncode and "memory limit" in r.stderr and "--memory-limit MIB" in r.stderr and r.stderr.count("error:") == 1, r.stderr
+
+
 def main():
     folder = models.DATA / "structures"
     if not folder.is_dir():
@@ -68,6 +77,8 @@ def main():
             inner = work / name
             inner.mkdir()
             whole_flow(name, hars[name], inner)
+            if name == "resnext26_32x4d":
+                limits(hars[name], next(inner.glob("*.hef")), inner / "feed.npz", inner)
     print(f"{len(names or CHOSEN)} go through the whole flow, emulator and HEF equal")
 
 

@@ -54,6 +54,28 @@ static void linear(void **state)
     sl_arena_free(a);
 }
 
+/* One weight for all: read without being written out, and one value again unless a channel's bias asks for another scale. */
+static void one_value(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        sl_arena *a = sl_arena_new();
+        struct sl_graph *g = graph(
+            a, sl_arena_printf(a, "graph net fp_optimized\n%%input_layer1 = input_layer() : f32 [1, 1, 1, 2] quant u8 scale 0.5 zero 10\n"
+                                  "%%fc1 = fc(%%input_layer1) params {kernel: f32 [2, 3] = splat -0.5, bias: f32 [3] = [1.0, 0.0, %s]} : "
+                                  "f32 [1, 1, 1, 3] quant u8 scale 0.25 zero 5\n%%output_layer1 = output_layer(%%fc1)\n",
+                               k ? "1e9" : "2.0"));
+        struct sl_node *n = g->nodes[1];
+        struct sl_quantizer q = quantizer(a, g);
+        OK(quantize_weighted(&q, n, &e));
+        const struct sl_const *w = sl_param(n, "kernel");
+        const int8_t *v = w->data;
+        assert_true(w->dtype == SL_S8 && w->splat == (k == 0) && v[0] == -127);
+        assert_true(k == 0 || (v[2] == 0 && v[4] == -127 && v[5] == 0));
+        sl_arena_free(a);
+    }
+}
+
 static void bias_takes_out_rounding(void **state)
 {
     (void)state;
@@ -152,7 +174,7 @@ static void softmax_and_norm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linear), cmocka_unit_test(bias_takes_out_rounding),
+        cmocka_unit_test(linear), cmocka_unit_test(one_value), cmocka_unit_test(bias_takes_out_rounding),
         cmocka_unit_test(curved), cmocka_unit_test(refuses),
         cmocka_unit_test(values), cmocka_unit_test(softmax_and_norm),
     };
