@@ -240,10 +240,13 @@ static sluice_status parse_tflite(struct sluice_model *m, const char *path, cons
     sluice_status s = sl_tflite_import(m->arena, path, bytes, &tflite, &g, &report, e);
     for (int i = 0; i < report.n_notes; i++)
         sl_info("%s", report.notes[i]);
-    if (o->report_path && sl_write_tflite_report(m->arena, o->report_path, path, g, &report, e, &unwritten) != SLUICE_OK && s == SLUICE_OK)
+    if (o->report_path &&
+        sl_write_tflite_report(m->arena, o->report_path, path, g, &report, e, &unwritten) != SLUICE_OK && s == SLUICE_OK) {
         *e = unwritten;
-    if (e->code != SLUICE_OK)
-        return e->code;
+        s = e->code;
+    }
+    if (s != SLUICE_OK)
+        return s;
     m->model = sl_model_new(m->arena, g->name);
     sl_model_set_json(m->model, &m->model->versions, json_pack("{s:s}", "sluice", SLUICE_VERSION));
     m->model->state = SL_MODEL_HAILO_MODEL;
