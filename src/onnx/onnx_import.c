@@ -8,6 +8,7 @@
 #include "ir/name.h"
 #include "front/focus.h"
 #include "front/layout.h"
+#include "front/stored_patterns.h"
 #include "onnx/onnx_import.h"
 
 enum { NEWEST_OPSET = 21, NEWEST_COMPARED = 25 }; /* of the second, what changed since the first is known */
@@ -149,6 +150,7 @@ static sluice_status finish_graph(struct onnx_import *c, struct sl_graph **out)
     SL_TRY(find_orders(c, &orders));
     SL_TRY(sl_choose_layout(c->g, true, orders, c->a, out, &c->report->n_transposes, c->e));
     sl_merge_focus(*out);
+    sl_match_stored_patterns(*out);
     SL_TRY(sl_assign_names(*out, c->e));
     return sl_verify_types(*out, c->e);
 }
