@@ -66,6 +66,27 @@ static void move_attr(struct sl_graph *g, struct sl_node *from, struct sl_node *
     }
 }
 
+/* Behind each activated layer stands its curve: whoever read the layer reads the curve. `nodes` are the layers, curve[i] NULL
+ * for one without. One pass, for graphs of any depth. */
+static void stand_behind(struct sl_graph *c, struct sl_node *const *nodes, struct sl_node *const *curve, int n_nodes,
+                         sl_arena *a)
+{
+    struct sl_node **order = SL_NEW_ARRAY(a, struct sl_node *, c->n_nodes);
+    int n = 0;
+
+    for (int i = 0; i < n_nodes; i++)
+        for (int k = 0; k < nodes[i]->n_in; k++)
+            if (curve[nodes[i]->in[k]->index])
+                nodes[i]->in[k] = curve[nodes[i]->in[k]->index];
+    for (int i = 0; i < n_nodes; i++) {
+        order[n++] = nodes[i];
+        if (curve[i])
+            order[n++] = curve[i];
+    }
+    memcpy(c->nodes, order, (size_t)n * sizeof *order);
+    sl_graph_renumber(c);
+}
+
 static sluice_status watch_graph(const struct sl_graph *g, sl_arena *a, struct watched *out, sl_err *e)
 {
     struct sl_graph *c = sl_graph_copy(g, a);
@@ -73,13 +94,13 @@ static sluice_status watch_graph(const struct sl_graph *g, sl_arena *a, struct w
     struct sl_node **curve = SL_NEW_ARRAY(a, struct sl_node *, c->n_nodes + 1);
     int n_nodes = c->n_nodes;
 
+    sl_graph_renumber(c);
     for (int i = 0; i < n_nodes; i++) {
         struct sl_node *n = nodes[i];
         if (!is_activated(n))
             continue;
-        curve[i] = sl_graph_insert_after(c, n, SL_OP_activation, 1, &n);
-        sl_graph_replace_uses(c, n, curve[i]);
-        curve[i]->in[0] = n;
+        curve[i] = sl_graph_add(c, SL_OP_activation, 1, &n);
+        curve[i]->scope = n->scope;
         curve[i]->name = sl_arena_printf(a, "%s/curve", n->name);
         curve[i]->dtype = n->dtype;
         curve[i]->shape = n->shape;
@@ -90,7 +111,7 @@ static sluice_status watch_graph(const struct sl_graph *g, sl_arena *a, struct w
         move_attr(c, n, curve[i], "minimum");
         move_attr(c, n, curve[i], "maximum");
     }
-    sl_graph_renumber(c);
+    stand_behind(c, nodes, curve, n_nodes, a);
     out->g = c;
     out->output = SL_NEW_ARRAY(a, int, c->n_nodes + 1);
     out->pre = SL_NEW_ARRAY(a, int, c->n_nodes + 1);
