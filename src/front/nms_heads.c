@@ -120,11 +120,11 @@ static bool find_scales(struct heads *h)
         s->conv[s->n++] = h->convs[i];
     }
     qsort(h->scales, (size_t)h->n_scales, sizeof *h->scales, by_stride);
-    for (int i = 0; i < h->n_scales; i++) /* each scale has the same heads, twice as coarse as the one before */
+    for (int i = 0; i < h->n_scales; i++) /* strides 8, 16, 32 (and 64), each with the same heads */
         if (h->scales[i].n != h->scales[0].n || h->scales[i].stride * h->scales[i].h != h->image_h ||
             h->scales[i].stride * h->scales[i].w != h->image_w || (i && h->scales[i].stride != 2 * h->scales[i - 1].stride))
             return false;
-    return h->n_scales >= 2;
+    return (h->n_scales == 3 || h->n_scales == 4) && h->scales[0].stride == 8;
 }
 
 static int64_t channels(const struct scale *s, int k)
@@ -164,8 +164,7 @@ static bool is_yolov5(struct heads *h)
 {
     int64_t all = channels(&h->scales[0], 0);
     h->classes = all / 3 - 5;
-    return h->scales[0].n == 1 && (h->n_scales == 3 || h->n_scales == 4) && h->scales[0].stride == 8 && same_channels(h, 0) &&
-           all % 3 == 0 && h->classes >= 1;
+    return h->scales[0].n == 1 && same_channels(h, 0) && all % 3 == 0 && h->classes >= 1;
 }
 
 /* Box, objectness and classes apart. */

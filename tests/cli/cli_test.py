@@ -83,6 +83,36 @@ def flow(t):
     assert (t / "signs_optimized.har").read_bytes() == one, "one thread optimizes to other bytes"
 
 
+def parser_flags(t):
+    demo = DEMO / "signs.onnx"
+    r = run("parser", "onnx", demo, "--net-name", "part", "--start-node-names", "down4/Conv", "--end-node-names", "boxes8/Conv", "cls8/Conv",
+            "--parsing-report-path", "report.json", "--disable-onnx-simplifier", cwd=t)
+    expect(r.stderr, "no simplifier is run here")
+    report = json.loads((t / "report.json").read_text())
+    assert report["status"] == "parsed" and [i["name"] for i in report["inputs"]] == ["stem"], report
+    assert [o["name"] for o in report["outputs"]] == ["boxes8", "cls8"] and report["nodes"]["used"] > 0, report
+    run("har", "extract", "part.har", "-o", "parts", cwd=t)
+    before, behind = t / "parts" / "part.preprocess.onnx", t / "parts" / "part.postprocess.onnx"
+    expect(run("har", "info", "part.har", cwd=t).stdout, "stem")
+    run("parser", "onnx", before, "--har-path", "before.har", cwd=t)
+    run("parser", "onnx", behind, "--har-path", "behind.har", cwd=t)
+    run("parser", "onnx", demo, "--end-node-names", "cls8/Conv", "--disable-rt-metadata-extraction", "--har-path", "bare.har", cwd=t)
+    run("har", "extract", "bare.har", "-o", "bare", cwd=t)
+    assert not list((t / "bare").glob("*.onnx")), "cut parts were kept"
+    missing = run("parser", "onnx", demo, "--end-node-names", "cls9/Conv", "--parsing-report-path", "report.json", code=2, cwd=t)
+    expect(missing.stderr, "cls9/Conv", "cls8/Conv")
+    assert json.loads((t / "report.json").read_text())["status"] == "failed"
+    expect(run("parser", "onnx", demo, "--input-format", "HWC", code=2, cwd=t).stderr, "'HWC' is not an input format", "NHWC")
+    run("parser", "onnx", demo, "--input-format", "NCHW", "--har-path", "nchw.har", cwd=t)
+    expect(run("parser", "onnx", demo, "--augmented-path", "a.onnx", code=2, cwd=t).stderr, "--compare")
+    (t / "none").mkdir()
+    r = subprocess.run([SLUICE, "parser", "onnx", str(demo), "--compare", "--har-path", "c.har"], capture_output=True, text=True, cwd=t,
+                       env={**os.environ, "SLUICE_TOOLS": str(ROOT / "tools"), "SLUICE_PYTHON": "no-such-python"})
+    assert r.returncode == 2, r
+    expect(r.stderr, "no-such-python", "onnxruntime")
+    assert (t / "c.har").exists()
+
+
 def inputs(t):
     pictures = sorted((DEMO / "images").glob("*.png"))[:3]
     run("run", "signs.hef", "--input", pictures[0], "--output-dir", "one", cwd=t)
@@ -140,6 +170,7 @@ def main():
         t = pathlib.Path(t)
         help_and_usage()
         flow(t)
+        parser_flags(t)
         inputs(t)
         bad_inputs(t)
         documents()
