@@ -21,6 +21,21 @@ static void follow(struct sl_graph *copy, struct sl_encode_options *o)
     o->wide = wide;
 }
 
+/* Arrays of one value, such as zero biases and all of a network without weights, are kept as that value. */
+static void join_equal_values(struct sl_graph *g, struct sl_node *n)
+{
+    enum { SMALLEST = 64 }; /* bytes: below, nothing is gained */
+
+    for (int i = 0; i < n->n_params; i++) {
+        const struct sl_const *c = n->params[i].value;
+        size_t element = sl_dtype_bits(c->dtype) / 8;
+        if (c->splat || element == 0 || c->bytes < SMALLEST ||
+            memcmp(c->data, (const char *)c->data + element, c->bytes - element))
+            continue;
+        sl_set_param(g, n, n->params[i].name, sl_const_splat(g->arena, c->dtype, &c->shape, c->data));
+    }
+}
+
 sluice_status sl_quantize_graph(const struct sl_graph *fp, const struct sl_calibration *c,
                                 const struct sl_quantize_options *options, struct sl_graph **out, sl_err *e)
 {
@@ -36,6 +51,7 @@ sluice_status sl_quantize_graph(const struct sl_graph *fp, const struct sl_calib
         struct sl_node *n = g->nodes[i];
         if (sl_op_row(n->op)->quantize(&q, n, e) != SLUICE_OK)
             return sl_context(e, "layer '%s'", sl_node_text(n));
+        join_equal_values(g, n);
     }
     g->stage = SL_STAGE_QUANTIZED;
     *out = g;
