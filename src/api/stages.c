@@ -44,6 +44,8 @@ sluice_status sluice_model_optimize(struct sluice_model *m, const struct sluice_
     if (!model->native)
         return sl_fail(err, SLUICE_E_USAGE, "the archive holds no parsed graph (state %s)", sl_model_state_name(model->state));
     SL_TRY(optimize_options(m, options, &o, err));
+    if (model->quantized)
+        sl_warn("the archive is quantized already; its encodings are replaced by a calibrated set");
     SL_TRY(sl_optimize(model->native, &o, &r, err));
     model->fp_optimized = r.fp_optimized;
     model->quantized = r.quantized;
