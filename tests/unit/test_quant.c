@@ -237,6 +237,37 @@ static void names_end_nodes(void **state)
     sl_arena_free(a);
 }
 
+/* Positions of extremes have a quantized form as long as they are moved, or cast to what holds them. */
+static void takes_positions(void **state)
+{
+    static const struct {
+        const char *shape, *type, *why; /* NULL: accepted */
+    } cases[] = {
+        {"[1, 4, 4, 3]", "u8", NULL},
+        {"[1, 4, 4, 3]", "f32", NULL},
+        {"[1, 2, 2, 300]", "s32", NULL},
+        {"[1, 2, 2, 300]", "u8", "'cast1' (cast) has a type that does not hold its positions"},
+        {"[1, 4, 4, 3]", "bool", "'cast1' (cast) has a type that does not hold its positions"},
+        {"[1, 1, 1, 65537]", "s64", "'argmin1' (argmin) gives positions past 16 bits"},
+    };
+    (void)state;
+    for (size_t i = 0; i < SL_COUNT(cases); i++) {
+        sl_arena *a = sl_arena_new();
+        struct sluice_error e = {0};
+        struct sl_graph *g = graph(
+            a, sl_arena_printf(
+                   a,
+                   "graph net native\n%%input_layer1 = input_layer() : f32 %s\n"
+                   "%%argmin1 = argmin(%%input_layer1) {axis = 3, keepdims = 1}\n%%cast1 = cast(%%argmin1) {to = \"%s\"}\n"
+                   "%%output_layer1 = output_layer(%%cast1)\n",
+                   cases[i].shape, cases[i].type));
+        sluice_status s = sl_check_quantizable(g, &e);
+        assert_int_equal(s, cases[i].why ? SLUICE_E_UNSUPPORTED : SLUICE_OK);
+        assert_true(!cases[i].why || strstr(e.message, cases[i].why));
+        sl_arena_free(a);
+    }
+}
+
 static void refuses(void **state)
 {
     (void)state;
@@ -258,9 +289,16 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_does_not_matter), cmocka_unit_test(extremes),        cmocka_unit_test(ranges),
-        cmocka_unit_test(threads_do_not_matter), cmocka_unit_test(encodings),       cmocka_unit_test(script_decides),
-        cmocka_unit_test(clamp_is_absorbed),     cmocka_unit_test(names_end_nodes), cmocka_unit_test(refuses),
+        cmocka_unit_test(order_does_not_matter),
+        cmocka_unit_test(extremes),
+        cmocka_unit_test(ranges),
+        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(encodings),
+        cmocka_unit_test(script_decides),
+        cmocka_unit_test(clamp_is_absorbed),
+        cmocka_unit_test(names_end_nodes),
+        cmocka_unit_test(takes_positions),
+        cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
