@@ -13,6 +13,9 @@ for program in build/bench/bench_*; do
 done
 if [ -x build/tests/kernels/check_kernels ]; then build/tests/kernels/check_kernels --bench; fi
 
+echo "== parsing, and how it grows"
+"$python" bench/parse_onnx.py
+
 [ -d "$data/models" ] || { echo "SKIP: no model data at $data (set SLUICE_DATA)"; exit 0; }
 if "$python" -c 'import onnxruntime, onnx, PIL' 2>/dev/null; then
     "$python" bench/compare_onnxruntime.py "$data" "$@"
