@@ -194,3 +194,41 @@ sluice_status translate_conv_transpose(struct onnx_import *c, const struct onnx_
     SL_TRY(onnx_without_height(c, y, rank, &y));
     return onnx_out(c, 0, y);
 }
+
+/* Inputs: picture, weights, offsets [n, 2 * groups * kh * kw, oh, ow], bias, mask. */
+sluice_status translate_deform_conv(struct onnx_import *c, const struct onnx_node *n)
+{
+    static const int64_t hwio[4] = {2, 3, 1, 0};
+    struct sl_node *in[3], *y;
+    const struct sl_const *kernel, *bias;
+    struct onnx_window w = {0};
+    int64_t groups, offset_groups = onnx_attr_int(c, "offset_group", 1);
+    int n_in = onnx_has_in(c, 4) ? 3 : 2;
+    SL_TRY(onnx_in(c, 0, &in[0]));
+    SL_TRY(onnx_in(c, 2, &in[1]));
+    if (n_in == 3)
+        SL_TRY(onnx_in(c, 4, &in[2]));
+    for (int i = 0; i < n_in; i++)
+        if (in[i]->shape.rank != 4)
+            return onnx_unsupported(c, "an input of %d dimensions, 4 are supported", in[i]->shape.rank);
+    SL_TRY(onnx_need_weights(c, 1, "weights", &kernel));
+    SL_TRY(bias_const(c, 3, kernel->shape.rank ? kernel->shape.dim[0] : 0, &bias));
+    SL_TRY(onnx_window_axes(c, in[0], &w));
+    SL_TRY(kernel_shape(c, kernel, 4, &kernel));
+    SL_TRY(conv_groups(c, in[0]->shape.dim[1], kernel, &groups));
+    SL_TRY(read_window(c, &w, kernel));
+    SL_TRY(onnx_window_pads(c, &w, false));
+    SL_TRY(sl_const_permute(c->a, kernel, hwio, &kernel, c->e));
+    for (int i = 0; i < n_in; i++)
+        SL_TRY(onnx_channels_last(c, in[i], &in[i]));
+    y = onnx_add(c, SL_OP_deform_conv, n_in, in);
+    sl_set_param(c->g, y, "kernel", kernel);
+    if (bias)
+        sl_set_param(c->g, y, "bias", bias);
+    onnx_window_set(c, y, &w);
+    sl_set_int(c->g, y, "groups", groups);
+    sl_set_int(c->g, y, "offset_groups", offset_groups);
+    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(onnx_channels_first(c, y, &y));
+    return onnx_out(c, 0, y);
+}
