@@ -159,6 +159,23 @@ static void two_or(const int64_t *given, int count, int n, int64_t otherwise, in
         v[i] = given && i < count ? given[i] : otherwise;
 }
 
+/* Blocks of a volume, or of a line. */
+static sluice_status col2im_any(struct onnx_import *c, struct sl_node *x, int rank, const int64_t *image, const int64_t *block)
+{
+    static const char *const names[] = {"strides", "dilations", "pads"};
+    struct sl_node *y = onnx_add(c, SL_OP_col2im, 1, &x);
+    sl_set_ints(c->g, y, "image_shape", rank, image);
+    sl_set_ints(c->g, y, "block_shape", rank, block);
+    for (size_t i = 0; i < SL_COUNT(names); i++) {
+        int count;
+        const int64_t *given = onnx_attr_ints(c, names[i], &count);
+        if (given)
+            sl_set_ints(c->g, y, names[i], count, given);
+    }
+    SL_TRY(onnx_finish(c, &y));
+    return onnx_out(c, 0, y);
+}
+
 sluice_status translate_col2im(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *y;
@@ -168,8 +185,10 @@ sluice_status translate_col2im(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_need_ints(c, 1, "image_shape", &n_image, &image));
     SL_TRY(onnx_need_ints(c, 2, "block_shape", &n_block, &block));
-    if (n_image != 2 || n_block != 2)
-        return onnx_unsupported(c, "%d image dimensions, 2 are supported", n_image);
+    if (n_image != n_block)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "an image of %d dimensions and a block of %d", n_image, n_block);
+    if (n_image != 2)
+        return col2im_any(c, x, n_image, image, block);
     const int64_t *given = onnx_attr_ints(c, "strides", &count);
     two_or(given, count, 2, 1, stride);
     given = onnx_attr_ints(c, "dilations", &count);
