@@ -46,15 +46,25 @@ static double element(const struct sl_array *x, size_t i)
     }
 }
 
-static struct difference compare(const struct sl_array *a, const struct sl_array *b)
+/* Stored integers beside real values are compared as the real values they stand for. */
+struct operand { struct sl_array array; double scale, zero_point; };
+
+static double real(const struct operand *x, size_t i)
 {
+    double v = element(&x->array, i);
+    return x->scale > 0 ? (v - x->zero_point) * x->scale : v;
+}
+
+static struct difference compare(const struct operand *x, const struct operand *y)
+{
+    const struct sl_array *a = &x->array, *b = &y->array;
     struct difference d = {.elements = sl_shape_elements(&a->shape)};
     d.comparable = sl_shape_equal(&a->shape, &b->shape);
     for (size_t i = 0; d.comparable && i < d.elements; i++) {
-        double x = element(a, i), y = element(b, i), gap = fabs(x - y);
-        d.signal += x * x;
+        double p = real(x, i), q = real(y, i), gap = fabs(p - q);
+        d.signal += p * p;
         d.noise += gap * gap;
-        if (gap != 0.0 || isnan(x) != isnan(y)) {
+        if (gap != 0.0 || isnan(p) != isnan(q)) {
             if (!d.different++)
                 d.first = i;
             d.largest = fmax(d.largest, gap);
@@ -67,9 +77,10 @@ static double snr(const struct difference *d) { return d->noise > 0 ? 10.0 * log
 
 struct report { struct sl_buffer text; json_t *rows; size_t compared, equal; const char *first; };
 
-static void add_row(struct report *r, const char *name, const struct sl_array *a, const struct sl_array *b)
+static void add_row(struct report *r, const char *name, const struct operand *x, const struct operand *y)
 {
-    struct difference d = compare(a, b);
+    const struct sl_array *a = &x->array, *b = &y->array;
+    struct difference d = compare(x, y);
     char sa[128], sb[128];
     json_t *row = json_object();
     json_object_set_new(row, "name", json_string(name));
@@ -80,7 +91,7 @@ static void add_row(struct report *r, const char *name, const struct sl_array *a
         json_object_set_new(row, "equal", json_false());
     } else if (d.different) {
         sl_put_printf(&r->text, "  %-40s %zu of %zu differ, largest %.6g, first at %zu (%.6g, %.6g), SNR %.2f dB\n", name, d.different,
-                      d.elements, d.largest, d.first, element(a, d.first), element(b, d.first), snr(&d));
+                      d.elements, d.largest, d.first, real(x, d.first), real(y, d.first), snr(&d));
         json_object_set_new(row, "equal", json_false());
         json_object_set_new(row, "different", json_integer((json_int_t)d.different));
         json_object_set_new(row, "largest", json_real(d.largest));
@@ -95,25 +106,38 @@ static void add_row(struct report *r, const char *name, const struct sl_array *a
     json_array_append_new(r->rows, row);
 }
 
+static void read_encoding(const json_t *row, struct operand *x)
+{
+    x->scale = json_number_value(json_object_get(row, "scale"));
+    x->zero_point = json_number_value(json_object_get(row, "zero_point"));
+}
+
 static sluice_status compare_all(sl_arena *a, const char *da, const char *db, json_t *ia, json_t *ib, struct report *r, sl_err *e)
 {
     json_t *list = json_object_get(ia, "tensors") ? json_object_get(ia, "tensors") : json_object_get(ia, "outputs");
     json_t *other = json_object_get(ib, "tensors") ? json_object_get(ib, "tensors") : json_object_get(ib, "outputs");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name, *fa, *fb = NULL;
+        struct operand x = {.scale = 0}, y = {.scale = 0};
+        size_t match = 0;
         SL_TRY(sl_json_get_string(json_array_get(list, i), "name", &name, e));
         SL_TRY(sl_json_get_string(json_array_get(list, i), "file", &fa, e));
         for (size_t k = 0; k < json_array_size(other) && !fb; k++) {
             const char *n = json_string_value(json_object_get(json_array_get(other, k), "name"));
-            if (n && strcmp(n, name) == 0)
+            if (n && strcmp(n, name) == 0) {
                 SL_TRY(sl_json_get_string(json_array_get(other, k), "file", &fb, e));
+                match = k;
+            }
         }
         if (!fb)
             continue; /* layers of one stage need not exist in the other */
         struct sl_arena_mark mark = sl_arena_mark(a);
-        struct sl_array x, y;
-        SL_TRY(read_array(a, da, fa, &x, e));
-        SL_TRY(read_array(a, db, fb, &y, e));
+        SL_TRY(read_array(a, da, fa, &x.array, e));
+        SL_TRY(read_array(a, db, fb, &y.array, e));
+        if (x.array.dtype != y.array.dtype) {
+            read_encoding(json_array_get(list, i), &x);
+            read_encoding(json_array_get(other, match), &y);
+        }
         add_row(r, name, &x, &y);
         sl_arena_reset(a, mark);
     }

@@ -22,7 +22,8 @@ struct session_port {
 };
 
 /* A tensor seen by a watcher while a frame runs. */
-struct session_tensor { const char *name; enum sl_dtype dtype; const struct sl_shape *shape; const void *data; };
+struct session_tensor { const char *name; enum sl_dtype dtype; const struct sl_shape *shape; const void *data; float scale; int32_t zero_point; };
+/* scale 0: the values are real already. */
 typedef sluice_status session_watch_fn(void *data, const struct session_tensor *t, sl_err *e);
 
 struct sluice_session {

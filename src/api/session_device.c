@@ -20,9 +20,10 @@ static sluice_status watch_all(const struct sl_device *d, session_watch_fn *watc
 {
     const struct sl_program *p = sl_device_program(d);
     for (uint32_t i = 0; i < p->n_tensors; i++) {
-        const void *value = sl_device_tensor(d, i);
-        if (value)
-            SL_TRY(watch(data, &(struct session_tensor){p->tensors[i].name, p->tensors[i].dtype, &p->tensors[i].shape, value}, e));
+        const struct sl_program_tensor *t = &p->tensors[i];
+        struct session_tensor seen = {t->name, t->dtype, &t->shape, sl_device_tensor(d, i), t->n_scales ? 0.0f : t->scale, t->zero_point};
+        if (seen.data)
+            SL_TRY(watch(data, &seen, e));
     }
     return SLUICE_OK;
 }

@@ -142,6 +142,10 @@ static sluice_status dump_tensor(void *data, const struct session_tensor *t, sl_
     json_t *o = json_object();
     json_object_set_new(o, "name", json_string(t->name));
     json_object_set_new(o, "file", json_string(name));
+    if (t->scale > 0) {
+        json_object_set_new(o, "scale", sl_json_f32(t->scale));
+        json_object_set_new(o, "zero_point", json_integer(t->zero_point));
+    }
     json_array_append_new(d->list, o);
     sl_arena_reset(d->r->a, mark);
     return s;

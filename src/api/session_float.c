@@ -51,7 +51,8 @@ static void seen(void *data, const struct sl_node *n, const struct sl_tensor *t)
         return;
     snprintf(name, sizeof name, "%s/%s", n->scope, n->name);
     f->status = f->watch(f->watch_data,
-                         &(struct session_tensor){name, sl_dtype_is_float(t->dtype) ? SL_F32 : SL_S64, &t->shape, t->data}, f->err);
+                         &(struct session_tensor){name, sl_dtype_is_float(t->dtype) ? SL_F32 : SL_S64, &t->shape, t->data, 0.0f, 0},
+                         f->err);
 }
 
 static sluice_status float_frame(void *engine, void *const *inputs, void *const *outputs, session_watch_fn *watch, void *data, sl_err *e)
