@@ -109,6 +109,8 @@ sluice_status sluice_model_print(const struct sluice_model *m, const char *stage
 sluice_status sluice_list_passes(const char *driver, char **text, struct sluice_error *err);
 /** The op table as text (what `sluice ops` prints) or Markdown. Caller frees. */
 char *sluice_list_ops(bool markdown);
+/** The commands of model scripts as Markdown. Caller frees. */
+char *sluice_list_script_commands(void);
 
 /** Library version, "5.2.0-compatible" API level aside: "0.1.0". */
 const char *sluice_version(void);

@@ -1,4 +1,4 @@
-/* inspect.c: any file sluice writes as text with offsets (`sluice dump`), what a HEF holds (`parse-hef`), the op table. */
+/* inspect.c: any file sluice writes as text with offsets (`sluice dump`), what a HEF holds (`parse-hef`). */
 #include "sluice/inspect.h"
 
 #include <string.h>
@@ -12,7 +12,6 @@
 #include "hef/hef.h"
 #include "hef/payload.h"
 #include "ir/text.h"
-#include "ops/ops.h"
 #include "sluice/run.h"
 
 /* ---- dump ---- */
@@ -140,45 +139,4 @@ sluice_status sluice_hef_describe(const char *path, bool streams, bool vstreams,
         return sl_api_take_text(&b, text, err);
     sl_buffer_free(&b);
     return s;
-}
-
-/* ---- the op table ---- */
-
-static const char *encode_name(enum sl_encode e)
-{
-    static const char *const names[] = {"own range", "as its input", "united with its inputs", "given by the op", "not quantized"};
-    return names[e];
-}
-
-static void put_op(struct sl_buffer *b, enum sl_op op, bool markdown)
-{
-    const struct sl_op_info *o = sl_op_info(op);
-    const char *encoding = encode_name(sl_op_row(op)->encode);
-    char inputs[32];
-    if (o->max_in < 0)
-        snprintf(inputs, sizeof inputs, "%d or more", o->min_in);
-    else if (o->max_in != o->min_in)
-        snprintf(inputs, sizeof inputs, "%d to %d", o->min_in, o->max_in);
-    else
-        snprintf(inputs, sizeof inputs, "%d", o->min_in);
-    if (markdown)
-        sl_put_printf(b, "| `%s` | `%s1` ... | %s | %s |\n", o->name, o->counter, inputs, encoding);
-    else
-        sl_put_printf(b, "%-16s %-24s %-10s %s\n", o->name, o->counter, inputs, encoding);
-}
-
-char *sluice_list_ops(bool markdown)
-{
-    struct sl_buffer b = {0};
-    struct sluice_error err = {0};
-    char *text = NULL;
-    if (markdown)
-        sl_put_printf(&b, "# Operations\n\nMade from `src/ir/ops.def` by `sluice docs ops`; a test compares.\n\n"
-                          "| operation | layer names | inputs | encoding of its output |\n|---|---|---|---|\n");
-    else
-        sl_put_printf(&b, "%-16s %-24s %-10s %s\n", "operation", "stem of layer names", "inputs", "encoding of its output");
-    for (int i = 0; i < SL_OP_COUNT; i++)
-        put_op(&b, (enum sl_op)i, markdown);
-    sl_api_take_text(&b, &text, &err);
-    return text;
 }
