@@ -165,7 +165,7 @@ static void absorb_clamps(struct sl_encoder *x)
         if (taken[i])
             continue;
         x->info[kept] = x->info[i];
-        x->info[kept].parent = kept;
+        x->info[kept].parent = x->info[kept].next = kept;
         x->plan[kept] = x->plan[i];
         g->nodes[kept++] = g->nodes[i];
     }
@@ -217,17 +217,24 @@ static void join(struct sl_encoder *x, int a, int b)
     l->fixed = l->fixed || o->fixed;
     l->given = l->given || o->given;
     o->parent = lead;
+    int next = l->next; /* two rings become one */
+    l->next = o->next;
+    o->next = next;
 }
 
 /* Does something read a tensor of the set besides `reader`, and layers that belong to the set? */
 static bool has_other_readers(const struct sl_encoder *x, int set, const struct sl_node *reader)
 {
-    const struct sl_graph *g = x->graph;
+    int member = set;
 
-    for (int i = 0; i < g->n_nodes; i++)
-        for (int k = 0; k < g->nodes[i]->n_in; k++)
-            if (root(x, g->nodes[i]->in[k]->index) == set && g->nodes[i] != reader && root(x, i) != set)
+    do {
+        for (int u = x->uses.first[member]; u < x->uses.first[member + 1]; u++) {
+            int by = x->uses.to[u];
+            if (by != reader->index && root(x, by) != set)
                 return true;
+        }
+        member = x->info[member].next;
+    } while (member != set);
     return false;
 }
 
@@ -279,6 +286,7 @@ static void form_sets(struct sl_encoder *x, struct edges *edges)
 {
     struct sl_graph *g = x->graph;
 
+    x->uses = sl_find_uses(g, g->arena);
     for (int i = 0; i < g->n_nodes; i++)
         if (sl_op_row(g->nodes[i]->op)->encode == SL_ENCODE_SAME)
             join(x, g->nodes[i]->in[0]->index, i);

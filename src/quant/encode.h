@@ -5,6 +5,7 @@
 #ifndef SL_QUANT_ENCODE_H
 #define SL_QUANT_ENCODE_H
 
+#include "ir/uses.h"
 #include "quant/calibrate.h"
 #include "script/script.h"
 
@@ -28,6 +29,7 @@ struct sl_tensor_info {
     bool imposed;           /* range: by the script or by the curve's own bounds */
     struct sl_range range;  /* known once asked for: what 8 bits would cover */
     int parent;             /* forest of tensors that share one encoding */
+    int next;               /* ring of the tensors of one set */
 };
 
 struct sl_encoder {
@@ -35,6 +37,7 @@ struct sl_encoder {
     const struct sl_encode_options *options;
     struct sl_tensor_info *info;
     struct sl_node_plan *plan;
+    struct sl_uses uses; /* while sets are formed */
 };
 
 /* g: a copy of the calibrated graph, node by node; c: its statistics. Fills every node's quant and *plan (by node index of the changed
