@@ -359,6 +359,8 @@ def seeds_onnx():
                                  n('GRU', ['x', 'gw', 'gr'], ['g'], hidden_size=2, linear_before_reset=1), n('ReduceSum', ['g'], ['s']),
                                  n('Add', ['a', 's'], ['y'])], [v('x', [4, 1, 5])], [v('y', [4, 2, 1, 3])],
                                 [f('w', 2, 12, 5), f('r', 2, 12, 3), f('b', 2, 24), f('gw', 1, 6, 5), f('gr', 1, 6, 2)]),
+        'einsum_twice': onnx_model([n('Einsum', ['x', 'w'], ['y'], equation='bij,bjk->bib')], [v('x', [1, 3, 4]), v('w', [1, 4, 2])],
+                                   [v('y', [1, 3, 1])], opset=17),
         'einsum': onnx_model([n('Einsum', ['x', 'w'], ['a'], equation='bij,bjk->bik'), n('Einsum', ['a'], ['t'], equation='...ij->...ji'),
                               n('Einsum', ['t', 't', 'x'], ['y'], equation='bij,bkj,bil->lk')], [v('x', [1, 3, 4])], [v('y', [4, 3])],
                              [f('w', 1, 4, 3)]),

@@ -205,6 +205,21 @@ static void implied_output(const struct labels *operands, int n, int dots, struc
     }
 }
 
+/* Each label of the output stands there once, and in an operand. */
+static sluice_status check_output(struct onnx_import *c, const char *text, const struct labels *operands, int n, const struct labels *out)
+{
+    for (int i = 0; i < out->n; i++) {
+        bool known = out->at[i] >= ELLIPSIS_BASE && out->at[i] < 'A';
+        for (int k = 0; k < n && !known; k++)
+            known = find(&operands[k], out->at[i]) >= 0;
+        if (!known)
+            return sl_fail(c->e, SLUICE_E_VALUE, "equation '%s': '%c' of the output is in no operand", text, out->at[i]);
+        if (find(out, out->at[i]) != i)
+            return sl_fail(c->e, SLUICE_E_VALUE, "equation '%s': the output names '%c' twice", text, out->at[i]);
+    }
+    return SLUICE_OK;
+}
+
 sluice_status translate_einsum(struct onnx_import *c, const struct onnx_node *node)
 {
     enum { MOST_OPERANDS = 8 };
@@ -228,6 +243,7 @@ sluice_status translate_einsum(struct onnx_import *c, const struct onnx_node *no
         SL_TRY(read_labels(c, arrow + 2, strlen(arrow + 2), -1, &dots, &out));
     else
         implied_output(l, n, dots, &out);
+    SL_TRY(check_output(c, text, l, n, &out));
     y = x[0];
     for (int i = 0; i < n; i++) {
         struct labels keep = out, result = l[0];
