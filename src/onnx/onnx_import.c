@@ -86,9 +86,9 @@ static sluice_status check_outputs(struct onnx_import *c, const struct onnx_port
         if (!v)
             return sl_fail(c->e, SLUICE_E_FORMAT, "output '%s' is made by no node and is no graph input", p->out[i]);
         if (v->missing && c->report->n_problems == 0) {
-            c->node = NULL;
-            c->origin = v->name;
-            onnx_unsupported(c, "output '%s' is an optional output of its node that is not supported", v->name);
+            c->node = v->producer ? &c->model->graph->nodes[v->producer - 1] : NULL;
+            c->origin = c->node ? c->node->label : v->name;
+            onnx_unsupported(c, "its optional output '%s' is not supported", v->name);
         }
     }
     return c->report->n_problems ? onnx_fail_unsupported(c, p->out, p->n_out) : SLUICE_OK;
