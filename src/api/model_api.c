@@ -171,6 +171,16 @@ static sluice_status import_onnx(struct sluice_model *m, const char *path, struc
     return s;
 }
 
+/* A model that came through goes to the caller; one that did not is freed. */
+static sluice_status finish(struct sluice_model *m, sluice_status s, struct sluice_model **out)
+{
+    if (s == SLUICE_OK)
+        *out = m;
+    else
+        sluice_model_free(m);
+    return s;
+}
+
 static sluice_status parse_onnx(struct sluice_model *m, const char *path, const struct sluice_parse_options *o, sl_err *e)
 {
     const char *arch = o->hw_arch ? o->hw_arch : architectures[0];
@@ -265,12 +275,7 @@ static sluice_status parse_file(parse_fn *parse, const char *path, const struct 
     if (!m)
         return sl_fail(err, SLUICE_E_MEMORY, "out of memory");
     sluice_status s = parse(m, path, options, err);
-    if (s == SLUICE_OK) {
-        *out = m;
-        return s;
-    }
-    sluice_model_free(m);
-    return s;
+    return finish(m, s, out);
 }
 
 sluice_status sluice_model_parse_onnx(const char *path, const struct sluice_parse_options *options, struct sluice_model **out,
@@ -301,12 +306,7 @@ sluice_status sluice_model_load(const char *path, struct sluice_model **out, str
     if (!m)
         return sl_fail(err, SLUICE_E_MEMORY, "out of memory");
     sluice_status s = load(m, path, err);
-    if (s == SLUICE_OK) {
-        *out = m;
-        return s;
-    }
-    sluice_model_free(m);
-    return s;
+    return finish(m, s, out);
 }
 
 sluice_status sluice_model_save(const struct sluice_model *m, const char *path, struct sluice_error *err)

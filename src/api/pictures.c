@@ -3,10 +3,19 @@
 
 #include <string.h>
 
+#include "api/api.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/image.h"
 #include "base/npy.h"
+
+sluice_status sl_api_resize(const char *name, enum sl_resize_mode *out, sl_err *e)
+{
+    *out = SL_RESIZE_NONE;
+    if (name && !sl_resize_mode_from_name(name, out))
+        return sl_fail(e, SLUICE_E_USAGE, "'%s' is not a way to resize (none, stretch, fit, crop)", name);
+    return SLUICE_OK;
+}
 
 static void swap_red_blue(uint8_t *pixels, size_t n)
 {
@@ -62,9 +71,8 @@ static sluice_status write_all(sl_arena *a, const char *const *paths, size_t n, 
 sluice_status sluice_pictures_to_npy(const char *const *paths, size_t n, const struct sluice_pictures_options *options,
                                      const char *output, struct sluice_error *err)
 {
-    enum sl_resize_mode mode = SL_RESIZE_NONE;
-    if (options->resize && !sl_resize_mode_from_name(options->resize, &mode))
-        return sl_fail(err, SLUICE_E_USAGE, "'%s' is not a way to resize (none, stretch, fit, crop)", options->resize);
+    enum sl_resize_mode mode;
+    SL_TRY(sl_api_resize(options->resize, &mode, err));
     if (n == 0)
         return sl_fail(err, SLUICE_E_USAGE, "no picture given");
     struct sl_output *file = NULL;

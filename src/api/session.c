@@ -23,7 +23,6 @@ struct sluice_session *session_new(const struct sluice_session_options *o, sl_er
     s->threads = o->threads > 0 ? o->threads : sl_cpu_count();
     s->memory_limit = sl_memory_limit(o->memory_limit);
     s->kernel_level = "float";
-    s->origin_known = true;
     if (o->dump_tensors)
         s->dump_tensors = sl_arena_strdup(s->arena, o->dump_tensors);
     return s;

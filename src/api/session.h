@@ -35,7 +35,6 @@ struct sluice_session {
     const char *kernel_level;
     uint64_t memory_limit;
     uint64_t macs, packed_weight_bytes, activation_bytes;
-    bool origin_known;         /* the layout of the original model is known (a HEF carries names only when it was asked to) */
     void *engine;
     /* inputs and outputs in stored types, 64-byte aligned buffers of one frame each. watch (may be NULL) sees every layer. */
     sluice_status (*run)(void *engine, void *const *inputs, void *const *outputs, session_watch_fn *watch, void *data, sl_err *e);

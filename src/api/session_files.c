@@ -1,6 +1,7 @@
 /* session_files.c: the form `emulate` and `run` share: files in (quant/samples.h reads them), one .npy an output and index.json out. */
 #include <string.h>
 
+#include "api/api.h"
 #include "api/session.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -21,11 +22,8 @@ static sluice_status open_samples(struct run *r, sl_err *e)
 {
     struct sluice_session *s = r->s;
     struct sl_sample_input *inputs = SL_NEW_ARRAY(r->a, struct sl_sample_input, s->n_in + 1);
-    struct sl_sample_options o = {.resize = SL_RESIZE_NONE, .origin_layout = r->o->run.origin_layout};
-    if (r->o->resize && !sl_resize_mode_from_name(r->o->resize, &o.resize))
-        return sl_fail(e, SLUICE_E_USAGE, "'%s' is not a way to resize (none, stretch, fit, crop)", r->o->resize);
-    if (o.origin_layout && !s->origin_known)
-        return sl_fail(e, SLUICE_E_UNSUPPORTED, "the file does not say how the original model lays out its tensors");
+    struct sl_sample_options o = {.origin_layout = r->o->run.origin_layout};
+    SL_TRY(sl_api_resize(r->o->resize, &o.resize, e));
     for (int i = 0; i < s->n_in; i++) {
         const char *name = s->in[i].info.name, *slash = strchr(name, '/');
         inputs[i] = (struct sl_sample_input){.name = slash ? slash + 1 : name,

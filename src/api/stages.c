@@ -20,8 +20,7 @@ static sluice_status optimize_options(const struct sluice_model *m, const struct
                                         .memory_limit = o->memory_limit,
                                         .full_precision_only = o->full_precision_only,
                                         .dump_after = o->dump_after};
-    if (o->resize && !sl_resize_mode_from_name(o->resize, &out->samples.resize))
-        return sl_fail(e, SLUICE_E_USAGE, "'%s' is not a way to resize (none, stretch, fit, crop)", o->resize);
+    SL_TRY(sl_api_resize(o->resize, &out->samples.resize, e));
     if (o->range_method && !sl_range_method_from_name(o->range_method, &out->range_method))
         return sl_fail(e, SLUICE_E_USAGE, "'%s' is not a range method (minmax, percentile, mse, kl)", o->range_method);
     if (o->script)
