@@ -124,6 +124,8 @@ static sluice_status read_nms_op(struct sl_decoder *d, struct sl_view message, s
                                                 SL_HEF_OP_IOU,    SL_HEF_OP_YOLOV5_SEG, SL_HEF_OP_YOLOV8};
     struct sl_view own = {0};
     struct sl_reader r = sl_reader_of(message.data, message.size);
+    op->kind = SL_HEF_OP_NONE; /* of a oneof the last member counts: nothing stays of one read before */
+    op->n_decoders = 0;
     for (struct sl_field f; sl_next_field(&r, &f);)
         switch (f.number) {
         case 1:
