@@ -2,7 +2,7 @@
  * onnx.h: the ONNX front end. bytes -> native graph (channels last, layers named), or one clear error.
  *   onnx_content.c  what is this file          onnx_proto.c   protobuf -> structures of views
  *   onnx_import.c   order, inputs, outputs     onnx_*.c       one family of operators each, rows in onnx_ops.def
- *   onnx_patterns.c SiLU, GELU, ...            front/layout.c NCHW -> NHWC by moving transposes until they cancel
+ *   front/patterns.c SiLU, GELU, ...           front/layout.c NCHW -> NHWC by moving transposes until they cancel
  */
 #ifndef SL_ONNX_ONNX_H
 #define SL_ONNX_ONNX_H

@@ -8,6 +8,7 @@
 #include "ir/name.h"
 #include "front/focus.h"
 #include "front/layout.h"
+#include "front/patterns.h"
 #include "front/stored_patterns.h"
 #include "onnx/onnx_import.h"
 
@@ -145,7 +146,7 @@ static sluice_status finish_graph(struct onnx_import *c, struct sl_graph **out)
 {
     sl_graph_remove_dead(c->g);
     drop_unused_inputs(c);
-    c->g = onnx_match_patterns(c, c->g);
+    sl_match_patterns(c->g, c->scratch);
     const enum sl_input_order *orders;
     SL_TRY(find_orders(c, &orders));
     SL_TRY(sl_choose_layout(c->g, true, orders, c->a, out, &c->report->n_transposes, c->e));

@@ -188,7 +188,6 @@ sluice_status onnx_declare_initializers(struct onnx_import *c, const struct onnx
 sluice_status onnx_inline_function(struct onnx_import *c, const struct onnx_function *f);
 sluice_status onnx_inline_graph(struct onnx_import *c, const struct onnx_graph *g, int n_in, struct sl_node *const *in,
                                 struct sl_node **out);
-struct sl_graph *onnx_match_patterns(struct onnx_import *c, struct sl_graph *g);
 /* The one message that names all unsupported nodes, with the end nodes of what is supported. */
 sluice_status onnx_fail_unsupported(struct onnx_import *c, const char *const *wanted, int n_wanted);
 /* The ONNX data type of ours; 0 when it has none. */

@@ -1,5 +1,5 @@
 /*
- * test_onnx_patterns.c: each pattern of onnx_patterns.c, as exporters write it, and near misses that must stay as they are. A
+ * test_onnx_patterns.c: each pattern of front/patterns.c, as exporters write it, and near misses that must stay as they are. A
  * case is a list of nodes "Op input... output;" over x [1, 4, 6] and named constants, and the layers expected between input and
  * output.
  */

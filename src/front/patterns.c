@@ -1,12 +1,15 @@
 /*
- * onnx_patterns.c: what exporters scatter over many nodes becomes one again: SiLU, HardSwish, GELU, Mish, LayerNorm, RMSNorm.
+ * patterns.c: what exporters scatter over many nodes becomes one again: SiLU, HardSwish, GELU, Mish, LayerNorm, RMSNorm.
  * Each pattern is a row: the op at its root and a function that looks upwards. The root node turns into the layer; nodes that
  * only it read are dropped, and their origins are kept on it.
  */
+#include "front/patterns.h"
+
 #include <math.h>
 #include <string.h>
 
-#include "onnx/onnx_import.h"
+#include "front/const_order.h"
+#include "ops/values.h"
 
 struct matcher {
     struct sl_graph *g;
@@ -15,6 +18,20 @@ struct matcher {
 };
 
 typedef bool pattern_fn(struct matcher *m, struct sl_node *root);
+
+static const struct sl_const *node_const(const struct sl_node *n)
+{
+    return n->op == SL_OP_const_input ? sl_param(n, "data") : NULL;
+}
+
+static bool node_scalar(const struct sl_node *n, double *out)
+{
+    const struct sl_const *k = node_const(n);
+    if (!k || (!k->splat && sl_shape_elements(&k->shape) != 1))
+        return false;
+    *out = sl_value_number(k->dtype, k->data, 0);
+    return true;
+}
 
 static bool used_once(const struct matcher *m, const struct sl_node *n)
 {
@@ -37,7 +54,7 @@ static bool with_number(const struct sl_node *n, enum sl_op op, struct sl_node *
     if (n->op != op)
         return false;
     for (int k = 1; k >= 0; k--) {
-        if (!onnx_node_scalar(n->in[k], number) || n->in[1 - k]->op == SL_OP_const_input)
+        if (!node_scalar(n->in[k], number) || n->in[1 - k]->op == SL_OP_const_input)
             continue;
         if (k == 0 && (op == SL_OP_ew_sub || op == SL_OP_ew_div))
             return false;
@@ -369,7 +386,7 @@ static bool match_norm_constants(struct matcher *m, struct sl_node *root)
 {
     for (int k = 0; k < 2; k++) {
         struct sl_node *norm = root->in[k];
-        const struct sl_const *c = onnx_node_const(root->in[1 - k]), *gamma, *beta;
+        const struct sl_const *c = node_const(root->in[1 - k]), *gamma, *beta;
         bool is_norm = norm->op == SL_OP_layer_norm || norm->op == SL_OP_rms_norm;
         if (!is_norm || !c || c->dtype != SL_F32 || !used_once(m, norm) || !sl_shape_equal(&norm->shape, &root->shape))
             continue;
@@ -415,9 +432,9 @@ static const struct {
     {"norm offset", SL_OP_ew_add, match_norm_constants},
 };
 
-struct sl_graph *onnx_match_patterns(struct onnx_import *c, struct sl_graph *g)
+void sl_match_patterns(struct sl_graph *g, sl_arena *scratch)
 {
-    struct matcher m = {g, c->scratch, SL_NEW_ARRAY(c->scratch, int, (size_t)g->n_nodes + 1)};
+    struct matcher m = {g, scratch, SL_NEW_ARRAY(scratch, int, (size_t)g->n_nodes + 1)};
     for (int i = 0; i < g->n_nodes; i++)
         for (int k = 0; k < g->nodes[i]->n_in; k++)
             m.uses[g->nodes[i]->in[k]->index]++;
@@ -426,5 +443,4 @@ struct sl_graph *onnx_match_patterns(struct onnx_import *c, struct sl_graph *g)
             if (g->nodes[i]->op == patterns[p].root && g->nodes[i]->dtype == SL_F32 && patterns[p].fn(&m, g->nodes[i]))
                 break;
     sl_graph_remove_dead(g);
-    return g;
 }
