@@ -610,9 +610,29 @@ def make_sample(f):
         f.case(f"lrn {size}", "lrn", [x], y, size=size, alpha=0.5, beta=0.75, bias=2.0)
 
 
+def make_volume(f):
+    """Volumes, and the places of maxima."""
+    x = values(2, 3, 4, 2, 2)
+    grid = np.round(rng.uniform(-1.4, 1.4, (2, 2, 2, 3, 3)), 2).astype(np.float32)
+    for mode in ("linear", "nearest"):
+        for padding in ("zeros", "border", "reflection"):
+            y = nhwc(run_onnx("GridSample", [nchw(x), grid], {"mode": mode, "padding_mode": padding}, opset=20))
+            f.case(f"grid_sample volume {mode} {padding}", "grid_sample", [x, grid], y, mode=mode, padding_mode=padding, align_corners=0)
+    for k, s, d, p, order in (((3,), (2,), (1,), (1, 1), 0), ((2, 3), (2, 1), (1, 2), (1, 0, 0, 2), 0), ((2, 2), (1, 2), (2, 1), (0, 1, 0, 0), 1),
+                              ((2, 1, 2), (1, 2, 2), (1, 1, 1), (0, 0, 1, 1, 0, 0), 1)):
+        sides = (6, 5, 4)[:len(k)]
+        x = (rng.permutation(2 * 2 * math.prod(sides)).reshape(2, 2, *sides) / 8).astype(np.float32)
+        attrs = {"kernel_shape": k, "strides": s, "dilations": d, "pads": p, "storage_order": order}
+        y = run_first("MaxPool", [x], attrs, which=1, outputs=2)
+        f.case(f"maxpool_indices {k} order {order}", "maxpool_indices", [x], y, **attrs)
+    x = rng.integers(-128, 128, (1, 1, 4, 4)).astype(np.int8)
+    attrs = {"kernel_shape": (2, 2), "strides": (2, 2), "dilations": (1, 1), "pads": (0, 0, 0, 0)}
+    f.case("maxpool_indices s8", "maxpool_indices", [x], run_first("MaxPool", [x], attrs, which=1, outputs=2), **attrs)
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "tests", "ops", "cases")
-    for family in ("activation", "conv", "deconv", "norm", "eltwise", "pool", "reduce", "matmul", "softmax", "move", "resize", "logic", "power", "order", "index", "sample", "deform"):
+    for family in ("activation", "conv", "deconv", "norm", "eltwise", "pool", "reduce", "matmul", "softmax", "move", "resize", "logic", "power", "order", "index", "sample", "deform", "volume"):
         globals()["make_" + family](File(folder, family))
 
 

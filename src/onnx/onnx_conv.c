@@ -127,24 +127,29 @@ sluice_status translate_conv(struct onnx_import *c, const struct onnx_node *n)
     return onnx_out(c, 0, y);
 }
 
-/* Pads of a transposed convolution from output_shape or auto_pad; without them `pads` and `output_padding` say all. */
+/* Pads of a transposed convolution from output_shape or auto_pad; without them `pads` and `output_padding` say all. Some files give
+ * output_shape with batch and channels before it. */
 static sluice_status deconv_pads(struct onnx_import *c, struct onnx_window *w, int64_t *more)
 {
     const char *mode = onnx_attr_string(c, "auto_pad", "NOTSET");
     bool same = strncmp(mode, "SAME_", 5) == 0;
-    int64_t pads[4] = {0}, shape[2] = {0};
-    bool has_shape = onnx_attribute(c, "output_shape") != NULL;
+    int64_t pads[6] = {0};
+    int count;
+    const int64_t *shape = onnx_attr_ints(c, "output_shape", &count);
     SL_TRY(onnx_window_ints(c, "output_padding", w->n, 0, 0, more));
     if (strcmp(mode, "NOTSET") == 0 || mode[0] == 0)
         SL_TRY(onnx_window_ints(c, "pads", 2 * w->n, 0, 0, pads));
-    if (has_shape)
-        SL_TRY(onnx_window_ints(c, "output_shape", w->n, 1, 1, shape));
+    if (shape && count != w->n && count != w->n + 2)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "output_shape has %d values, %d are wanted", count, w->n);
     for (int i = 0; i < w->n; i++) {
         int64_t full = (w->in[i] - 1) * w->stride[i] + onnx_window_extent(w, i) + more[i];
+        int64_t wanted = shape ? shape[count - w->n + i] : w->in[i] * w->stride[i];
+        if (wanted < 1 || wanted > ONNX_MOST_SIDE * (int64_t)ONNX_MOST_SIDE)
+            return sl_fail(c->e, SLUICE_E_VALUE, "output_shape %lld", (long long)wanted);
         w->before[i] = pads[i];
         w->after[i] = pads[w->n + i];
-        if (has_shape || same) {
-            int64_t total = full - (has_shape ? shape[i] : w->in[i] * w->stride[i]);
+        if (shape || same) {
+            int64_t total = full - wanted;
             if (total < 0) { /* the rest of the output is bias alone */
                 more[i] -= total;
                 total = 0;
@@ -159,16 +164,24 @@ static sluice_status deconv_pads(struct onnx_import *c, struct onnx_window *w, i
     return SLUICE_OK;
 }
 
+/* Weights [ic, oc / groups, kh, kw] over a channels-last picture. */
+sluice_status onnx_deconv_plane(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
+                                const struct sl_const *bias, const struct onnx_window *w, int64_t groups, const int64_t *more,
+                                struct sl_node **out)
+{
+    static const int64_t hwio[4] = {2, 3, 0, 1};
+    SL_TRY(sl_const_permute(c->a, kernel, hwio, &kernel, c->e));
+    return weighted_layer(c, SL_OP_deconv, x, kernel, bias, w, groups, more, out);
+}
+
 sluice_status translate_conv_transpose(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *y;
     struct onnx_window w = {0};
     const struct sl_const *kernel, *bias;
-    int64_t more[2] = {0};
+    int64_t more[3] = {0};
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_window_axes(c, x, &w));
-    if (w.n > 2)
-        return onnx_unsupported(c, "%d spatial dimensions, 1 and 2 are supported", w.n);
     int rank = x->shape.rank;
     SL_TRY(onnx_need_weights(c, 1, "weights", &kernel));
     SL_TRY(kernel_shape(c, kernel, rank, &kernel));
@@ -180,16 +193,18 @@ sluice_status translate_conv_transpose(struct onnx_import *c, const struct onnx_
     SL_TRY(bias_const(c, 2, out_c, &bias));
     SL_TRY(read_window(c, &w, kernel));
     SL_TRY(deconv_pads(c, &w, more));
+    if (w.n == 3) {
+        SL_TRY(onnx_deconv_volume(c, x, kernel, bias, &w, groups, more, &y));
+        return onnx_out(c, 0, y);
+    }
     if (w.n == 1) {
         more[1] = more[0];
         more[0] = 0;
     }
     onnx_window_widen(&w);
-    static const int64_t hwio[4] = {2, 3, 0, 1};
-    SL_TRY(sl_const_permute(c->a, kernel, hwio, &kernel, c->e));
     SL_TRY(onnx_with_height(c, x, &x));
     SL_TRY(onnx_channels_last(c, x, &x));
-    SL_TRY(weighted_layer(c, SL_OP_deconv, x, kernel, bias, &w, groups, more, &y));
+    SL_TRY(onnx_deconv_plane(c, x, kernel, bias, &w, groups, more, &y));
     SL_TRY(onnx_channels_first(c, y, &y));
     SL_TRY(onnx_without_height(c, y, rank, &y));
     return onnx_out(c, 0, y);

@@ -45,6 +45,11 @@ sluice_status translate_max_pool(struct onnx_import *c, const struct onnx_node *
     struct onnx_window w = {0};
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(pool_window(c, x, &w));
+    if (onnx_wants_out(c, 1)) {
+        struct sl_node *at;
+        SL_TRY(onnx_max_pool_indices(c, x, &w, &at));
+        SL_TRY(onnx_out(c, 1, at));
+    }
     if (w.n == 3) {
         struct sl_node *y;
         SL_TRY(onnx_max_pool_volume(c, x, &w, &y));
@@ -98,15 +103,24 @@ static sluice_status lp_norm(struct onnx_import *c, struct sl_node *x, int64_t p
     return p == 1 ? SLUICE_OK : onnx_unary2(c, x, "pow", "alpha", 1.0 / (double)p, NULL, 0, out);
 }
 
+/* The exponent, a whole number; the first opset wrote it as a float. */
+static sluice_status read_p(struct onnx_import *c, int64_t *p)
+{
+    const double v = onnx_attr_float(c, "p", (double)onnx_attr_int(c, "p", 2));
+    if (!(v >= 1 && v <= 64) || v != (double)(int64_t)v)
+        return sl_fail(c->e, SLUICE_E_VALUE, "p %g is not a whole number in 1..64", v);
+    *p = (int64_t)v;
+    return SLUICE_OK;
+}
+
 sluice_status translate_lp_pool(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *y;
     struct onnx_window w = {0};
-    int64_t p = onnx_attr_int(c, "p", 2), size = 1;
+    int64_t p, size = 1;
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(pool_window(c, x, &w));
-    if (p < 1 || p > 64)
-        return sl_fail(c->e, SLUICE_E_VALUE, "p %lld is outside 1..64", (long long)p);
+    SL_TRY(read_p(c, &p));
     int rank = x->shape.rank;
     SL_TRY(lp_norm(c, x, p, false, &x));
     for (int i = 0; i < w.n; i++)
@@ -137,12 +151,11 @@ sluice_status translate_lp_pool(struct onnx_import *c, const struct onnx_node *n
 sluice_status translate_global_lp_pool(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x;
-    int64_t p = onnx_attr_int(c, "p", 2), axes[SL_MAX_RANK];
+    int64_t p, axes[SL_MAX_RANK];
     SL_TRY(onnx_in(c, 0, &x));
     for (int i = 2; i < x->shape.rank; i++)
         axes[i - 2] = i;
-    if (p < 1 || p > 64)
-        return sl_fail(c->e, SLUICE_E_VALUE, "p %lld is outside 1..64", (long long)p);
+    SL_TRY(read_p(c, &p));
     SL_TRY(lp_norm(c, x, p, false, &x));
     SL_TRY(onnx_reduce(c, SL_OP_reduce_sum, x, SL_MAX(0, x->shape.rank - 2), axes, true, &x));
     SL_TRY(lp_norm(c, x, p, true, &x));

@@ -212,6 +212,23 @@ static sluice_status find_roi(struct onnx_import *c, struct resizing *r)
     return SLUICE_OK;
 }
 
+/* Since opset 19 a target length may be a fraction, scale * dim, and ONNX's vectors align to its corner, (dim - 1) / (scale * dim - 1)
+ * a step, not to that of the whole length as before: the same as sampling at x / scale with another scale. */
+static void align_to_fraction(struct resizing *r, const struct sl_node *x)
+{
+    bool fraction = false;
+    for (int i = 0; i < r->rank; i++)
+        fraction = fraction || fabs(r->scale[i] * (double)x->shape.dim[i] - (double)r->out[i]) > 1e-4;
+    if (!fraction)
+        return;
+    r->coordinate = "asymmetric";
+    for (int i = 0; i < r->rank; i++) {
+        double dim = (double)x->shape.dim[i], length = r->scale[i] * dim;
+        if (r->out[i] != x->shape.dim[i] || r->scale[i] != 1)
+            r->scale[i] = dim > 1 && length > 1 ? (length - 1) / (dim - 1) : (double)r->out[i];
+    }
+}
+
 static sluice_status check_word(struct onnx_import *c, const char *name, const char *word, const char *const *known, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -243,6 +260,8 @@ sluice_status translate_resize(struct onnx_import *c, const struct onnx_node *n)
         return onnx_unsupported(c, "antialias 1");
     SL_TRY(find_roi(c, &r));
     SL_TRY(find_sizes(c, &r, x, old ? 1 : 2, old ? -1 : 3));
+    if (c->scope->opset >= 19 && strcmp(r.coordinate, "align_corners") == 0)
+        align_to_fraction(&r, x);
     return resize(c, &r, x);
 }
 

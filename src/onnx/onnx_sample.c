@@ -18,8 +18,8 @@ sluice_status translate_grid_sample(struct onnx_import *c, const struct onnx_nod
             mode = modes[i].ours;
     if (!mode)
         return sl_fail(c->e, SLUICE_E_VALUE, "mode '%s' is not linear, nearest or cubic", given);
-    if (in[0]->shape.rank != 4)
-        return onnx_unsupported(c, "an input of %d dimensions, 4 are supported", in[0]->shape.rank);
+    if (in[0]->shape.rank != 4 && in[0]->shape.rank != 5)
+        return onnx_unsupported(c, "an input of %d dimensions, 4 and 5 are supported", in[0]->shape.rank);
     SL_TRY(onnx_channels_last(c, in[0], &in[0]));
     y = onnx_add(c, SL_OP_grid_sample, 2, in);
     sl_set_string(c->g, y, "mode", mode);

@@ -105,6 +105,80 @@ sluice_status onnx_conv_volume(struct onnx_import *c, struct sl_node *x, const s
     return as_volume(c, sum, batch, w, out);
 }
 
+/* ---- transposed ---- */
+
+/* [n, d, h, w, c] padded, or with negative numbers cropped, along its depth. */
+static sluice_status fit_depth(struct onnx_import *c, struct sl_node *x, int64_t before, int64_t after, struct sl_node **out)
+{
+    const int64_t depth = x->shape.dim[1], cut = SL_MAX(-before, 0), end = depth - SL_MAX(-after, 0);
+    int64_t pads[10] = {0};
+    SL_TRY(onnx_slice_axis(c, x, 1, cut, end, out));
+    pads[1] = SL_MAX(before, 0);
+    pads[6] = SL_MAX(after, 0);
+    if (!pads[1] && !pads[6])
+        return SLUICE_OK;
+    *out = onnx_add(c, SL_OP_pad, 1, out);
+    sl_set_ints(c->g, *out, "pads", 10, pads);
+    sl_set_string(c->g, *out, "pad_mode", "constant");
+    sl_set_float(c->g, *out, "value", 0);
+    return onnx_finish(c, out);
+}
+
+/* Planes [n * d, h, w, c] as a volume with stride - 1 planes of zeros behind each. */
+static sluice_status spread_depth(struct onnx_import *c, struct sl_node *x, int64_t batch, int64_t stride, struct sl_node **out)
+{
+    const int64_t depth = x->shape.dim[0] / batch, *d = x->shape.dim, flat[4] = {batch * depth, 1, d[1] * d[2], d[3]};
+    const int64_t volume[5] = {batch, depth * stride, d[1], d[2], d[3]}, pads[8] = {0, 0, 0, 0, 0, stride - 1, 0, 0};
+    if (stride > 1) {
+        SL_TRY(onnx_reshape(c, x, 4, flat, &x));
+        x = onnx_add(c, SL_OP_pad, 1, &x);
+        sl_set_ints(c->g, x, "pads", 8, pads);
+        sl_set_string(c->g, x, "pad_mode", "constant");
+        sl_set_float(c->g, x, "value", 0);
+        SL_TRY(onnx_finish(c, &x));
+    }
+    return onnx_reshape(c, x, 5, volume, out);
+}
+
+/* Step k of the kernel's depth makes a plane of every plane; it stands stride planes from the next, dilation * k from the start. */
+sluice_status onnx_deconv_volume(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
+                                 const struct sl_const *bias, const struct onnx_window *w, int64_t groups,
+                                 const int64_t *output_padding, struct sl_node **out)
+{
+    static const int64_t depth_first[5] = {2, 0, 1, 3, 4};
+    struct onnx_window plane = plane_window(w);
+    const int64_t batch = x->shape.dim[0], depth = x->shape.dim[2];
+    struct sl_node *part, *sum = NULL;
+    SL_TRY(check_depth(c, w));
+    SL_TRY(sl_const_permute(c->a, kernel, depth_first, &kernel, c->e));
+    SL_TRY(onnx_channels_last(c, x, &x));
+    const int64_t *d = x->shape.dim, planes[4] = {d[0] * d[1], d[2], d[3], d[4]};
+    SL_TRY(onnx_reshape(c, x, 4, planes, &x));
+    for (int64_t k = 0; k < w->kernel[0]; k++) {
+        const int64_t before = k * w->dilation[0] - w->before[0];
+        if (before >= w->out[0] || before + (depth - 1) * w->stride[0] < 0)
+            continue; /* all of it is cropped */
+        SL_TRY(onnx_deconv_plane(c, x, kernel_at(c, kernel, k), NULL, &plane, groups, output_padding + 1, &part));
+        SL_TRY(spread_depth(c, part, batch, w->stride[0], &part));
+        SL_TRY(fit_depth(c, part, before, w->out[0] - before - part->shape.dim[1], &part));
+        if (sum)
+            SL_TRY(onnx_binary(c, SL_OP_ew_add, sum, part, &part));
+        sum = part;
+    }
+    if (!sum)
+        return onnx_unsupported(c, "pads that leave nothing of the input");
+    const int64_t *s = sum->shape.dim, flat[4] = {s[0] * s[1], s[2], s[3], s[4]};
+    SL_TRY(onnx_reshape(c, sum, 4, flat, &sum));
+    if (bias) {
+        sum = onnx_add(c, SL_OP_bias_add, 1, &sum);
+        sl_set_param(c->g, sum, "bias", bias);
+        SL_TRY(onnx_finish(c, &sum));
+    }
+    return as_volume(c, sum, batch, w, out);
+}
+
+/* ---- pools ---- */
+
 sluice_status onnx_max_pool_volume(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w, struct sl_node **out)
 {
     struct onnx_window plane = plane_window(w);

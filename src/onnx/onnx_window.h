@@ -33,12 +33,21 @@ sluice_status onnx_without_height(struct onnx_import *c, struct sl_node *x, int 
 /* Channels-last planes of a picture, for volumes (onnx_volume.c). */
 sluice_status onnx_conv_plane(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
                               const struct sl_const *bias, const struct onnx_window *w, int64_t groups, struct sl_node **out);
+/* output_padding: below and to the right. */
+sluice_status onnx_deconv_plane(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
+                                const struct sl_const *bias, const struct onnx_window *w, int64_t groups,
+                                const int64_t *output_padding, struct sl_node **out);
 sluice_status onnx_pool_plane(struct onnx_import *c, enum sl_op op, struct sl_node *x, const struct onnx_window *w,
                               bool count_pad, struct sl_node **out);
 /* [n, c, d, h, w]: sums and maxima of planes. */
 sluice_status onnx_conv_volume(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
                                const struct sl_const *bias, const struct onnx_window *w, int64_t groups, struct sl_node **out);
+sluice_status onnx_deconv_volume(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
+                                 const struct sl_const *bias, const struct onnx_window *w, int64_t groups,
+                                 const int64_t *output_padding, struct sl_node **out);
 sluice_status onnx_max_pool_volume(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w, struct sl_node **out);
+/* Flat positions of the maxima, as MaxPool's second output. */
+sluice_status onnx_max_pool_indices(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w, struct sl_node **out);
 /* declared: pads that count when count_pad, before and after each axis. */
 sluice_status onnx_average_pool_volume(struct onnx_import *c, struct sl_node *x, const struct onnx_window *w,
                                        const int64_t *declared, bool count_pad, struct sl_node **out);

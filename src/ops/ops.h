@@ -90,6 +90,8 @@ sluice_status sl_verify_types(struct sl_graph *g, sl_err *e);
  *   gather_dynamic        axis; input 1: indices        gather_elements  axis           gather_nd  batch_dims
  *   scatter_elements      axis, reduction none|add|mul|max|min; inputs data, indices, updates      scatter_nd  reduction
  *   grid_sample           mode linear|nearest|cubic, padding_mode zeros|border|reflection, align_corners; grid [n, oh, ow, 2]
+ *                         or [n, od, oh, ow, 3]
+ *   maxpool_indices       kernel_shape, strides, dilations, pads, each by spatial axis; storage_order; origin's axis order [n, c, ...]
  *   roi_align             mode avg|max, sizes [h, w], sampling_ratio, spatial_scale, coordinate half_pixel|output_half_pixel;
  *                         inputs picture, rois [r, 4], batch indices [r]                 lrn  size, alpha, beta, bias
  *   deform_conv           as conv, and offset_groups; inputs x, offset, mask (optional), both channels last

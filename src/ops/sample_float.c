@@ -1,4 +1,4 @@
-/* sample_float.c: grid_sample and roi_align on [n, h, w, c] as ONNX defines them, and lrn: shape rules and float evaluation. */
+/* sample_float.c: roi_align on [n, h, w, c] as ONNX defines it, and lrn: shape rules and float evaluation. */
 #include <math.h>
 #include <string.h>
 
@@ -14,139 +14,6 @@ static sluice_status check_picture(const struct sl_node *n, sl_err *e)
     SL_TRY(sl_rule_rank(n, 0, 4, 4, e));
     if (s->dim[1] < 1 || s->dim[2] < 1 || s->dim[1] > LONGEST || s->dim[2] > LONGEST)
         return sl_fail(e, SLUICE_E_SHAPE, "input 0 has shape %s, sides of 1 to %lld are wanted", SL_SHAPE_TEXT(s), (long long)LONGEST);
-    return SLUICE_OK;
-}
-
-/* ---- grid_sample: input 1 [n, oh, ow, 2] holds x and y in -1..1 ---- */
-enum { LINEAR, NEAREST, CUBIC };
-enum { ZEROS, BORDER, REFLECTION };
-
-struct grid_rule { int mode, padding; int64_t align_corners; };
-
-static sluice_status read_grid(const struct sl_node *n, struct grid_rule *r, sl_err *e)
-{
-    static const char *const modes[] = {"linear", "nearest", "cubic"}, *const paddings[] = {"zeros", "border", "reflection"};
-    *r = (struct grid_rule){0};
-    SL_TRY(sl_rule_word(n, "mode", modes, 3, &r->mode, e));
-    SL_TRY(sl_rule_word(n, "padding_mode", paddings, 3, &r->padding, e));
-    return sl_rule_ints(n, "align_corners", 1, 0, 1, &r->align_corners, e);
-}
-
-sluice_status infer_grid_sample(struct sl_graph *g, struct sl_node *n, sl_err *e)
-{
-    (void)g;
-    struct grid_rule r;
-    SL_TRY(check_picture(n, e));
-    SL_TRY(sl_rule_is_float(n, 1, e));
-    const struct sl_shape *s = &n->in[0]->shape, *t = &n->in[1]->shape;
-    if (t->rank != 4 || t->dim[3] != 2 || t->dim[0] != s->dim[0])
-        return sl_fail(e, SLUICE_E_SHAPE, "the grid has shape %s, [%lld, h, w, 2] is wanted", SL_SHAPE_TEXT(t), (long long)s->dim[0]);
-    SL_TRY(read_grid(n, &r, e));
-    struct sl_shape out = sl_shape_of(4, (int64_t[]){s->dim[0], t->dim[1], t->dim[2], s->dim[3]});
-    return sl_rule_output(n, SL_F32, &out, e);
-}
-
-/* One axis of the picture: where sample positions may lie. */
-struct side { int64_t length; double low, high; int padding; };
-
-static double reflected(double v, const struct side *s)
-{
-    const double range = s->high - s->low, beyond = v < s->low ? s->low - v : v - s->high;
-    if (!(beyond > 0) || range <= 0)
-        return v >= s->low && v <= s->high ? v : s->low;
-    const double turns = floor(beyond / range), rest = beyond - turns * range;
-    const bool even = fmod(turns, 2) == 0;
-    return (v < s->low) == even ? s->low + rest : s->high - rest;
-}
-
-/* In float, as the origin's engines do: it decides the ties of mode nearest. */
-static double denormalized(float v, const struct side *s, bool align)
-{
-    return (double)(align ? (v + 1) / 2 * (float)(s->length - 1) : ((v + 1) * (float)s->length - 1) / 2);
-}
-
-/* A position back into the picture, where the padding says so. */
-static double settled(double v, const struct side *s)
-{
-    if (v >= s->low && v <= s->high)
-        return v;
-    if (s->padding == BORDER)
-        return v < 0 ? 0 : v > (double)(s->length - 1) ? (double)(s->length - 1) : v;
-    return s->padding == REFLECTION && isfinite(v) ? reflected(v, s) : v;
-}
-
-/* Whole position of a tap, -1 where it is zero. */
-static int64_t tap_at(double v, const struct side *s)
-{
-    const double last = (double)(s->length - 1);
-    if (!isfinite(v))
-        return -1;
-    if (v < 0 || v > last) {
-        if (s->padding == ZEROS)
-            return -1;
-        v = s->padding == BORDER ? (v < 0 ? 0 : last) : trunc(reflected(v, s));
-        v = v < 0 ? 0 : v > last ? last : v;
-    }
-    return (int64_t)v;
-}
-
-/* Taps and weights of one axis; returns how many. */
-static int axis_taps(const struct grid_rule *r, const struct side *s, float normalized, int64_t *at, double *weight)
-{
-    double v = denormalized(normalized, s, r->align_corners != 0);
-    if (r->mode == NEAREST)
-        v = nearbyint(v);
-    if (r->mode != CUBIC) /* whose taps are settled one by one */
-        v = settled(v, s);
-    const int taps = r->mode == NEAREST ? 1 : r->mode == LINEAR ? 2 : 4;
-    const double low = floor(v), t = v - low, u = 1 - t, a = -0.75;
-    const double linear[2] = {u, t};
-    const double cubic[4] = {((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a, ((a + 2) * t - (a + 3)) * t * t + 1,
-                             ((a + 2) * u - (a + 3)) * u * u + 1, ((a * (u + 1) - 5 * a) * (u + 1) + 8 * a) * (u + 1) - 4 * a};
-    for (int k = 0; k < taps; k++) {
-        at[k] = tap_at(taps == 1 ? v : low + k - (taps == 4), s);
-        weight[k] = taps == 1 ? 1 : taps == 2 ? linear[k] : cubic[k];
-    }
-    return taps;
-}
-
-static void add_pixel(float *y, const float *x, double weight, int64_t c)
-{
-    for (int64_t i = 0; i < c; i++)
-        y[i] += (float)(weight * (double)x[i]);
-}
-
-static struct side side_of(int64_t length, const struct grid_rule *r)
-{
-    const bool align = r->align_corners != 0;
-    return (struct side){length, align ? 0 : -0.5, align ? (double)(length - 1) : (double)length - 0.5, r->padding};
-}
-
-sluice_status eval_grid_sample(struct sl_eval *ev, const struct sl_node *n, const struct sl_tensor *in, struct sl_tensor *out,
-                               sl_err *e)
-{
-    (void)ev;
-    struct grid_rule r;
-    SL_TRY(read_grid(n, &r, e));
-    const struct sl_shape *s = &in[0].shape;
-    const struct side h = side_of(s->dim[1], &r), w = side_of(s->dim[2], &r);
-    const int64_t c = s->dim[3], points = out->shape.dim[1] * out->shape.dim[2];
-    const float *grid = in[1].data;
-    float *y = out->data;
-    memset(y, 0, sl_shape_elements(&out->shape) * sizeof *y);
-    for (int64_t b = 0; b < s->dim[0]; b++) {
-        const float *x = (const float *)in[0].data + b * h.length * w.length * c;
-        for (int64_t p = 0; p < points; p++, grid += 2, y += c) {
-            int64_t rows[4], columns[4];
-            double row_weight[4], column_weight[4];
-            int taps = axis_taps(&r, &h, grid[1], rows, row_weight);
-            axis_taps(&r, &w, grid[0], columns, column_weight);
-            for (int i = 0; i < taps; i++)
-                for (int j = 0; j < taps; j++)
-                    if (rows[i] >= 0 && columns[j] >= 0)
-                        add_pixel(y, x + (rows[i] * w.length + columns[j]) * c, row_weight[i] * column_weight[j], c);
-        }
-    }
     return SLUICE_OK;
 }
 
@@ -197,6 +64,12 @@ static bool neighbours(double v, int64_t length, int64_t *at, double *weight)
     weight[1] = v - (double)at[0];
     weight[0] = 1 - weight[1];
     return true;
+}
+
+static void add_pixel(float *y, const float *x, double weight, int64_t c)
+{
+    for (int64_t i = 0; i < c; i++)
+        y[i] += (float)(weight * (double)x[i]);
 }
 
 /* The largest of the weighted neighbours, as ONNX's reference and runtime take it. */
