@@ -81,20 +81,27 @@ run_tests() {
     [ "$status" = 0 ] && [ "${total[1]}" = 0 ]
 }
 
+# fuzz SECONDS [TARGET ...]: corpora are kept in build-sanitize/corpus and grow from run to run.
 fuzz() {
-    local seconds=${1:-60} target name
+    local seconds=${1:-60} target name folder status=0
+    [ $# -gt 0 ] && shift
     setup
     configure_sanitizers
     ninja -C build-sanitize -j "$jobs"
-    python3 fuzz/make_seeds.py build-sanitize/seeds
     for target in build-sanitize/fuzz/fuzz_*; do
         [ -x "$target" ] && [ -f "$target" ] || continue
-        name=$(basename "$target")
-        mkdir -p "build-sanitize/corpus/$name" "build-sanitize/seeds/${name#fuzz_}"
+        name=${target##*/fuzz_}
+        [ $# = 0 ] || [[ " $* " == *" $name "* ]] || continue
+        mkdir -p "build-sanitize/corpus/$name"
+        local folders=("build-sanitize/corpus/$name")
+        for folder in build-sanitize/fuzz/*"/$name"; do
+            [ -d "$folder" ] && folders+=("$folder")
+        done
         say "$name for $seconds s"
-        "$target" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=10 -print_final_stats=0 -verbosity=0 \
-            -artifact_prefix="build-sanitize/$name-" "build-sanitize/corpus/$name" "build-sanitize/seeds/${name#fuzz_}"
+        "$target" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=10 -print_final_stats=1 -verbosity=0 \
+            -dict="build-sanitize/fuzz/dictionaries/$name.dict" -artifact_prefix="build-sanitize/$name-" "${folders[@]}" || status=1
     done
+    return "$status"
 }
 
 usage() {
@@ -105,7 +112,7 @@ usage: ./do CHORE
   test        install, build, run all tests (also under sanitizers); ends with 'N passed, N failed, N skipped'
   build       install and build; leaves the program at build/sluice
   bench       the benchmarks of bench/
-  fuzz [S]    every fuzz target for S seconds (default 60)
+  fuzz [S [TARGET ...]]   every fuzz target, or those named (onnx, tflite, hef ...), for S seconds each (default 60)
   sanitize    the whole test suite under address and undefined-behaviour sanitizers
   format      format the sources (clang-format)
   install     install into /usr/local (or --prefix given to meson)

@@ -6,12 +6,12 @@
 
 #include "onnx/onnx_import.h"
 
-/* Least and largest value of an integer type; 4-bit types are kept in 8 bits. */
+/* Least and largest value of an integer type that quantization makes, 16 bits at the most; 4-bit types are kept in 8 bits. */
 static void limits(int32_t data_type, enum sl_dtype t, double *lo, double *hi)
 {
-    bool is_signed = t == SL_S8 || t == SL_S16 || t == SL_S32;
+    bool is_signed = t == SL_S8 || t == SL_S16;
     int bits = data_type == ONNX_TYPE_UINT4 || data_type == ONNX_TYPE_INT4 ? 4 : (int)sl_dtype_bits(t);
-    double span = (double)((uint64_t)1 << bits);
+    double span = (double)(1 << bits);
     *lo = is_signed ? -span / 2 : 0;
     *hi = is_signed ? span / 2 - 1 : span - 1;
 }
@@ -55,6 +55,8 @@ static sluice_status quantize(struct onnx_import *c, struct sl_node *x, struct s
                               int32_t data_type, enum sl_dtype t, struct sl_node **out)
 {
     double lo, hi;
+    if (t != SL_U8 && t != SL_S8 && t != SL_U16 && t != SL_S16)
+        return onnx_unsupported(c, "quantization to %s; 4, 8 or 16 bit integers are accepted", sl_dtype_name(t));
     limits(data_type, t, &lo, &hi);
     SL_TRY(onnx_cast(c, x, SL_F32, &x));
     SL_TRY(onnx_binary(c, SL_OP_ew_div, x, scale, &x));
@@ -86,7 +88,7 @@ sluice_status translate_quantize_linear(struct onnx_import *c, const struct onnx
     int64_t block = onnx_attr_int(c, "block_size", 0), wanted = onnx_attr_int(c, "output_dtype", 0);
     int32_t data_type = wanted > 0 && wanted < 64 ? (int32_t)wanted : onnx_declared_type(c, 2);
     enum sl_dtype t = wanted ? onnx_stored_dtype(data_type) : zero ? zero->dtype : SL_U8;
-    if (t == SL_NONE || sl_dtype_is_float(t))
+    if (t == SL_NONE)
         return onnx_unsupported(c, "quantization to %s", onnx_dtype_name(data_type));
     SL_TRY(spread(c, scale, x, block, &scale));
     if (zero)
