@@ -14,7 +14,7 @@ import tarfile
 import zipfile
 import zlib
 
-from onnx_writer import (onnx_floats, onnx_graph, onnx_ints, onnx_model, onnx_node, onnx_tensor, onnx_value, pb, pbs)
+from onnx_writer import (onnx_floats, onnx_graph, onnx_ints, onnx_model, onnx_node, onnx_tensor, onnx_value, pb, pb_varint, pbs)
 
 
 def npy(descr, shape, data, fortran=False, version=1):
@@ -324,6 +324,53 @@ def seeds_onnx():
         'old': onnx_model([n('Pad', ['x'], ['p'], pads=[0, 0, 1, 1, 0, 0, 1, 1]), n('Slice', ['p'], ['s'], starts=[1], ends=[9], axes=[2]),
                            n('Softmax', ['s'], ['y'], axis=2)], picture, [v('y', [1, 3, 8, 10])], opset=9),
     }
+
+
+def hef_edge(name, pad, height, width, features, output=1):
+    base = pbs(1, [height]) + pb(2, height) + pb(3, width) + pb(4, -(-width // 8) * 8) + pb(5, features) + pb(6, features) + pb(7, 1) + \
+        pb(8, pad) + pb(9, width * features) + pb(10, height) + pb(12, 1) + pb(13, b'')
+    numeric = pb(1, 3.0) + pb(2, 0.1) + pb(3, -0.3) + pb(4, 25.2)
+    info = pb(1, name) + pb(2, base) + pb(3, numeric) + pb(5, name)
+    return pb(1, output) + pb(3, info) + pb(5, pb(3, 0)) + pb(7, pad)
+
+
+def hef(ops):
+    """A version-3 file with one network group of one context, two outputs, and ops that read them; the target itself makes the hash of the
+    message fit."""
+    layers = [hef_edge('net/in1', 0, 32, 32, 3, 0), hef_edge('net/out1', 1, 4, 4, 64), hef_edge('net/out2', 2, 4, 4, 8)]
+    context = pb(1, 0) + pb(3, pb(1, 'context') + pbs(2, layers) + pbs(5, ['net/out1', 'net/out2', 'out']))
+    core = pb(1, pb(1, 'net')) + pb(3, context) + pb(6, 'net')
+    extensions = pbs(5, [pb(1, 13) + pb(2, 'HAILO_NET_FLOW'), pb(1, 26) + pb(2, 'PERIPH_CALCULATION_IN_HAILORT')])
+    edges = pbs(9, [pb(1, 1) + pb(2, 10), pb(1, 2) + pb(2, 11)])
+    group = pb(1, pb(1, 'net')) + pb(10, 'net') + pbs(8, [pb(1, 'core') + pb(4, core)] + ops) + edges
+    message = pb(1, pb(1, 103) + pb(3, 'seeds') + pb(4, 3)) + pb(2, group) + extensions
+    return struct.pack('>III8xQI', 0x01484546, 3, len(message), 0, 0) + bytes(24) + message
+
+
+def f64(number, value):
+    return pb_varint(number << 3 | 1) + struct.pack('<d', value)
+
+
+def seeds_hef():
+    pads = pbs(2, [pb(1, 10) + pb(2, 'boxes'), pb(1, 11) + pb(2, 'scores')])
+    out = pb(3, pb(1, 20) + pb(2, 'out'))
+    image = f64(1, 32) + f64(2, 32)
+    anchors = pbs(2, [10, 16, 33]) + pb(3, pb_varint(13) + pb_varint(30) + pb_varint(23)) + pb(4, 8) + pb(5, 1)
+    kinds = {
+        'yolo': (7, image + pb(3, 1) + pbs(4, [anchors, anchors])), 'yolox': (8, image + pb(3, pb(1, 8) + pb(2, 1) + pb(3, 2) + pb(4, 2))),
+        'ssd': (9, image + pb(3, 10) + pb(4, 5) + pbs(5, [0, 1, 2]) + pb(9, pbs(1, [0.1, 0.2]) + pb(2, struct.pack('<2f', 1, 2)) + pb(3, 1) + pb(4, 2))),
+        'iou': (10, b''), 'yolo_seg': (11, image + pb(3, anchors) + pb(4, pb(1, 32) + pb(2, 4)) + f64(5, 0.5)),
+        'yolov8': (12, image + pb(4, pb(1, 8) + pb(2, 1) + pb(3, 2)) + pb(5, 16)),
+    }
+    limits = f64(1, 0.25) + f64(2, 0.45) + pb(3, 100) + pb(4, 80) + pb(6, 0)
+    seeds = {k: hef([pb(1, k) + pads + out + pb(5, limits + pb(number, body))]) for k, (number, body) in kinds.items()}
+    nms = pb(5, pb(7, kinds['yolo'][1]))
+    logits = pb(2, pb(1, 10)) + out + pb(6, pb(1, 1))
+    return {**seeds, 'plain': hef([]), 'argmax': hef([pb(1, 'argmax') + pb(2, pb(1, 11)) + out + pb(6, b'')]), 'softmax': hef([logits]),
+            'decoding': hef([pb(1, 'boxes') + pads + out + pb(5, limits + pb(13, 1) + pb(12, kinds['yolov8'][1]))]),
+            # of the members of a oneof the last one counts
+            'logits_then_nms': hef([logits + pb(5, f64(1, 0.5))]), 'logits_then_yolo': hef([logits + nms]),
+            'nms_twice': hef([nms + pb(5, pb(12, kinds['yolov8'][1]))]), 'nms_then_empty': hef([nms + pb(5, b'')])}
 
 
 def main():

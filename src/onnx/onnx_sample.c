@@ -113,9 +113,9 @@ sluice_status translate_center_crop_pad(struct onnx_import *c, const struct onnx
         int axis = i;
         if (given)
             SL_TRY(onnx_axis(c, given[i], x->shape.rank, &axis));
-        int64_t dim = x->shape.dim[axis], more = target[i] - dim;
         if (target[i] < 1 || target[i] > INT32_MAX)
-            return sl_fail(c->e, SLUICE_E_VALUE, "size %lld of axis %d", (long long)target[i], axis);
+            return sl_fail(c->e, SLUICE_E_VALUE, "size %lld of axis %d, 1 to %d is accepted", (long long)target[i], axis, INT32_MAX);
+        int64_t more = target[i] - x->shape.dim[axis];
         if (more < 0) {
             from[axis] = -more / 2;
             to[axis] = from[axis] + target[i];
