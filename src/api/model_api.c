@@ -130,6 +130,12 @@ static sluice_status parse_formats(sl_arena *a, const struct sluice_parse_option
     return SLUICE_OK;
 }
 
+static void show_notes(const struct sl_import_report *r)
+{
+    for (int i = 0; i < r->n_notes; i++)
+        sl_info("%s", r->notes[i]);
+}
+
 /* The parts that start and end nodes cut off travel with the network. */
 static void keep_cut_parts(struct sl_model *model, const struct sl_onnx_report *r)
 {
@@ -162,9 +168,8 @@ static sluice_status import_onnx(struct sluice_model *m, const char *path, struc
 {
     sl_err unwritten = {0};
     sluice_status s = sl_onnx_import(m->arena, path, bytes, onnx, g, report, e);
-    for (int i = 0; i < report->n_notes; i++)
-        sl_info("%s", report->notes[i]);
-    if (o->report_path && sl_write_parse_report(o->report_path, path, *g, report, e, &unwritten) != SLUICE_OK && s == SLUICE_OK) {
+    show_notes(&report->common);
+    if (o->report_path && sl_write_onnx_report(o->report_path, path, *g, report, e, &unwritten) != SLUICE_OK && s == SLUICE_OK) {
         *e = unwritten;
         return e->code;
     }
@@ -248,10 +253,8 @@ static sluice_status parse_tflite(struct sluice_model *m, const char *path, cons
     struct sl_tflite_report report = {0};
     sl_err unwritten = {0};
     sluice_status s = sl_tflite_import(m->arena, path, bytes, &tflite, &g, &report, e);
-    for (int i = 0; i < report.n_notes; i++)
-        sl_info("%s", report.notes[i]);
-    if (o->report_path &&
-        sl_write_tflite_report(m->arena, o->report_path, path, g, &report, e, &unwritten) != SLUICE_OK && s == SLUICE_OK) {
+    show_notes(&report.common);
+    if (o->report_path && sl_write_tflite_report(o->report_path, path, g, &report, e, &unwritten) != SLUICE_OK && s == SLUICE_OK) {
         *e = unwritten;
         s = e->code;
     }

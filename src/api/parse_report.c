@@ -13,7 +13,7 @@ static json_t *names_json(const char *const *names, int n)
     return list;
 }
 
-static json_t *problems_json(const struct sl_onnx_report *r)
+static json_t *problems_json(const struct sl_import_report *r)
 {
     json_t *list = json_array();
     for (int i = 0; i < r->n_problems; i++) {
@@ -45,27 +45,29 @@ static json_t *ports_json(const struct sl_port *ports, int n)
     return list;
 }
 
-static json_t *nodes_json(const struct sl_onnx_report *r)
+static json_t *nodes_json(const struct sl_import_report *r)
 {
     json_t *o = json_object();
-    json_object_set_new(o, "in_file", json_integer(r->n_onnx_nodes));
+    json_object_set_new(o, "in_file", json_integer(r->n_nodes));
     json_object_set_new(o, "used", json_integer(r->n_used_nodes));
     json_object_set_new(o, "folded", json_integer(r->n_folded));
     return o;
 }
 
-static json_t *report_json(const char *path, bool onnx, const struct sl_graph *g, const struct sl_onnx_report *r, const sl_err *failed)
+/* What every report begins with; a front end's own words come next. */
+static json_t *begin_report(const char *path, const char *format, const struct sl_graph *g, const sl_err *failed)
 {
     json_t *o = json_object();
     json_object_set_new(o, "model", json_string(path));
-    json_object_set_new(o, "format", json_string(onnx ? "ONNX" : "TFLite"));
+    json_object_set_new(o, "format", json_string(format));
     json_object_set_new(o, "status", json_string(g ? "parsed" : "failed"));
     if (!g && failed)
         json_object_set_new(o, "error", json_string(failed->message));
-    json_object_set_new(o, onnx ? "ir_version" : "schema_version", json_integer(r->ir_version));
-    if (onnx)
-        json_object_set_new(o, "opset", json_integer(r->opset));
-    json_object_set_new(o, "producer", json_string(r->producer ? r->producer : ""));
+    return o;
+}
+
+static void put_findings(json_t *o, const struct sl_graph *g, const struct sl_import_report *r)
+{
     json_object_set_new(o, "nodes", nodes_json(r));
     if (g) {
         json_object_set_new(o, "network", json_string(g->name));
@@ -77,13 +79,10 @@ static json_t *report_json(const char *path, bool onnx, const struct sl_graph *g
     json_object_set_new(o, "notes", names_json(r->notes, r->n_notes));
     json_object_set_new(o, "problems", problems_json(r));
     json_object_set_new(o, "recommended_end_nodes", names_json(r->recommended, r->n_recommended));
-    return o;
 }
 
-static sluice_status write_report(const char *report_path, const char *model, bool onnx, const struct sl_graph *g,
-                                  const struct sl_onnx_report *r, const sl_err *failed, sl_err *e)
+static sluice_status write_report(const char *report_path, json_t *tree, sl_err *e)
 {
-    json_t *tree = report_json(model, onnx, g, r, failed);
     struct sl_buffer text = {0};
     sluice_status s = tree ? sl_json_write(&text, tree, e) : sl_fail(e, SLUICE_E_MEMORY, "out of memory");
     if (s == SLUICE_OK)
@@ -93,29 +92,23 @@ static sluice_status write_report(const char *report_path, const char *model, bo
     return s;
 }
 
-sluice_status sl_write_parse_report(const char *report_path, const char *model, const struct sl_graph *g, const struct sl_onnx_report *r,
-                                    const sl_err *failed, sl_err *e)
+sluice_status sl_write_onnx_report(const char *report_path, const char *model, const struct sl_graph *g, const struct sl_onnx_report *r,
+                                   const sl_err *failed, sl_err *e)
 {
-    return write_report(report_path, model, true, g, r, failed, e);
+    json_t *o = begin_report(model, "ONNX", g, failed);
+    json_object_set_new(o, "ir_version", json_integer(r->ir_version));
+    json_object_set_new(o, "opset", json_integer(r->opset));
+    json_object_set_new(o, "producer", json_string(r->producer ? r->producer : ""));
+    put_findings(o, g, &r->common);
+    return write_report(report_path, o, e);
 }
 
-/* The same report; what a TFLite file has no word for stays 0. */
-sluice_status sl_write_tflite_report(sl_arena *a, const char *report_path, const char *model, const struct sl_graph *g,
-                                     const struct sl_tflite_report *r, const sl_err *failed, sl_err *e)
+sluice_status sl_write_tflite_report(const char *report_path, const char *model, const struct sl_graph *g, const struct sl_tflite_report *r,
+                                     const sl_err *failed, sl_err *e)
 {
-    struct sl_onnx_report same = {.ir_version = r->version,
-                                  .producer = r->description,
-                                  .n_onnx_nodes = r->n_tflite_nodes,
-                                  .n_used_nodes = r->n_used_nodes,
-                                  .n_folded = r->n_folded,
-                                  .n_transposes = r->n_transposes,
-                                  .n_problems = r->n_problems,
-                                  .problems = SL_NEW_ARRAY(a, struct sl_onnx_problem, (size_t)r->n_problems + 1),
-                                  .n_recommended = r->n_recommended,
-                                  .recommended = r->recommended,
-                                  .n_notes = r->n_notes,
-                                  .notes = r->notes};
-    for (int i = 0; i < r->n_problems; i++)
-        same.problems[i] = (struct sl_onnx_problem){r->problems[i].node, r->problems[i].op, r->problems[i].reason};
-    return write_report(report_path, model, false, g, &same, failed, e);
+    json_t *o = begin_report(model, "TFLite", g, failed);
+    json_object_set_new(o, "schema_version", json_integer(r->version));
+    json_object_set_new(o, "producer", json_string(r->description ? r->description : ""));
+    put_findings(o, g, &r->common);
+    return write_report(report_path, o, e);
 }

@@ -7,8 +7,9 @@
 #ifndef SL_ONNX_ONNX_H
 #define SL_ONNX_ONNX_H
 
-#include "ir/ir.h"
 #include "base/reader.h"
+#include "front/problems.h"
+#include "ir/ir.h"
 
 /* Of a graph input by name; without a name, of the inputs in their order. */
 struct sl_onnx_shape {
@@ -41,23 +42,11 @@ struct sl_onnx_options {
     int n_formats;
 };
 
-struct sl_onnx_problem {
-    const char *node, *op, *reason;
-};
-
-/* What the parsing report shows. Filled as far as import got, also on failure; strings live in the arena. */
+/* What the parsing report shows. */
 struct sl_onnx_report {
+    struct sl_import_report common;
     int64_t ir_version, opset;
     const char *producer;
-    int n_onnx_nodes, n_used_nodes; /* in the file; on the way to the outputs */
-    int n_folded;                   /* of those used: constant, gone from the network */
-    int n_transposes;               /* that move data and could not be cancelled */
-    int n_problems;                 /* unsupported operators */
-    struct sl_onnx_problem *problems;
-    int n_recommended; /* end nodes of the largest supported part */
-    const char **recommended;
-    int n_notes;
-    const char **notes;
     struct sl_view preprocess, postprocess; /* what start and end nodes cut off, as ONNX files; empty when nothing was */
 };
 

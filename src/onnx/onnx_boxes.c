@@ -26,7 +26,7 @@ static struct box read_box(const struct suppression *s, int64_t batch, int64_t i
 {
     double v[4];
     for (int k = 0; k < 4; k++)
-        v[k] = onnx_const_at_f64(s->boxes, (size_t)((batch * s->n_boxes + i) * 4 + k));
+        v[k] = sl_const_number(s->boxes, (size_t)((batch * s->n_boxes + i) * 4 + k));
     if (s->centred) /* x, y, width, height */
         return (struct box){v[1] - v[3] / 2, v[0] - v[2] / 2, v[1] + v[3] / 2, v[0] + v[2] / 2};
     return (struct box){fmin(v[0], v[2]), fmin(v[1], v[3]), fmax(v[0], v[2]), fmax(v[1], v[3])}; /* any two opposite corners */
@@ -54,7 +54,7 @@ static int64_t suppress(const struct suppression *s, int64_t batch, int64_t clas
 {
     int64_t n = 0, n_kept = 0;
     for (int64_t i = 0; i < s->n_boxes; i++) {
-        double score = onnx_const_at_f64(s->scores, (size_t)((batch * s->n_classes + class) * s->n_boxes + i));
+        double score = sl_const_number(s->scores, (size_t)((batch * s->n_classes + class) * s->n_boxes + i));
         if (score > s->threshold)
             sorted[n++] = (struct candidate){i, score};
     }
@@ -79,7 +79,7 @@ static sluice_status optional_number(struct onnx_import *c, int input, double ot
     if (!onnx_has_in(c, input))
         return SLUICE_OK;
     SL_TRY(onnx_need_const(c, input, "threshold", &k));
-    return onnx_const_scalar(k, out) ? SLUICE_OK : sl_fail(c->e, SLUICE_E_SHAPE, "input %d is not one number", input);
+    return sl_const_scalar(k, out) ? SLUICE_OK : sl_fail(c->e, SLUICE_E_SHAPE, "input %d is not one number", input);
 }
 
 static sluice_status read_suppression(struct onnx_import *c, struct suppression *s)
@@ -105,10 +105,11 @@ sluice_status translate_non_max_suppression(struct onnx_import *c, const struct 
     SL_TRY(onnx_in_const(c, 0, &s.boxes));
     SL_TRY(onnx_in_const(c, 1, &s.scores));
     if (!s.boxes || !s.scores)
-        return onnx_unsupported(c, "of boxes that are computed at run time: the network ends before it, nms_postprocess does the rest");
+        return sl_unsupported(
+            c->b, "of boxes that are computed at run time: the network ends before it, nms_postprocess does the rest");
     SL_TRY(read_suppression(c, &s));
     size_t rows_most = sl_shape_elements(&s.scores->shape);
-    SL_TRY(onnx_take_folding(c, 3 * rows_most + 8 * (size_t)s.n_boxes));
+    SL_TRY(sl_build_take(c->b, 3 * rows_most + 8 * (size_t)s.n_boxes));
     struct candidate *sorted = SL_NEW_ARRAY(c->scratch, struct candidate, (size_t)s.n_boxes + 1);
     struct box *kept = SL_NEW_ARRAY(c->scratch, struct box, (size_t)s.n_boxes + 1);
     int64_t *rows = SL_NEW_ARRAY(c->a, int64_t, 3 * rows_most + 1), count = 0;
@@ -116,5 +117,5 @@ sluice_status translate_non_max_suppression(struct onnx_import *c, const struct 
         for (int64_t k = 0; k < s.n_classes; k++)
             count += suppress(&s, b, k, sorted, kept, rows + 3 * count);
     struct sl_shape shape = {2, {count, 3}};
-    return onnx_out(c, 0, onnx_constant(c, sl_const_view(c->a, SL_S64, &shape, rows)));
+    return onnx_out(c, 0, sl_build_const(c->b, sl_const_view(c->a, SL_S64, &shape, rows)));
 }

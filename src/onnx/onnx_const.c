@@ -285,9 +285,9 @@ static sluice_status read_typed(struct onnx_import *c, const struct onnx_tensor 
 static sluice_status tensor_shape(struct onnx_import *c, const struct onnx_tensor *t, struct sl_shape *s, size_t *n)
 {
     if (onnx_stored_dtype(t->data_type) == SL_NONE)
-        return onnx_unsupported(c, "tensor '%s' has type %s (%d)", t->name, onnx_dtype_name(t->data_type), t->data_type);
+        return sl_unsupported(c->b, "tensor '%s' has type %s (%d)", t->name, onnx_dtype_name(t->data_type), t->data_type);
     if (t->n_dims > SL_MAX_RANK)
-        return onnx_unsupported(c, "tensor '%s' has %d dimensions, at most %d are supported", t->name, t->n_dims, SL_MAX_RANK);
+        return sl_unsupported(c->b, "tensor '%s' has %d dimensions, at most %d are supported", t->name, t->n_dims, SL_MAX_RANK);
     *s = sl_shape_of(t->n_dims, t->dims);
     if (!sl_shape_count(s, n)) {
         char text[160];
@@ -366,7 +366,7 @@ sluice_status onnx_sparse_const(struct onnx_import *c, sl_arena *a, const struct
     for (size_t i = 0; i < nnz; i++) {
         size_t at = 0;
         for (size_t k = 0; k < per; k++) {
-            int64_t v = onnx_const_at_s64(indices, i * per + k),
+            int64_t v = sl_const_integer(indices, i * per + k),
                     limit = per == 1 && indices->shape.rank == 1 ? (int64_t)n : s.dim[k];
             if (v < 0 || v >= limit)
                 return sl_fail(c->e, SLUICE_E_VALUE, "sparse tensor '%s': index %lld is outside 0..%lld", sp->values.name,
@@ -376,45 +376,4 @@ sluice_status onnx_sparse_const(struct onnx_import *c, sl_arena *a, const struct
         memcpy((uint8_t *)data + at * size, (const uint8_t *)values->data + i * size, size);
     }
     return SLUICE_OK;
-}
-
-/* ---- elements ---- */
-
-double onnx_const_at_f64(const struct sl_const *k, size_t i)
-{
-    if (k->splat)
-        i = 0;
-    return k->dtype == SL_F32   ? (double)((const float *)k->data)[i]
-           : k->dtype == SL_F64 ? ((const double *)k->data)[i]
-                                : (double)onnx_const_at_s64(k, i);
-}
-
-int64_t onnx_const_at_s64(const struct sl_const *k, size_t i)
-{
-    if (k->splat)
-        i = 0;
-    switch (k->dtype) {
-    case SL_U8:
-    case SL_BOOL:
-        return ((const uint8_t *)k->data)[i];
-    case SL_S8:
-        return ((const int8_t *)k->data)[i];
-    case SL_U16:
-        return ((const uint16_t *)k->data)[i];
-    case SL_S16:
-        return ((const int16_t *)k->data)[i];
-    case SL_S32:
-        return ((const int32_t *)k->data)[i];
-    case SL_U32:
-        return ((const uint32_t *)k->data)[i];
-    case SL_S64:
-    case SL_U64:
-        return ((const int64_t *)k->data)[i];
-    case SL_F32: {
-        float v = ((const float *)k->data)[i];
-        return v >= -9.2e18f && v <= 9.2e18f ? (int64_t)v : v > 0 ? INT64_MAX : INT64_MIN; /* NaN: the least */
-    }
-    default:
-        return 0;
-    }
 }

@@ -15,7 +15,7 @@ static sluice_status kernel_shape(struct onnx_import *c, const struct sl_const *
     if (kernel->shape.rank != rank)
         return sl_fail(c->e, SLUICE_E_SHAPE, "weights have %d dimensions, %d are wanted", kernel->shape.rank, rank);
     if (kernel->dtype != SL_F32)
-        return onnx_unsupported(c, "weights of type %s", sl_dtype_name(kernel->dtype));
+        return sl_unsupported(c->b, "weights of type %s", sl_dtype_name(kernel->dtype));
     if (rank == 3) {
         const struct sl_shape *s = &kernel->shape;
         struct sl_shape wide = {4, {s->dim[0], s->dim[1], 1, s->dim[2]}};
@@ -58,7 +58,7 @@ static sluice_status weighted_layer(struct onnx_import *c, enum sl_op op, struct
                                     const struct sl_const *bias, const struct onnx_window *w, int64_t groups,
                                     const int64_t *output_padding, struct sl_node **out)
 {
-    struct sl_node *n = onnx_add(c, op, 1, &x);
+    struct sl_node *n = sl_build_add(c->b, op, 1, &x);
     sl_set_param(c->g, n, "kernel", kernel);
     if (bias)
         sl_set_param(c->g, n, "bias", bias);
@@ -67,7 +67,7 @@ static sluice_status weighted_layer(struct onnx_import *c, enum sl_op op, struct
     if (output_padding)
         sl_set_ints(c->g, n, "output_padding", 2, output_padding);
     *out = n;
-    return onnx_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 /* One plane of weights [oc, ic / groups, kh, kw] over a channels-last picture: conv, or dw where every group is one channel. */
@@ -225,7 +225,7 @@ sluice_status translate_deform_conv(struct onnx_import *c, const struct onnx_nod
         SL_TRY(onnx_in(c, 4, &in[2]));
     for (int i = 0; i < n_in; i++)
         if (in[i]->shape.rank != 4)
-            return onnx_unsupported(c, "an input of %d dimensions, 4 are supported", in[i]->shape.rank);
+            return sl_unsupported(c->b, "an input of %d dimensions, 4 are supported", in[i]->shape.rank);
     SL_TRY(onnx_need_weights(c, 1, "weights", &kernel));
     SL_TRY(bias_const(c, 3, kernel->shape.rank ? kernel->shape.dim[0] : 0, &bias));
     SL_TRY(onnx_window_axes(c, in[0], &w));
@@ -236,14 +236,14 @@ sluice_status translate_deform_conv(struct onnx_import *c, const struct onnx_nod
     SL_TRY(sl_const_permute(c->a, kernel, hwio, &kernel, c->e));
     for (int i = 0; i < n_in; i++)
         SL_TRY(onnx_channels_last(c, in[i], &in[i]));
-    y = onnx_add(c, SL_OP_deform_conv, n_in, in);
+    y = sl_build_add(c->b, SL_OP_deform_conv, n_in, in);
     sl_set_param(c->g, y, "kernel", kernel);
     if (bias)
         sl_set_param(c->g, y, "bias", bias);
     onnx_window_set(c, y, &w);
     sl_set_int(c->g, y, "groups", groups);
     sl_set_int(c->g, y, "offset_groups", offset_groups);
-    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     SL_TRY(onnx_channels_first(c, y, &y));
     return onnx_out(c, 0, y);
 }

@@ -267,7 +267,7 @@ static sluice_status write_part(struct part *p, const char *what, struct sl_view
     if (s == SLUICE_OK && b.failed)
         s = sl_fail(p->c->e, SLUICE_E_MEMORY, "no memory for the part %s", what);
     if (s == SLUICE_OK && b.size > most_bytes)
-        onnx_note(p->c, "the part %s is larger than an ONNX file can be (2 GB) and is not kept", what);
+        sl_note(p->c->b, "the part %s is larger than an ONNX file can be (2 GB) and is not kept", what);
     else if (s == SLUICE_OK)
         *out = (struct sl_view){sl_arena_memdup(p->c->a, b.data, b.size), b.size};
     sl_buffer_free(&b);
@@ -344,7 +344,7 @@ static sluice_status cut_behind(struct onnx_import *c, const struct onnx_ports *
         if (sl_map_has(dependent, name))
             p.out[p.n_out++] = name;
         else
-            onnx_note(c, "output '%s' of the file does not depend on the end nodes and is left out", name);
+            sl_note(c->b, "output '%s' of the file does not depend on the end nodes and is left out", name);
     }
     if (p.n_out == 0)
         return SLUICE_OK;
@@ -354,7 +354,7 @@ static sluice_status cut_behind(struct onnx_import *c, const struct onnx_ports *
             p.in[p.n_in++] = ports->out[i];
     for (int i = 0; i < ports->n_in; i++)
         if (sl_map_has(p.used, ports->in[i])) {
-            onnx_note(c, "the part behind the end nodes also reads '%s', which the network starts from", ports->in[i]);
+            sl_note(c->b, "the part behind the end nodes also reads '%s', which the network starts from", ports->in[i]);
             p.in[p.n_in++] = ports->in[i];
         }
     add_graph_inputs(&p);

@@ -81,13 +81,13 @@ static sluice_status take_diagonals(struct onnx_import *c, struct sl_node **x, s
             }
             append(&kept, l->at[i]);
             dims[n - 1] = d * d;
-            SL_TRY(onnx_transpose(c, *x, perm, x));
+            SL_TRY(sl_build_transpose(c->b, *x, perm, x));
             SL_TRY(onnx_reshape(c, *x, n, dims, x));
             for (int a = 0; a < n; a++) {
                 to[a] = dims[a];
                 by[a] = a == n - 1 ? d + 1 : 1;
             }
-            SL_TRY(onnx_slice(c, *x, from, to, by, x));
+            SL_TRY(sl_build_slice(c->b, *x, from, to, by, x));
             *l = kept;
             return take_diagonals(c, x, l);
         }
@@ -108,7 +108,7 @@ static sluice_status arrange(struct onnx_import *c, struct sl_node *x, const str
     }
     if (n != x->shape.rank || want->n > SL_MAX_RANK)
         return sl_fail(c->e, SLUICE_E_INTERNAL, "equation: %d of %d labels placed", n, x->shape.rank);
-    SL_TRY(onnx_transpose(c, x, perm, out));
+    SL_TRY(sl_build_transpose(c->b, x, perm, out));
     return onnx_reshape(c, *out, want->n, dims, out);
 }
 
@@ -125,7 +125,7 @@ static sluice_status sum_out(struct onnx_import *c, struct sl_node **x, struct l
             append(&left, l->at[i]);
     }
     *l = left;
-    return onnx_reduce(c, SL_OP_reduce_sum, *x, n, axes, false, x);
+    return sl_build_reduce(c->b, SL_OP_reduce_sum, *x, n, axes, false, x);
 }
 
 static int64_t group_size(const struct sl_node *x, const struct labels *l, const struct labels *group)
@@ -162,13 +162,13 @@ static sluice_status contract(struct onnx_import *c, struct sl_node *x, struct l
     int64_t b = 1, dims[SL_MAX_RANK];
     *result = joined(&batch, &m, &n);
     if (result->n > SL_MAX_RANK)
-        return onnx_unsupported(c, "an equation with a product of %d dimensions", result->n);
+        return sl_unsupported(c->b, "an equation with a product of %d dimensions", result->n);
     int rank = 0;
     for (int i = 0; i < batch.n; i++) { /* ellipses may broadcast 1 */
         int64_t dx = x->shape.dim[find(lx, batch.at[i])], dy = y->shape.dim[find(ly, batch.at[i])];
         dims[rank] = SL_MAX(dx, dy);
         if (dx != dy)
-            return onnx_unsupported(c, "an equation whose common dimensions are %lld and %lld", (long long)dx, (long long)dy);
+            return sl_unsupported(c->b, "an equation whose common dimensions are %lld and %lld", (long long)dx, (long long)dy);
         b *= dims[rank++];
     }
     int64_t size_m = group_size(x, lx, &m), size_k = group_size(x, lx, &k), size_n = group_size(y, ly, &n);
@@ -228,7 +228,7 @@ sluice_status translate_einsum(struct onnx_import *c, const struct onnx_node *no
     const char *text = onnx_attr_string(c, "equation", ""), *arrow = strstr(text, "->"), *at = text;
     int dots = 0, n = node->n_in;
     if (n > MOST_OPERANDS)
-        return onnx_unsupported(c, "%d operands, at most %d are supported", n, MOST_OPERANDS);
+        return sl_unsupported(c->b, "%d operands, at most %d are supported", n, MOST_OPERANDS);
     for (int i = 0; i < n; i++) {
         size_t left = arrow ? (size_t)(arrow - at) : strlen(at);
         const char *comma = memchr(at, ',', left);

@@ -65,7 +65,7 @@ sluice_status translate_curve(struct onnx_import *c, const struct onnx_node *n)
     const char *k2 = curves[i].k2 && strcmp(curves[i].k2, "gamma") == 0 ? "beta" : curves[i].k2; /* selu's gamma is our beta */
     double v1 = curves[i].k1 ? onnx_attr_float(c, curves[i].k1, curves[i].v1) : 0;
     double v2 = k2 ? onnx_attr_float(c, curves[i].k2, curves[i].v2) : 0;
-    SL_TRY(onnx_unary2(c, x, curves[i].type, curves[i].k1, v1, k2, v2, &y));
+    SL_TRY(sl_build_unary2(c->b, x, curves[i].type, curves[i].k1, v1, k2, v2, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -76,7 +76,7 @@ sluice_status translate_gelu(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(onnx_in(c, 0, &x));
     if (strcmp(form, "none") != 0 && strcmp(form, "tanh") != 0)
         return sl_fail(c->e, SLUICE_E_VALUE, "approximate '%s' is not 'none' or 'tanh'", form);
-    SL_TRY(onnx_unary(c, x, form[0] == 't' ? "gelu_tanh" : "gelu", &y));
+    SL_TRY(sl_build_unary(c->b, x, form[0] == 't' ? "gelu_tanh" : "gelu", &y));
     return onnx_out(c, 0, y);
 }
 
@@ -84,7 +84,8 @@ sluice_status translate_shrink(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *y;
     SL_TRY(onnx_in(c, 0, &x));
-    SL_TRY(onnx_unary2(c, x, "shrink", "alpha", onnx_attr_float(c, "lambd", 0.5), "beta", onnx_attr_float(c, "bias", 0), &y));
+    SL_TRY(sl_build_unary2(c->b, x, "shrink", "alpha", onnx_attr_float(c, "lambd", 0.5), "beta", onnx_attr_float(c, "bias", 0),
+                           &y));
     return onnx_out(c, 0, y);
 }
 
@@ -103,15 +104,15 @@ sluice_status translate_dropout(struct onnx_import *c, const struct onnx_node *n
     double on = 0;
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_in_const(c, 2, &training));
-    if (onnx_has_in(c, 2) && (!training || (onnx_const_scalar(training, &on) && on != 0)))
-        return onnx_unsupported(c, "training mode");
+    if (onnx_has_in(c, 2) && (!training || (sl_const_scalar(training, &on) && on != 0)))
+        return sl_unsupported(c->b, "training mode");
     if (onnx_wants_out(c, 1)) {
         const uint8_t one = 1;
         bool is_bool = c->scope->opset >= 10;
         const float onef = 1;
         SL_TRY(onnx_out(c, 1,
-                        onnx_constant(c, sl_const_splat(c->a, is_bool ? SL_BOOL : SL_F32, &x->shape,
-                                                        is_bool ? (const void *)&one : (const void *)&onef))));
+                        sl_build_const(c->b, sl_const_splat(c->a, is_bool ? SL_BOOL : SL_F32, &x->shape,
+                                                            is_bool ? (const void *)&one : (const void *)&onef))));
     }
     return onnx_out(c, 0, x);
 }
@@ -128,7 +129,7 @@ static sluice_status align_axis(struct onnx_import *c, const struct sl_node *x, 
     int64_t dims[SL_MAX_RANK];
     if (!onnx_attribute(c, "axis") || y->shape.rank == 0)
         return SLUICE_OK;
-    SL_TRY(onnx_axis(c, onnx_attr_int(c, "axis", 0), x->shape.rank, &axis));
+    SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 0), x->shape.rank, &axis));
     if (axis + y->shape.rank > x->shape.rank)
         return sl_fail(c->e, SLUICE_E_SHAPE, "axis %d leaves no room for %d dimensions", axis, y->shape.rank);
     int rank = x->shape.rank - axis;
@@ -148,7 +149,7 @@ sluice_status onnx_two_inputs(struct onnx_import *c, struct sl_node **x, struct 
 static bool is_neutral(const struct sl_node *x, const struct sl_node *y, double neutral)
 {
     double v;
-    if (!onnx_node_scalar(y, &v) || v != neutral || y->shape.rank > x->shape.rank || x->op == SL_OP_const_input)
+    if (!sl_node_scalar(y, &v) || v != neutral || y->shape.rank > x->shape.rank || x->op == SL_OP_const_input)
         return false;
     for (int i = 0; i < y->shape.rank; i++)
         if (y->shape.dim[i] != 1 && y->shape.dim[i] != x->shape.dim[x->shape.rank - y->shape.rank + i])
@@ -164,7 +165,7 @@ static sluice_status arithmetic(struct onnx_import *c, enum sl_op op, double neu
         return onnx_out(c, 0, x);
     if (commutes && is_neutral(y, x, neutral))
         return onnx_out(c, 0, y);
-    SL_TRY(onnx_binary(c, op, x, y, &out));
+    SL_TRY(sl_build_binary(c->b, op, x, y, &out));
     return onnx_out(c, 0, out);
 }
 
@@ -188,8 +189,8 @@ sluice_status translate_div(struct onnx_import *c, const struct onnx_node *n)
     struct sl_node *x, *y, *out;
     double v;
     SL_TRY(onnx_two_inputs(c, &x, &y));
-    if (y->op != SL_OP_const_input && x->shape.rank == 0 && onnx_node_scalar(x, &v) && v == 1 && sl_dtype_is_float(y->dtype)) {
-        SL_TRY(onnx_unary(c, y, "reciprocal", &out));
+    if (y->op != SL_OP_const_input && x->shape.rank == 0 && sl_node_scalar(x, &v) && v == 1 && sl_dtype_is_float(y->dtype)) {
+        SL_TRY(sl_build_unary(c->b, y, "reciprocal", &out));
         return onnx_out(c, 0, out);
     }
     return arithmetic(c, SL_OP_ew_div, 1, false);
@@ -204,7 +205,7 @@ static sluice_status chain(struct onnx_import *c, enum sl_op op, struct sl_node 
         SL_TRY(onnx_in(c, i, &y));
         if (!y)
             return sl_fail(c->e, SLUICE_E_FORMAT, "input %d is left out", i);
-        SL_TRY(onnx_binary(c, op, *out, y, out));
+        SL_TRY(sl_build_binary(c->b, op, *out, y, out));
     }
     return SLUICE_OK;
 }
@@ -217,13 +218,13 @@ static sluice_status bounded(struct onnx_import *c, enum sl_op op)
     for (int k = 0; c->node->n_in == 2 && k < 2; k++) {
         SL_TRY(onnx_in(c, k, &x));
         SL_TRY(onnx_in(c, 1 - k, &y));
-        if (x->op == SL_OP_const_input || !sl_dtype_is_float(x->dtype) || !onnx_node_scalar(y, &v) || !is_neutral(x, y, v))
+        if (x->op == SL_OP_const_input || !sl_dtype_is_float(x->dtype) || !sl_node_scalar(y, &v) || !is_neutral(x, y, v))
             continue;
         bool max = op == SL_OP_ew_max;
         if (max && v == 0)
-            SL_TRY(onnx_unary(c, x, "relu", &out));
+            SL_TRY(sl_build_unary(c->b, x, "relu", &out));
         else
-            SL_TRY(onnx_unary2(c, x, "clip", max ? "minimum" : "maximum", v, NULL, 0, &out));
+            SL_TRY(sl_build_unary2(c->b, x, "clip", max ? "minimum" : "maximum", v, NULL, 0, &out));
         return onnx_out(c, 0, out);
     }
     SL_TRY(chain(c, op, &out));
@@ -252,7 +253,7 @@ sluice_status translate_mean(struct onnx_import *c, const struct onnx_node *n)
     struct sl_node *out;
     SL_TRY(chain(c, SL_OP_ew_add, &out));
     if (n->n_in > 1)
-        SL_TRY(onnx_binary(c, SL_OP_ew_div, out, onnx_f32(c, n->n_in), &out));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_div, out, sl_build_f32(c->b, n->n_in), &out));
     return onnx_out(c, 0, out);
 }
 
@@ -267,8 +268,8 @@ sluice_status translate_pow(struct onnx_import *c, const struct onnx_node *n)
     struct sl_node *x, *y, *out;
     double p;
     SL_TRY(onnx_two_inputs(c, &x, &y));
-    if (!onnx_node_scalar(y, &p) || y->shape.rank > x->shape.rank || !sl_dtype_is_float(x->dtype)) {
-        SL_TRY(onnx_binary(c, SL_OP_ew_pow, x, y, &out));
+    if (!sl_node_scalar(y, &p) || y->shape.rank > x->shape.rank || !sl_dtype_is_float(x->dtype)) {
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_pow, x, y, &out));
         return onnx_out(c, 0, out);
     }
     if (p == 1)
@@ -278,9 +279,9 @@ sluice_status translate_pow(struct onnx_import *c, const struct onnx_node *n)
         if (special[i].power == p)
             type = special[i].type;
     if (strcmp(type, "pow") == 0)
-        SL_TRY(onnx_unary2(c, x, type, "alpha", p, NULL, 0, &out));
+        SL_TRY(sl_build_unary2(c->b, x, type, "alpha", p, NULL, 0, &out));
     else
-        SL_TRY(onnx_unary(c, x, type, &out));
+        SL_TRY(sl_build_unary(c->b, x, type, &out));
     return onnx_out(c, 0, out);
 }
 
@@ -300,7 +301,7 @@ static sluice_status clip_bounds(struct onnx_import *c, double *lo, double *hi, 
     for (int i = 1; i <= 2; i++) {
         const struct sl_const *k;
         SL_TRY(onnx_in_const(c, i, &k));
-        if (onnx_has_in(c, i) && !onnx_const_scalar(k, i == 1 ? lo : hi))
+        if (onnx_has_in(c, i) && !sl_const_scalar(k, i == 1 ? lo : hi))
             *constant = false;
     }
     return SLUICE_OK;
@@ -320,18 +321,18 @@ sluice_status translate_clip(struct onnx_import *c, const struct onnx_node *n)
             struct sl_node *bound;
             SL_TRY(onnx_in(c, i, &bound));
             if (bound)
-                SL_TRY(onnx_binary(c, i == 1 ? SL_OP_ew_max : SL_OP_ew_min, y, bound, &y));
+                SL_TRY(sl_build_binary(c->b, i == 1 ? SL_OP_ew_max : SL_OP_ew_min, y, bound, &y));
         }
         return onnx_out(c, 0, y);
     }
     if (lo <= -3.4e38 && hi >= 3.4e38)
         return onnx_out(c, 0, x);
     if (lo == 0 && hi >= 3.4e38)
-        SL_TRY(onnx_unary(c, x, "relu", &y));
+        SL_TRY(sl_build_unary(c->b, x, "relu", &y));
     else if (lo == 0 && hi == 6)
-        SL_TRY(onnx_unary(c, x, "relu6", &y));
+        SL_TRY(sl_build_unary(c->b, x, "relu6", &y));
     else
-        SL_TRY(onnx_unary2(c, x, "clip", lo > -3.4e38 ? "minimum" : NULL, lo, hi < 3.4e38 ? "maximum" : NULL, hi, &y));
+        SL_TRY(sl_build_unary2(c->b, x, "clip", lo > -3.4e38 ? "minimum" : NULL, lo, hi < 3.4e38 ? "maximum" : NULL, hi, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -342,8 +343,8 @@ sluice_status translate_prelu(struct onnx_import *c, const struct onnx_node *n)
     double v;
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_in(c, 1, &slope));
-    if (onnx_node_scalar(slope, &v)) {
-        SL_TRY(onnx_unary2(c, x, "leaky_relu", "alpha", v, NULL, 0, &y));
+    if (sl_node_scalar(slope, &v)) {
+        SL_TRY(sl_build_unary2(c->b, x, "leaky_relu", "alpha", v, NULL, 0, &y));
         return onnx_out(c, 0, y);
     }
     if (c->scope->opset < 7 && slope->shape.rank == 1 && x->shape.rank > 2) { /* by channel, without the ones behind */
@@ -352,10 +353,10 @@ sluice_status translate_prelu(struct onnx_import *c, const struct onnx_node *n)
             dims[i] = i ? 1 : slope->shape.dim[0];
         SL_TRY(onnx_reshape(c, slope, x->shape.rank - 1, dims, &slope));
     }
-    SL_TRY(onnx_unary2(c, x, "clip", "maximum", 0, NULL, 0, &below));
-    SL_TRY(onnx_binary(c, SL_OP_ew_mult, below, slope, &below));
-    SL_TRY(onnx_unary(c, x, "relu", &y));
-    SL_TRY(onnx_binary(c, SL_OP_ew_add, y, below, &y));
+    SL_TRY(sl_build_unary2(c->b, x, "clip", "maximum", 0, NULL, 0, &below));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, below, slope, &below));
+    SL_TRY(sl_build_unary(c->b, x, "relu", &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, y, below, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -366,8 +367,8 @@ sluice_status translate_swish(struct onnx_import *c, const struct onnx_node *n)
     double alpha = onnx_attr_float(c, "alpha", 1);
     SL_TRY(onnx_in(c, 0, &x));
     if (alpha == 1)
-        SL_TRY(onnx_unary(c, x, "silu", &y));
+        SL_TRY(sl_build_unary(c->b, x, "silu", &y));
     else
-        SL_TRY(onnx_unary2(c, x, "swish_beta", "beta", alpha, NULL, 0, &y));
+        SL_TRY(sl_build_unary2(c->b, x, "swish_beta", "beta", alpha, NULL, 0, &y));
     return onnx_out(c, 0, y);
 }

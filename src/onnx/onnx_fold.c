@@ -13,15 +13,15 @@ static sluice_status constant_list(struct onnx_import *c, const struct onnx_attr
 {
     struct sl_shape list = {1, {at->n}}, scalar = {0};
     if (at->type == ONNX_ATTR_INT)
-        *out = onnx_constant(c, sl_const_splat(c->a, SL_S64, &scalar, &at->i));
+        *out = sl_build_const(c->b, sl_const_splat(c->a, SL_S64, &scalar, &at->i));
     else if (at->type == ONNX_ATTR_FLOAT)
-        *out = onnx_constant(c, sl_const_splat(c->a, SL_F32, &scalar, &at->f));
+        *out = sl_build_const(c->b, sl_const_splat(c->a, SL_F32, &scalar, &at->f));
     else if (at->type == ONNX_ATTR_INTS)
-        *out = onnx_constant(c, sl_const_view(c->a, SL_S64, &list, at->ints));
+        *out = sl_build_const(c->b, sl_const_view(c->a, SL_S64, &list, at->ints));
     else if (at->type == ONNX_ATTR_FLOATS)
-        *out = onnx_constant(c, sl_const_view(c->a, SL_F32, &list, at->floats));
+        *out = sl_build_const(c->b, sl_const_view(c->a, SL_F32, &list, at->floats));
     else
-        return onnx_unsupported(c, "a constant of strings");
+        return sl_unsupported(c->b, "a constant of strings");
     return SLUICE_OK;
 }
 
@@ -52,7 +52,7 @@ static sluice_status check_size(struct onnx_import *c, const struct sl_shape *s,
     char text[160];
     if (!sl_shape_count(s, n))
         return sl_fail(c->e, SLUICE_E_LIMIT, "a constant of shape %s is too large", sl_shape_text(s, text, sizeof text));
-    return onnx_take_folding(c, *n);
+    return sl_build_take(c->b, *n);
 }
 
 sluice_status translate_constant_of_shape(struct onnx_import *c, const struct onnx_node *n)
@@ -65,7 +65,7 @@ sluice_status translate_constant_of_shape(struct onnx_import *c, const struct on
     size_t count;
     SL_TRY(onnx_need_ints(c, 0, "shape", &rank, &dims));
     if (rank > SL_MAX_RANK)
-        return onnx_unsupported(c, "a shape of %d dimensions, at most %d are supported", rank, SL_MAX_RANK);
+        return sl_unsupported(c->b, "a shape of %d dimensions, at most %d are supported", rank, SL_MAX_RANK);
     struct sl_shape s = sl_shape_of(rank, dims);
     if (!sl_shape_count(&s, &count))
         return sl_fail(c->e, SLUICE_E_SHAPE, "the shape is negative somewhere or too large");
@@ -75,7 +75,7 @@ sluice_status translate_constant_of_shape(struct onnx_import *c, const struct on
             return sl_fail(c->e, SLUICE_E_SHAPE, "value has %zu elements, not 1", sl_shape_elements(&value->shape));
     }
     return onnx_out(c, 0,
-                    onnx_constant(c, sl_const_splat(c->a, value ? value->dtype : SL_F32, &s, value ? value->data : &zero)));
+                    sl_build_const(c->b, sl_const_splat(c->a, value ? value->dtype : SL_F32, &s, value ? value->data : &zero)));
 }
 
 /* ---- writing results ---- */
@@ -122,9 +122,9 @@ sluice_status onnx_cast(struct onnx_import *c, struct sl_node *x, enum sl_dtype 
     *out = x;
     if (x->dtype == to) /* float16, bfloat16 and double are all float here */
         return SLUICE_OK;
-    *out = onnx_add(c, SL_OP_cast, 1, &x);
+    *out = sl_build_add(c->b, SL_OP_cast, 1, &x);
     sl_set_string(c->g, *out, "to", sl_dtype_name(to));
-    return onnx_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 /* 4-bit integers are kept in 8 bits: the upper half is cut off, or filled with the sign. */
@@ -132,11 +132,12 @@ static sluice_status keep_four_bits(struct onnx_import *c, struct sl_node *x, bo
 {
     const struct sl_shape scalar = {0};
     const uint8_t mask = 15, sign = 8;
-    SL_TRY(onnx_binary(c, SL_OP_ew_and, x, onnx_constant(c, sl_const_splat(c->a, x->dtype, &scalar, &mask)), out));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_and, x, sl_build_const(c->b, sl_const_splat(c->a, x->dtype, &scalar, &mask)), out));
     if (!is_signed)
         return SLUICE_OK;
-    SL_TRY(onnx_binary(c, SL_OP_ew_xor, *out, onnx_constant(c, sl_const_splat(c->a, x->dtype, &scalar, &sign)), out));
-    return onnx_binary(c, SL_OP_ew_sub, *out, onnx_constant(c, sl_const_splat(c->a, x->dtype, &scalar, &sign)), out);
+    SL_TRY(
+        sl_build_binary(c->b, SL_OP_ew_xor, *out, sl_build_const(c->b, sl_const_splat(c->a, x->dtype, &scalar, &sign)), out));
+    return sl_build_binary(c->b, SL_OP_ew_sub, *out, sl_build_const(c->b, sl_const_splat(c->a, x->dtype, &scalar, &sign)), out);
 }
 
 static sluice_status cast_to(struct onnx_import *c, enum sl_dtype to, int32_t data_type)
@@ -144,7 +145,7 @@ static sluice_status cast_to(struct onnx_import *c, enum sl_dtype to, int32_t da
     struct sl_node *x;
     SL_TRY(onnx_in(c, 0, &x));
     if (to == SL_NONE)
-        return onnx_unsupported(c, "a cast to %s", onnx_dtype_name(data_type));
+        return sl_unsupported(c->b, "a cast to %s", onnx_dtype_name(data_type));
     SL_TRY(onnx_cast(c, x, to, &x));
     if (data_type == ONNX_TYPE_UINT4 || data_type == ONNX_TYPE_INT4)
         SL_TRY(keep_four_bits(c, x, data_type == ONNX_TYPE_INT4, &x));
@@ -200,7 +201,7 @@ sluice_status translate_compare(struct onnx_import *c, const struct onnx_node *n
     for (size_t i = 0; i < SL_COUNT(compares); i++) {
         if (strcmp(compares[i].name, n->op_type) != 0)
             continue;
-        SL_TRY(onnx_binary(c, compares[i].op, x, y, &out));
+        SL_TRY(sl_build_binary(c->b, compares[i].op, x, y, &out));
         return onnx_out(c, 0, out);
     }
     return sl_fail(c->e, SLUICE_E_INTERNAL, "'%s' has no comparison", n->op_type);
@@ -214,7 +215,7 @@ sluice_status translate_bit_shift(struct onnx_import *c, const struct onnx_node 
     SL_TRY(onnx_in(c, 1, &y));
     if (strcmp(direction, "LEFT") != 0 && strcmp(direction, "RIGHT") != 0)
         return sl_fail(c->e, SLUICE_E_VALUE, "direction '%s' is not LEFT or RIGHT", direction);
-    SL_TRY(onnx_binary(c, direction[0] == 'L' ? SL_OP_ew_shift_left : SL_OP_ew_shift_right, x, y, &out));
+    SL_TRY(sl_build_binary(c->b, direction[0] == 'L' ? SL_OP_ew_shift_left : SL_OP_ew_shift_right, x, y, &out));
     return onnx_out(c, 0, out);
 }
 
@@ -222,13 +223,13 @@ static sluice_status predicate(struct onnx_import *c, const char *type, bool neg
 {
     struct sl_node *x, *y;
     SL_TRY(onnx_in(c, 0, &x));
-    y = onnx_add(c, SL_OP_predicate, 1, &x);
+    y = sl_build_add(c->b, SL_OP_predicate, 1, &x);
     sl_set_string(c->g, y, "type", type);
     if (!negative)
         sl_set_int(c->g, y, "detect_negative", 0);
     if (!positive)
         sl_set_int(c->g, y, "detect_positive", 0);
-    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -252,9 +253,9 @@ sluice_status translate_mod(struct onnx_import *c, const struct onnx_node *n)
     struct sl_node *in[2], *out;
     SL_TRY(onnx_in(c, 0, &in[0]));
     SL_TRY(onnx_in(c, 1, &in[1]));
-    out = onnx_add(c, SL_OP_ew_mod, 2, in);
+    out = sl_build_add(c->b, SL_OP_ew_mod, 2, in);
     sl_set_int(c->g, out, "fmod", onnx_attr_int(c, "fmod", 0) != 0);
-    SL_TRY(onnx_finish(c, &out));
+    SL_TRY(sl_build_finish(c->b, &out));
     return onnx_out(c, 0, out);
 }
 
@@ -266,17 +267,17 @@ sluice_status translate_where(struct onnx_import *c, const struct onnx_node *n)
     struct sl_node *in[3], *out;
     for (int i = 0; i < 3; i++)
         SL_TRY(onnx_in(c, i, &in[i]));
-    out = onnx_add(c, SL_OP_where, 3, in);
-    const struct sl_const *k = onnx_node_const(in[0]);
+    out = sl_build_add(c->b, SL_OP_where, 3, in);
+    const struct sl_const *k = sl_node_const(in[0]);
     size_t count = k ? sl_shape_elements(&k->shape) : 0;
     bool same = count > 0 && in[1]->dtype == in[2]->dtype;
     for (size_t i = 1; same && !k->splat && i < count; i++)
-        same = !onnx_const_at_s64(k, i) == !onnx_const_at_s64(k, 0);
+        same = !sl_const_integer(k, i) == !sl_const_integer(k, 0);
     if (same) {
         SL_TRY(sl_infer(c->g, out, c->e)); /* for the shape; the node itself is read by nothing */
-        SL_TRY(onnx_expand(c, in[onnx_const_at_s64(k, 0) ? 1 : 2], &out->shape, &out));
+        SL_TRY(sl_build_expand(c->b, in[sl_const_integer(k, 0) ? 1 : 2], &out->shape, &out));
     } else {
-        SL_TRY(onnx_finish(c, &out));
+        SL_TRY(sl_build_finish(c->b, &out));
     }
     return onnx_out(c, 0, out);
 }
@@ -290,7 +291,7 @@ sluice_status translate_range(struct onnx_import *c, const struct onnx_node *n)
     size_t count;
     for (int i = 0; i < 3; i++) {
         SL_TRY(onnx_need_const(c, i, names[i], &k[i]));
-        if (!onnx_const_scalar(k[i], &v[i]))
+        if (!sl_const_scalar(k[i], &v[i]))
             return sl_fail(c->e, SLUICE_E_SHAPE, "%s is not one number", names[i]);
     }
     if (v[2] == 0 || !isfinite(v[0]) || !isfinite(v[1]) || !isfinite(v[2]))
@@ -298,10 +299,10 @@ sluice_status translate_range(struct onnx_import *c, const struct onnx_node *n)
     double length = ceil((v[1] - v[0]) / v[2]);
     struct sl_shape s = {1, {length > 0 ? length > 1e15 ? INT64_MAX : (int64_t)length : 0}};
     SL_TRY(new_result(c, k[0]->dtype, &s, &result, &data, &count));
-    int64_t first = onnx_const_at_s64(k[0], 0), step = onnx_const_at_s64(k[2], 0);
+    int64_t first = sl_const_integer(k[0], 0), step = sl_const_integer(k[2], 0);
     for (size_t i = 0; i < count; i++)
         put_number(result, data, i, v[0] + (double)i * v[2], (int64_t)((uint64_t)first + i * (uint64_t)step));
-    return onnx_out(c, 0, onnx_constant(c, result));
+    return onnx_out(c, 0, sl_build_const(c->b, result));
 }
 
 sluice_status translate_non_zero(struct onnx_import *c, const struct onnx_node *n)
@@ -312,11 +313,11 @@ sluice_status translate_non_zero(struct onnx_import *c, const struct onnx_node *
     SL_TRY(onnx_need_const(c, 0, "value", &k));
     SL_TRY(check_size(c, &k->shape, &total));
     for (size_t i = 0; i < total; i++)
-        found += onnx_const_at_f64(k, i) != 0;
+        found += sl_const_number(k, i) != 0;
     struct sl_shape s = {2, {k->shape.rank, (int64_t)found}};
     SL_TRY(new_result(c, SL_S64, &s, &result, &data, &all));
     for (size_t i = 0; i < total; i++) {
-        if (onnx_const_at_f64(k, i) == 0)
+        if (sl_const_number(k, i) == 0)
             continue;
         size_t rest = i;
         for (int axis = k->shape.rank - 1; axis >= 0; axis--) {
@@ -325,7 +326,7 @@ sluice_status translate_non_zero(struct onnx_import *c, const struct onnx_node *
         }
         at++;
     }
-    return onnx_out(c, 0, onnx_constant(c, result));
+    return onnx_out(c, 0, sl_build_const(c->b, result));
 }
 
 /* ---- branches ---- */
@@ -336,7 +337,7 @@ sluice_status translate_if(struct onnx_import *c, const struct onnx_node *n)
     const struct sl_const *k;
     double condition;
     SL_TRY(onnx_need_const(c, 0, "condition", &k));
-    if (!onnx_const_scalar(k, &condition))
+    if (!sl_const_scalar(k, &condition))
         return sl_fail(c->e, SLUICE_E_SHAPE, "the condition is not one value");
     const struct onnx_attr *at = onnx_attribute(c, condition != 0 ? "then_branch" : "else_branch");
     if (!at || !at->graph || at->graph->n_outputs < n->n_out)

@@ -32,11 +32,11 @@ static sluice_status find_opset(struct onnx_import *c)
         return sl_fail(c->e, SLUICE_E_VALUE, "opset %lld is not positive", (long long)opset);
     if (opset > NEWEST_OPSET) {
         if (opset > NEWEST_COMPARED)
-            onnx_note(c, "opset %lld is newer than any known here (%d): read as %d, operators that it changed may be misread",
-                      (long long)opset, NEWEST_COMPARED, NEWEST_OPSET);
+            sl_note(c->b, "opset %lld is newer than any known here (%d): read as %d, operators that it changed may be misread",
+                    (long long)opset, NEWEST_COMPARED, NEWEST_OPSET);
         else
-            onnx_note(c, "opset %lld is newer than %d: its operators that mean the same are read, others are refused",
-                      (long long)opset, NEWEST_OPSET);
+            sl_note(c->b, "opset %lld is newer than %d: its operators that mean the same are read, others are refused",
+                    (long long)opset, NEWEST_OPSET);
         c->scope->opset = NEWEST_OPSET;
     }
     return SLUICE_OK;
@@ -86,13 +86,13 @@ static sluice_status check_outputs(struct onnx_import *c, const struct onnx_port
         const struct onnx_value *v = sl_map_get(c->scope->values, p->out[i]);
         if (!v)
             return sl_fail(c->e, SLUICE_E_FORMAT, "output '%s' is made by no node and is no graph input", p->out[i]);
-        if (v->missing && c->report->n_problems == 0) {
-            c->node = v->producer ? &c->model->graph->nodes[v->producer - 1] : NULL;
-            c->origin = c->node ? c->node->label : v->name;
-            onnx_unsupported(c, "its optional output '%s' is not supported", v->name);
+        if (v->missing && c->b->report->n_problems == 0) {
+            const struct onnx_node *n = v->producer ? &c->model->graph->nodes[v->producer - 1] : NULL;
+            onnx_at_node(c, n, n ? n->label : v->name);
+            sl_unsupported(c->b, "its optional output '%s' is not supported", v->name);
         }
     }
-    return c->report->n_problems ? onnx_fail_unsupported(c, p->out, p->n_out) : SLUICE_OK;
+    return c->b->report->n_problems ? onnx_fail_unsupported(c, p->out, p->n_out) : SLUICE_OK;
 }
 
 /* Inputs that the outputs do not depend on would be streams that nothing reads. */
@@ -109,7 +109,7 @@ static void drop_unused_inputs(struct onnx_import *c)
         if (used[g->inputs[i].node->index])
             g->inputs[n_inputs++] = g->inputs[i];
         else
-            onnx_note(c, "input '%s' is not needed for the outputs and is left out", g->inputs[i].origin_name);
+            sl_note(c->b, "input '%s' is not needed for the outputs and is left out", g->inputs[i].origin_name);
     }
     g->n_inputs = n_inputs;
     for (int i = 0; i < g->n_nodes; i++)
@@ -149,7 +149,7 @@ static sluice_status finish_graph(struct onnx_import *c, struct sl_graph **out)
     sl_match_patterns(c->g, c->scratch);
     const enum sl_input_order *orders;
     SL_TRY(find_orders(c, &orders));
-    SL_TRY(sl_choose_layout(c->g, true, orders, c->a, out, &c->report->n_transposes, c->e));
+    SL_TRY(sl_choose_layout(c->g, true, orders, c->a, out, &c->b->report->n_transposes, c->e));
     sl_merge_focus(*out);
     sl_match_stored_patterns(*out);
     SL_TRY(sl_assign_names(*out, c->e));
@@ -164,9 +164,9 @@ static sluice_status import_model(struct onnx_import *c, struct sl_view bytes, c
     SL_TRY(find_opset(c));
     SL_TRY(index_functions(c));
     const struct onnx_graph *g = c->model->graph;
-    c->report->n_onnx_nodes = g->n_nodes;
+    c->b->report->n_nodes = g->n_nodes;
     c->fates = SL_NEW_ARRAY(c->a, unsigned char, (size_t)g->n_nodes + 1);
-    c->g = sl_graph_new(c->a, net);
+    c->g = c->b->g = sl_graph_new(c->a, net);
     SL_TRY(onnx_declare_initializers(c, g));
     SL_TRY(onnx_find_ports(c, &ports));
     SL_TRY(make_inputs(c, &ports));
@@ -184,7 +184,9 @@ sluice_status sl_onnx_import(sl_arena *a, const char *path, struct sl_view bytes
     static const struct sl_onnx_options none;
     struct sl_onnx_report unseen;
     struct onnx_scope scope = {.values = sl_map_new(a), .prefix = ""};
+    struct sl_build b = {.a = a, .room = ((size_t)1 << 25) + 2 * SL_MIN(bytes.size, SIZE_MAX / 16), .e = e};
     struct onnx_import c = {.a = a,
+                            .b = &b,
                             .scratch = sl_arena_new(),
                             .path = path,
                             .bytes = bytes,
@@ -195,7 +197,7 @@ sluice_status sl_onnx_import(sl_arena *a, const char *path, struct sl_view bytes
                             .directory = folder_of(a, path),
                             .scope = &scope,
                             .e = e};
-    c.folding = ((size_t)1 << 25) + 2 * SL_MIN(bytes.size, SIZE_MAX / 16);
+    b.report = &c.report->common;
     *c.report = (struct sl_onnx_report){.producer = ""};
     *out = NULL;
     sluice_status s = import_model(&c, bytes, network_name(a, path, c.options->net_name), out);

@@ -9,11 +9,14 @@
 #define SL_ONNX_ONNX_IMPORT_H
 
 #include "base/strings.h"
+#include "front/build.h"
 #include "front/const_order.h"
+#include "front/const_values.h"
 #include "ir/ir.h"
 #include "onnx/onnx.h"
 #include "onnx/onnx_proto.h"
-#include "ops/float_run.h"
+#include "ops/op_rules.h"
+#include "ops/ops.h"
 
 /* A named ONNX value. Exactly one of node, init, sparse is set once it is known; a value that an unsupported operator would
  * have made has `missing`. */
@@ -46,6 +49,7 @@ struct onnx_import {
     sl_arena *a;
     sl_arena *scratch;
     struct sl_graph *g;
+    struct sl_build *b; /* makes the nodes of g */
     struct onnx_model *model;
     const struct sl_onnx_options *options;
     struct sl_onnx_report *report;
@@ -55,12 +59,9 @@ struct onnx_import {
     struct sl_view bytes;
     struct onnx_scope *scope;
     const struct onnx_node *node; /* being translated */
-    const char *origin;
-    bool located; /* the error at hand names its node */
-    int problem_capacity, note_capacity;
-    unsigned char *fates; /* enum onnx_fate, by index in the main graph */
-    size_t folding;       /* elements that computed constants may still have: files must not become gigabytes */
-    int n_inlined;        /* nodes of function bodies and branches translated: bounded */
+    bool located;                 /* the error at hand names its node */
+    unsigned char *fates;         /* enum onnx_fate, by index in the main graph */
+    int n_inlined;                /* nodes of function bodies and branches translated: bounded */
     sl_err *e;
 };
 
@@ -92,16 +93,13 @@ sluice_status onnx_need_const(struct onnx_import *c, int i, const char *what, co
 /* The same for values that are reordered at once: they may lie in the file at any address, so hand them to sl_const_permute, whose
  * result is aligned, and read nothing before. Spares a copy of what exporters did not align. */
 sluice_status onnx_need_weights(struct onnx_import *c, int i, const char *what, const struct sl_const **out);
-/* Input i, of this rank, with its axes permuted: onnx_in and onnx_transpose, but a constant is not copied first. */
+/* Input i, of this rank, with its axes permuted: onnx_in and sl_build_transpose, but a constant is not copied first. */
 sluice_status onnx_in_permuted(struct onnx_import *c, int i, int rank, const int64_t *perm, struct sl_node **out);
 /* Integer constants as int64 (any integer type; floats with whole values). count -1: any number. */
 sluice_status onnx_const_ints(struct onnx_import *c, const struct sl_const *k, const char *what, int *n, int64_t **out);
 sluice_status onnx_need_ints(struct onnx_import *c, int i, const char *what, int *n, int64_t **out);
 /* TensorProto.DataType that the file declares for an input: an initializer's, or a graph input's. 0: not known. */
 int32_t onnx_declared_type(struct onnx_import *c, int input);
-bool onnx_const_scalar(const struct sl_const *k, double *out);   /* one element, or a splat */
-bool onnx_node_scalar(const struct sl_node *n, double *out);     /* a const_input with one value */
-const struct sl_const *onnx_node_const(const struct sl_node *n); /* of a const_input, else NULL */
 /* Output i of the current node is this value. NULL-named outputs are ignored. */
 sluice_status onnx_out(struct onnx_import *c, int i, struct sl_node *n);
 bool onnx_wants_out(const struct onnx_import *c, int i);
@@ -115,41 +113,11 @@ double onnx_attr_float(struct onnx_import *c, const char *name, double otherwise
 const char *onnx_attr_string(struct onnx_import *c, const char *name, const char *otherwise);
 const int64_t *onnx_attr_ints(struct onnx_import *c, const char *name, int *n); /* NULL and 0 when absent */
 
-/* ---- onnx_build.c: making nodes ---- */
-/* A node with inputs; set its attributes, then finish it. */
-struct sl_node *onnx_add(struct onnx_import *c, enum sl_op op, int n_in, struct sl_node *const *in);
-/* Infer; when all inputs are constants, evaluate: *n becomes a const_input. */
-sluice_status onnx_finish(struct onnx_import *c, struct sl_node **n);
-struct sl_node *onnx_constant(struct onnx_import *c, const struct sl_const *k);
-struct sl_node *onnx_f32(struct onnx_import *c, double v); /* a scalar */
-struct sl_node *onnx_s64s(struct onnx_import *c, int n, const int64_t *v);
-/* Takes from what computed constants may still have. */
-sluice_status onnx_take_folding(struct onnx_import *c, size_t elements);
-/* One-call forms; each finishes. `in` may be a constant. */
-sluice_status onnx_unary(struct onnx_import *c, struct sl_node *in, const char *type, struct sl_node **out);
-sluice_status onnx_unary2(struct onnx_import *c, struct sl_node *in, const char *type, const char *k1, double v1,
-                          const char *k2, double v2, struct sl_node **out);
-sluice_status onnx_binary(struct onnx_import *c, enum sl_op op, struct sl_node *x, struct sl_node *y, struct sl_node **out);
-sluice_status onnx_transpose(struct onnx_import *c, struct sl_node *in, const int64_t *perm, struct sl_node **out);
+/* ---- onnx_build.c: making nodes, besides front/build.h ---- */
 sluice_status onnx_reshape(struct onnx_import *c, struct sl_node *in, int rank, const int64_t *dims, struct sl_node **out);
-sluice_status onnx_slice(struct onnx_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends,
-                         const int64_t *steps, struct sl_node **out);
-sluice_status onnx_slice_axis(struct onnx_import *c, struct sl_node *in, int axis, int64_t from, int64_t to,
-                              struct sl_node **out);
-sluice_status onnx_concat(struct onnx_import *c, int axis, int n, struct sl_node *const *in, struct sl_node **out);
-sluice_status onnx_reduce(struct onnx_import *c, enum sl_op op, struct sl_node *in, int n_axes, const int64_t *axes,
-                          bool keepdims, struct sl_node **out);
-sluice_status onnx_softmax(struct onnx_import *c, struct sl_node *in, int axis, struct sl_node **out);
-sluice_status onnx_expand(struct onnx_import *c, struct sl_node *in, const struct sl_shape *to, struct sl_node **out);
 /* [n, c, ...] <-> [n, ..., c] */
 sluice_status onnx_channels_last(struct onnx_import *c, struct sl_node *in, struct sl_node **out);
 sluice_status onnx_channels_first(struct onnx_import *c, struct sl_node *in, struct sl_node **out);
-
-/* Axis -rank..rank-1 -> 0..rank-1. */
-sluice_status onnx_axis(struct onnx_import *c, int64_t axis, int rank, int *out);
-/* Record that this node cannot be translated, and why (printf form). Returns SLUICE_E_UNSUPPORTED; the caller returns it. */
-sluice_status onnx_unsupported(struct onnx_import *c, const char *format, ...) SL_PRINTF(2, 3);
-void onnx_note(struct onnx_import *c, const char *format, ...) SL_PRINTF(2, 3);
 
 /* ---- onnx_const.c: constants ---- */
 enum { ONNX_TYPE_UINT4 = 21, ONNX_TYPE_INT4 = 22 }; /* kept in 8 bits */
@@ -161,9 +129,6 @@ sluice_status onnx_tensor_const(struct onnx_import *c, sl_arena *a, const struct
 /* The same, but of the file's bytes where only their alignment is amiss. */
 sluice_status onnx_tensor_view(struct onnx_import *c, sl_arena *a, const struct onnx_tensor *t, const struct sl_const **out);
 sluice_status onnx_sparse_const(struct onnx_import *c, sl_arena *a, const struct onnx_sparse *s, const struct sl_const **out);
-/* Element i of any constant as double / int64 (splats too). */
-double onnx_const_at_f64(const struct sl_const *k, size_t i);
-int64_t onnx_const_at_s64(const struct sl_const *k, size_t i);
 
 /* ---- shared between families ---- */
 /* Axes as attribute or, since `opset_of_input`, as input; sorted, checked. given: whether there were any. */
@@ -179,6 +144,8 @@ sluice_status onnx_cast(struct onnx_import *c, struct sl_node *x, enum sl_dtype 
 sluice_status onnx_pad_wrap(struct onnx_import *c, struct sl_node *x, int64_t *pads);
 
 /* ---- later stages ---- */
+/* From now on nodes and problems are this node's, under this name. */
+void onnx_at_node(struct onnx_import *c, const struct onnx_node *n, const char *origin);
 /* Translate a list of nodes (the main graph's, a function's or a branch's) that lead to the wanted names. */
 sluice_status onnx_translate_nodes(struct onnx_import *c, const struct onnx_node *nodes, int n_nodes, const char *const *wanted,
                                    int n_wanted);

@@ -24,7 +24,7 @@ static sluice_status weighted(struct onnx_import *c, struct sl_node *x, const st
         struct sl_shape s = {4, {1, 1, in_c, out_c}};
         kernel = sl_const_reshape(c->a, kernel, &s);
     }
-    struct sl_node *n = onnx_add(c, x->shape.rank == 2 ? SL_OP_fc : SL_OP_conv, 1, &x);
+    struct sl_node *n = sl_build_add(c->b, x->shape.rank == 2 ? SL_OP_fc : SL_OP_conv, 1, &x);
     sl_set_param(c->g, n, "kernel", kernel);
     if (bias)
         sl_set_param(c->g, n, "bias", bias);
@@ -34,7 +34,7 @@ static sluice_status weighted(struct onnx_import *c, struct sl_node *x, const st
         sl_set_ints(c->g, n, "pads", 4, (int64_t[]){0, 0, 0, 0});
         sl_set_int(c->g, n, "groups", 1);
     }
-    SL_TRY(onnx_finish(c, &n));
+    SL_TRY(sl_build_finish(c->b, &n));
     full.dim[rank - 1] = out_c;
     return onnx_reshape(c, n, rank, full.dim, out);
 }
@@ -42,7 +42,7 @@ static sluice_status weighted(struct onnx_import *c, struct sl_node *x, const st
 /* [1, 1, k, n] is as good as [k, n] where the other side has at least as many dimensions. */
 static const struct sl_const *as_matrix(struct onnx_import *c, const struct sl_node *n, int other_rank)
 {
-    const struct sl_const *k = onnx_node_const(n);
+    const struct sl_const *k = sl_node_const(n);
     if (!k || k->dtype != SL_F32 || k->shape.rank < 2 || k->shape.rank > other_rank)
         return NULL;
     for (int i = 0; i < k->shape.rank - 2; i++)
@@ -58,7 +58,7 @@ static sluice_status swap_last(struct onnx_import *c, struct sl_node *x, struct 
     int rank = x->shape.rank;
     for (int i = 0; i < rank; i++)
         perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
-    return onnx_transpose(c, x, perm, out);
+    return sl_build_transpose(c->b, x, perm, out);
 }
 
 /* A constant left matrix is a weighted layer over the transposed input: A y = (y' A')'. */
@@ -75,9 +75,9 @@ static sluice_status weighted_left(struct onnx_import *c, const struct sl_const 
 static sluice_status product(struct onnx_import *c, struct sl_node *x, struct sl_node *y, struct sl_node **out)
 {
     struct sl_node *in[2] = {x, y};
-    *out = onnx_add(c, SL_OP_matmul, 2, in);
+    *out = sl_build_add(c->b, SL_OP_matmul, 2, in);
     sl_set_int(c->g, *out, "transpose_b", 0);
-    return onnx_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 sluice_status onnx_matmul(struct onnx_import *c, struct sl_node *x, struct sl_node *y, struct sl_node **out)
@@ -130,7 +130,7 @@ static sluice_status scaled(struct onnx_import *c, const struct sl_const *k, dou
     if (factor == 1)
         return SLUICE_OK;
     if (k->splat) {
-        float v = (float)(onnx_const_at_f64(k, 0) * factor);
+        float v = (float)(sl_const_number(k, 0) * factor);
         *out = sl_const_splat(c->a, SL_F32, &k->shape, &v);
         return SLUICE_OK;
     }
@@ -138,7 +138,7 @@ static sluice_status scaled(struct onnx_import *c, const struct sl_const *k, dou
     if (!*out)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for %zu scaled weights", n);
     for (size_t i = 0; i < n; i++)
-        ((float *)data)[i] = (float)(onnx_const_at_f64(k, i) * factor);
+        ((float *)data)[i] = (float)(sl_const_number(k, i) * factor);
     return SLUICE_OK;
 }
 
@@ -146,13 +146,13 @@ static sluice_status scaled(struct onnx_import *c, const struct sl_const *k, dou
 static sluice_status gemm_bias(struct onnx_import *c, const struct sl_node *addend, int64_t out_c, double beta,
                                const struct sl_const **out)
 {
-    const struct sl_const *k = onnx_node_const(addend);
+    const struct sl_const *k = sl_node_const(addend);
     double v;
     *out = NULL;
     if (!k || k->dtype != SL_F32)
         return SLUICE_OK;
     struct sl_shape s = {1, {out_c}};
-    if (onnx_const_scalar(k, &v) && k->shape.rank <= 2) {
+    if (sl_const_scalar(k, &v) && k->shape.rank <= 2) {
         float f = (float)(v * beta);
         bool single = k->shape.rank < 2 || k->shape.dim[0] == 1;
         if (single && (k->shape.rank == 0 || k->shape.dim[k->shape.rank - 1] == 1 || k->shape.dim[k->shape.rank - 1] == out_c))
@@ -168,7 +168,7 @@ static sluice_status gemm_bias(struct onnx_import *c, const struct sl_node *adde
 static sluice_status times(struct onnx_import *c, struct sl_node *x, double factor, struct sl_node **out)
 {
     *out = x;
-    return factor == 1 ? SLUICE_OK : onnx_binary(c, SL_OP_ew_mult, x, onnx_f32(c, factor), out);
+    return factor == 1 ? SLUICE_OK : sl_build_binary(c->b, SL_OP_ew_mult, x, sl_build_f32(c->b, factor), out);
 }
 
 sluice_status translate_gemm(struct onnx_import *c, const struct onnx_node *n)
@@ -183,7 +183,7 @@ sluice_status translate_gemm(struct onnx_import *c, const struct onnx_node *n)
     if (x->shape.rank != 2 || y->shape.rank != 2)
         return sl_fail(c->e, SLUICE_E_SHAPE, "inputs have %d and %d dimensions, 2 are wanted", x->shape.rank, y->shape.rank);
     if (onnx_attr_int(c, "transA", 0))
-        SL_TRY(onnx_transpose(c, x, swap, &x));
+        SL_TRY(sl_build_transpose(c->b, x, swap, &x));
     kernel = x->op == SL_OP_const_input ? NULL : as_matrix(c, y, 2);
     if (kernel) {
         if (addend)
@@ -196,7 +196,7 @@ sluice_status translate_gemm(struct onnx_import *c, const struct onnx_node *n)
     }
     if (addend && !bias) {
         SL_TRY(times(c, addend, beta, &addend));
-        SL_TRY(onnx_binary(c, SL_OP_ew_add, out, addend, &out));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, out, addend, &out));
     }
     return onnx_out(c, 0, out);
 }

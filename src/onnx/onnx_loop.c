@@ -16,7 +16,7 @@ struct loop {
 static struct sl_node *scalar(struct onnx_import *c, enum sl_dtype t, const void *value)
 {
     const struct sl_shape s = {.rank = 0};
-    return onnx_constant(c, sl_const_splat(c->a, t, &s, value));
+    return sl_build_const(c->b, sl_const_splat(c->a, t, &s, value));
 }
 
 /* An optional input that must be one constant number. */
@@ -27,7 +27,7 @@ static sluice_status read_limit(struct onnx_import *c, int input, const char *wh
     if (!onnx_has_in(c, input))
         return SLUICE_OK;
     SL_TRY(onnx_need_const(c, input, what, &k));
-    return onnx_const_scalar(k, out) ? SLUICE_OK : sl_fail(c->e, SLUICE_E_SHAPE, "the %s is not one value", what);
+    return sl_const_scalar(k, out) ? SLUICE_OK : sl_fail(c->e, SLUICE_E_SHAPE, "the %s is not one value", what);
 }
 
 static sluice_status turn(struct onnx_import *c, struct loop *l, bool *again)
@@ -40,8 +40,8 @@ static sluice_status turn(struct onnx_import *c, struct loop *l, bool *again)
     for (int i = 0; i < l->n_carried; i++)
         in[2 + i] = l->carried[i];
     SL_TRY(onnx_inline_graph(c, l->body, 2 + l->n_carried, in, out));
-    if (!onnx_node_scalar(out[0], &condition))
-        return onnx_unsupported(c, "whether it goes on after turn %lld is computed at run time", (long long)l->turns + 1);
+    if (!sl_node_scalar(out[0], &condition))
+        return sl_unsupported(c->b, "whether it goes on after turn %lld is computed at run time", (long long)l->turns + 1);
     memcpy(l->carried, out + 1, (size_t)l->n_carried * sizeof *out);
     l->made[l->turns++] = out;
     *again = condition != 0;
@@ -58,7 +58,7 @@ static sluice_status stack(struct onnx_import *c, const struct loop *l, int outp
         memcpy(dims + 1, v->shape.dim, (size_t)v->shape.rank * sizeof *dims);
         SL_TRY(onnx_reshape(c, v, v->shape.rank + 1, dims, &values[i]));
     }
-    return onnx_concat(c, 0, (int)l->turns, values, out);
+    return sl_build_concat(c->b, 0, (int)l->turns, values, out);
 }
 
 static sluice_status read_loop(struct onnx_import *c, const struct onnx_node *n, struct loop *l)
@@ -86,7 +86,7 @@ sluice_status translate_loop(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(read_loop(c, n, l));
     for (bool again = condition != 0; again && (double)l->turns < most;) {
         if (l->turns == MOST_TURNS || l->turns * l->body->n_outputs > MOST_VALUES)
-            return onnx_unsupported(c, "a loop of more than %lld turns", (long long)l->turns);
+            return sl_unsupported(c->b, "a loop of more than %lld turns", (long long)l->turns);
         SL_TRY(turn(c, l, &again));
     }
     for (int i = 0; i < n->n_out; i++) {
@@ -94,7 +94,7 @@ sluice_status translate_loop(struct onnx_import *c, const struct onnx_node *n)
         if (!onnx_wants_out(c, i))
             continue;
         if (!y && l->turns == 0)
-            return onnx_unsupported(c, "a loop without a turn, whose output %d is empty", i);
+            return sl_unsupported(c->b, "a loop without a turn, whose output %d is empty", i);
         if (!y)
             SL_TRY(stack(c, l, 1 + i, &y));
         SL_TRY(onnx_out(c, i, y));

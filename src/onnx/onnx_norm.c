@@ -11,7 +11,7 @@ static sluice_status softmax_line(struct onnx_import *c, struct sl_node **x, int
 {
     int rank = (*x)->shape.rank;
     bool flat = c->scope->opset < 13, ones = true;
-    SL_TRY(onnx_axis(c, onnx_attr_int(c, "axis", flat ? 1 : -1), SL_MAX(rank, 1), axis));
+    SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", flat ? 1 : -1), SL_MAX(rank, 1), axis));
     if (rank == 0)
         return onnx_reshape(c, *x, 1, (int64_t[]){1}, x);
     for (int i = *axis + 1; i < rank; i++)
@@ -32,7 +32,7 @@ sluice_status translate_softmax(struct onnx_import *c, const struct onnx_node *n
     SL_TRY(onnx_in(c, 0, &x));
     struct sl_shape s = x->shape;
     SL_TRY(softmax_line(c, &x, &axis));
-    SL_TRY(onnx_softmax(c, x, axis, &y));
+    SL_TRY(sl_build_softmax(c->b, x, axis, &y));
     SL_TRY(onnx_reshape(c, y, s.rank, s.dim, &y));
     return onnx_out(c, 0, y);
 }
@@ -46,12 +46,12 @@ sluice_status translate_log_softmax(struct onnx_import *c, const struct onnx_nod
     struct sl_shape s = x->shape;
     SL_TRY(softmax_line(c, &x, &axis));
     const int64_t axes[1] = {axis};
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_max, x, 1, axes, true, &top));
-    SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, top, &x));
-    SL_TRY(onnx_unary(c, x, "exp", &sum));
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_sum, sum, 1, axes, true, &sum));
-    SL_TRY(onnx_unary(c, sum, "log", &sum));
-    SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, sum, &y));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_max, x, 1, axes, true, &top));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, top, &x));
+    SL_TRY(sl_build_unary(c->b, x, "exp", &sum));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_sum, sum, 1, axes, true, &sum));
+    SL_TRY(sl_build_unary(c->b, sum, "log", &sum));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, sum, &y));
     SL_TRY(onnx_reshape(c, y, s.rank, s.dim, &y));
     return onnx_out(c, 0, y);
 }
@@ -73,14 +73,14 @@ static sluice_status affine(struct onnx_import *c, struct sl_node *x, struct sl_
 {
     *out = x;
     if (scale)
-        SL_TRY(onnx_binary(c, SL_OP_ew_mult, *out, scale, out));
-    return offset ? onnx_binary(c, SL_OP_ew_add, *out, offset, out) : SLUICE_OK;
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, *out, scale, out));
+    return offset ? sl_build_binary(c->b, SL_OP_ew_add, *out, offset, out) : SLUICE_OK;
 }
 
 static sluice_status inverse_root(struct onnx_import *c, struct sl_node *variance, double epsilon, struct sl_node **out)
 {
-    SL_TRY(onnx_binary(c, SL_OP_ew_add, variance, onnx_f32(c, epsilon), out));
-    return onnx_unary(c, *out, "rsqrt", out);
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, variance, sl_build_f32(c->b, epsilon), out));
+    return sl_build_unary(c->b, *out, "rsqrt", out);
 }
 
 static sluice_status batch_norm_layer(struct onnx_import *c, struct sl_node *x, double epsilon, struct sl_node **out)
@@ -99,12 +99,12 @@ static sluice_status batch_norm_layer(struct onnx_import *c, struct sl_node *x, 
             SL_TRY(by_channel(c, v[i], x, &v[i]));
         }
         SL_TRY(inverse_root(c, v[3], epsilon, &factor));
-        SL_TRY(onnx_binary(c, SL_OP_ew_mult, factor, v[0], &factor));
-        SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, v[2], out));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, factor, v[0], &factor));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, v[2], out));
         return affine(c, *out, factor, v[1], out);
     }
     SL_TRY(onnx_channels_last(c, x, &x));
-    struct sl_node *n = onnx_add(c, SL_OP_batch_norm, 1, &x);
+    struct sl_node *n = sl_build_add(c->b, SL_OP_batch_norm, 1, &x);
     for (int i = 0; i < 4; i++) {
         int64_t channels = x->shape.dim[x->shape.rank - 1];
         if (k[i]->shape.rank != 1 || k[i]->shape.dim[0] != channels)
@@ -113,7 +113,7 @@ static sluice_status batch_norm_layer(struct onnx_import *c, struct sl_node *x, 
         sl_set_param(c->g, n, names[i], k[i]);
     }
     sl_set_float(c->g, n, "epsilon", epsilon);
-    SL_TRY(onnx_finish(c, &n));
+    SL_TRY(sl_build_finish(c->b, &n));
     return onnx_channels_first(c, n, out);
 }
 
@@ -122,9 +122,9 @@ sluice_status translate_batch_normalization(struct onnx_import *c, const struct 
     struct sl_node *x, *y;
     SL_TRY(onnx_in(c, 0, &x));
     if (onnx_attr_int(c, "training_mode", 0))
-        return onnx_unsupported(c, "training_mode 1");
+        return sl_unsupported(c->b, "training_mode 1");
     if (!onnx_attr_int(c, "spatial", 1) && x->shape.rank > 2)
-        return onnx_unsupported(c, "spatial 0");
+        return sl_unsupported(c->b, "spatial 0");
     if (x->shape.rank < 2)
         return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, at least 2 are wanted", x->shape.rank);
     SL_TRY(batch_norm_layer(c, x, onnx_attr_float(c, "epsilon", 1e-5), &y));
@@ -136,12 +136,12 @@ static sluice_status standardize(struct onnx_import *c, struct sl_node *x, int n
                                  struct sl_node **out)
 {
     struct sl_node *mean, *variance;
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, x, n_axes, axes, true, &mean));
-    SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, mean, &x));
-    SL_TRY(onnx_unary(c, x, "square", &variance));
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, variance, n_axes, axes, true, &variance));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_mean, x, n_axes, axes, true, &mean));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, mean, &x));
+    SL_TRY(sl_build_unary(c->b, x, "square", &variance));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_mean, variance, n_axes, axes, true, &variance));
     SL_TRY(inverse_root(c, variance, epsilon, &variance));
-    return onnx_binary(c, SL_OP_ew_mult, x, variance, out);
+    return sl_build_binary(c->b, SL_OP_ew_mult, x, variance, out);
 }
 
 /* [n, c, ...] as [n, groups, c / groups, ...]: the axes stay apart, so that a picture stored channels last need not be moved.
@@ -200,7 +200,7 @@ sluice_status translate_group_normalization(struct onnx_import *c, const struct 
     if (sl_shape_elements(&s) == 0)
         return sl_fail(c->e, SLUICE_E_SHAPE, "the input has no elements");
     if (s.rank == SL_MAX_RANK)
-        return onnx_unsupported(c, "an input of %d dimensions", s.rank);
+        return sl_unsupported(c->b, "an input of %d dimensions", s.rank);
     SL_TRY(apart(c, x, groups, &y));
     for (int i = 2; i < y->shape.rank; i++)
         axes[i - 2] = i;
@@ -236,7 +236,7 @@ static sluice_status norm_param(struct onnx_import *c, int input, int64_t length
     *out = NULL;
     if (!onnx_has_in(c, input)) {
         *out = sl_const_splat(c->a, SL_F32, &s, &one);
-    } else if (k && onnx_const_scalar(k, &v)) {
+    } else if (k && sl_const_scalar(k, &v)) {
         one = (float)v;
         *out = sl_const_splat(c->a, SL_F32, &s, &one);
     } else if (k && (int64_t)sl_shape_elements(&k->shape) == length) {
@@ -254,12 +254,12 @@ static sluice_status norm_layer(struct onnx_import *c, enum sl_op op, struct sl_
     SL_TRY(norm_param(c, 1, length, 1, &gamma));
     SL_TRY(norm_param(c, 2, length, 0, &beta));
     bool inside = gamma && beta;
-    struct sl_node *n = onnx_add(c, op, 1, &x);
+    struct sl_node *n = sl_build_add(c->b, op, 1, &x);
     sl_set_float(c->g, n, "epsilon", epsilon);
     sl_set_param(c->g, n, "gamma", inside ? gamma : sl_const_splat(c->a, SL_F32, &s, &one));
     sl_set_param(c->g, n, "beta", inside ? beta : sl_const_splat(c->a, SL_F32, &s, &zero));
     *out = n;
-    return onnx_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 /* The side outputs, computed only where something reads them. */
@@ -270,11 +270,11 @@ static sluice_status norm_statistics(struct onnx_import *c, struct sl_node *x, i
     int n = 0;
     for (int i = axis; i < x->shape.rank; i++)
         axes[n++] = i;
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, x, n, axes, true, &mean));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_mean, x, n, axes, true, &mean));
     SL_TRY(onnx_out(c, 1, mean));
-    SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, mean, &y));
-    SL_TRY(onnx_unary(c, y, "square", &y));
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, y, n, axes, true, &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, mean, &y));
+    SL_TRY(sl_build_unary(c->b, y, "square", &y));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_mean, y, n, axes, true, &y));
     SL_TRY(inverse_root(c, y, epsilon, &y));
     return onnx_out(c, 2, y);
 }
@@ -288,7 +288,7 @@ static sluice_status last_axes_norm(struct onnx_import *c, enum sl_op op)
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_in(c, 1, &gamma));
     SL_TRY(onnx_in(c, 2, &beta));
-    SL_TRY(onnx_axis(c, onnx_attr_int(c, "axis", -1), x->shape.rank, &axis));
+    SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", -1), x->shape.rank, &axis));
     struct sl_shape s = x->shape;
     int64_t dims[SL_MAX_RANK] = {1}, length = 1;
     for (int i = 0; i < axis; i++)
@@ -334,16 +334,16 @@ sluice_status translate_mean_variance_normalization(struct onnx_import *c, const
     const int64_t *given = onnx_attr_ints(c, "axes", &count);
     for (int i = 0; i < (given ? count : 3) && n_axes < SL_MAX_RANK; i++) {
         int axis;
-        SL_TRY(onnx_axis(c, given ? given[i] : usual[i], x->shape.rank, &axis));
+        SL_TRY(sl_build_axis(c->b, given ? given[i] : usual[i], x->shape.rank, &axis));
         axes[n_axes++] = axis;
     }
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, x, n_axes, axes, true, &mean));
-    SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, mean, &x));
-    SL_TRY(onnx_unary(c, x, "square", &y));
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_mean, y, n_axes, axes, true, &y));
-    SL_TRY(onnx_unary(c, y, "sqrt", &y));
-    SL_TRY(onnx_binary(c, SL_OP_ew_add, y, onnx_f32(c, 1e-9), &y));
-    SL_TRY(onnx_binary(c, SL_OP_ew_div, x, y, &y));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_mean, x, n_axes, axes, true, &mean));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, mean, &x));
+    SL_TRY(sl_build_unary(c->b, x, "square", &y));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_mean, y, n_axes, axes, true, &y));
+    SL_TRY(sl_build_unary(c->b, y, "sqrt", &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, y, sl_build_f32(c->b, 1e-9), &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_div, x, y, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -353,15 +353,15 @@ sluice_status translate_lp_normalization(struct onnx_import *c, const struct onn
     int axis;
     int64_t p = onnx_attr_int(c, "p", 2);
     SL_TRY(onnx_in(c, 0, &x));
-    SL_TRY(onnx_axis(c, onnx_attr_int(c, "axis", -1), x->shape.rank, &axis));
+    SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", -1), x->shape.rank, &axis));
     if (p != 1 && p != 2)
         return sl_fail(c->e, SLUICE_E_VALUE, "p %lld is not 1 or 2", (long long)p);
-    SL_TRY(onnx_unary(c, x, p == 1 ? "abs" : "square", &y));
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_sum, y, 1, (int64_t[]){axis}, true, &y));
+    SL_TRY(sl_build_unary(c->b, x, p == 1 ? "abs" : "square", &y));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_sum, y, 1, (int64_t[]){axis}, true, &y));
     if (p == 2)
-        SL_TRY(onnx_unary(c, y, "sqrt", &y));
-    SL_TRY(onnx_binary(c, SL_OP_ew_max, y, onnx_f32(c, 1.17549435e-38), &y)); /* a line of zeros stays zeros */
-    SL_TRY(onnx_binary(c, SL_OP_ew_div, x, y, &y));
+        SL_TRY(sl_build_unary(c->b, y, "sqrt", &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_max, y, sl_build_f32(c->b, 1.17549435e-38), &y)); /* a line of zeros stays zeros */
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_div, x, y, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -376,21 +376,22 @@ sluice_status translate_lrn(struct onnx_import *c, const struct onnx_node *n)
     if (s.rank < 2 || count == 0 || size < 1 || size > 1 << 20)
         return sl_fail(c->e, SLUICE_E_VALUE, "size %lld on %d dimensions", (long long)size, s.rank);
     const int64_t dims[4] = {s.dim[0], (int64_t)count / (s.dim[0] * s.dim[1]), s.dim[1], 1};
-    SL_TRY(onnx_unary(c, x, "square", &y));
+    SL_TRY(sl_build_unary(c->b, x, "square", &y));
     SL_TRY(onnx_channels_last(c, y, &y));
     struct sl_shape last = y->shape;
     SL_TRY(onnx_reshape(c, y, 4, dims, &y));
-    y = onnx_add(c, SL_OP_avgpool, 1, &y);
+    y = sl_build_add(c->b, SL_OP_avgpool, 1, &y);
     sl_set_ints(c->g, y, "kernel_shape", 4, (int64_t[]){1, 1, size, 1});
     sl_set_ints(c->g, y, "strides", 4, (int64_t[]){1, 1, 1, 1});
     sl_set_ints(c->g, y, "dilations", 4, (int64_t[]){1, 1, 1, 1});
     sl_set_ints(c->g, y, "pads", 4, (int64_t[]){0, (size - 1) / 2, 0, size / 2});
     sl_set_int(c->g, y, "count_include_pad", 1);
-    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     SL_TRY(onnx_reshape(c, y, last.rank, last.dim, &y));
     SL_TRY(onnx_channels_first(c, y, &y));
-    SL_TRY(onnx_unary2(c, y, "affine", "alpha", onnx_attr_float(c, "alpha", 1e-4), "beta", onnx_attr_float(c, "bias", 1), &y));
-    SL_TRY(onnx_unary2(c, y, "pow", "alpha", onnx_attr_float(c, "beta", 0.75), NULL, 0, &y));
-    SL_TRY(onnx_binary(c, SL_OP_ew_div, x, y, &y));
+    SL_TRY(sl_build_unary2(c->b, y, "affine", "alpha", onnx_attr_float(c, "alpha", 1e-4), "beta", onnx_attr_float(c, "bias", 1),
+                           &y));
+    SL_TRY(sl_build_unary2(c->b, y, "pow", "alpha", onnx_attr_float(c, "beta", 0.75), NULL, 0, &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_div, x, y, &y));
     return onnx_out(c, 0, y);
 }

@@ -167,6 +167,13 @@ static sluice_status place_with_producers(struct walk *w, int i)
 
 /* ---- one node ---- */
 
+void onnx_at_node(struct onnx_import *c, const struct onnx_node *n, const char *origin)
+{
+    c->node = n;
+    c->b->origin = origin;
+    c->b->op = n ? n->op_type : "";
+}
+
 static void mark_outputs_missing(struct onnx_import *c, const struct onnx_node *n)
 {
     for (int i = 0; i < n->n_out; i++) {
@@ -185,7 +192,7 @@ static sluice_status inputs_missing(struct onnx_import *c, const struct reads *r
         if (!v || !v->missing)
             continue;
         if (v->unmade) {
-            onnx_unsupported(c, "input '%s' is an optional output that is not supported", v->name);
+            sl_unsupported(c->b, "input '%s' is an optional output that is not supported", v->name);
             v->unmade = false;
         }
         *missing = true;
@@ -202,8 +209,8 @@ static sluice_status check_newer_attributes(struct onnx_import *c, const struct 
     } added[] = {{"DequantizeLinear", "output_dtype", 23}, {"QuantizeLinear", "precision", 23}};
     for (size_t i = 0; i < SL_COUNT(added); i++)
         if (strcmp(n->op_type, added[i].op) == 0 && onnx_attr_int(c, added[i].attribute, 0) != 0)
-            return onnx_unsupported(c, "attribute '%s', new in opset %d, is %lld: only 0 is supported", added[i].attribute,
-                                    added[i].since, (long long)onnx_attr_int(c, added[i].attribute, 0));
+            return sl_unsupported(c->b, "attribute '%s', new in opset %d, is %lld: only 0 is supported", added[i].attribute,
+                                  added[i].since, (long long)onnx_attr_int(c, added[i].attribute, 0));
     return SLUICE_OK;
 }
 
@@ -218,10 +225,10 @@ static sluice_status call_translate(struct onnx_import *c, const struct onnx_nod
     if (row && !n->domain[0])
         SL_TRY(check_newer_attributes(c, n));
     if (!row && known)
-        return onnx_unsupported(c, "not defined or not supported at opset %lld", (long long)c->scope->opset);
+        return sl_unsupported(c->b, "not defined or not supported at opset %lld", (long long)c->scope->opset);
     if (!row)
-        return n->domain[0] ? onnx_unsupported(c, "operators of domain '%s' are not supported", n->domain)
-                            : onnx_unsupported(c, "this operator is not supported");
+        return n->domain[0] ? sl_unsupported(c->b, "operators of domain '%s' are not supported", n->domain)
+                            : sl_unsupported(c->b, "this operator is not supported");
     if (n->n_in < row->least_in || (row->most_in >= 0 && n->n_in > row->most_in))
         return sl_fail(c->e, SLUICE_E_FORMAT, "%d inputs, %s takes %d to %d", n->n_in, n->op_type, row->least_in, row->most_in);
     for (int i = 0; i < row->least_in; i++)
@@ -249,8 +256,7 @@ static sluice_status translate_node(struct onnx_import *c, const struct onnx_nod
                                     enum onnx_fate *fate)
 {
     bool missing;
-    c->node = n;
-    c->origin = c->scope->prefix[0] ? sl_arena_printf(c->a, "%s%s", c->scope->prefix, n->label) : n->label;
+    onnx_at_node(c, n, c->scope->prefix[0] ? sl_arena_printf(c->a, "%s%s", c->scope->prefix, n->label) : n->label);
     *fate = ONNX_SKIPPED;
     SL_TRY(inputs_missing(c, r, &missing));
     struct sl_arena_mark mark = sl_arena_mark(c->scratch);
@@ -263,11 +269,11 @@ static sluice_status translate_node(struct onnx_import *c, const struct onnx_nod
     if (s != SLUICE_E_UNSUPPORTED) {
         bool located = c->located; /* the innermost node of nested bodies says it all */
         c->located = true;
-        return located ? s : sl_context(c->e, "node '%s' (%s)", c->origin, n->op_type);
+        return located ? s : sl_context(c->e, "node '%s' (%s)", c->b->origin, n->op_type);
     }
     if (c->e->code != SLUICE_OK) { /* an op's shape rule said so: it becomes one of the problems */
-        c->node = n;
-        onnx_unsupported(c, "%s", c->e->message);
+        onnx_at_node(c, n, c->b->origin);
+        sl_unsupported(c->b, "%s", c->e->message);
         *c->e = (sl_err){0};
     }
     *fate = missing ? ONNX_SKIPPED : ONNX_UNSUPPORTED;
@@ -279,17 +285,16 @@ static sluice_status translate_in_order(struct onnx_import *c, const struct walk
 {
     bool is_main = c->scope->depth == 0;
     const struct onnx_node *caller = c->node;
-    const char *origin = c->origin;
+    const char *origin = c->b->origin;
     for (int i = 0; i < w->n_order; i++) {
         enum onnx_fate fate;
         SL_TRY(translate_node(c, &w->nodes[w->order[i]], &w->reads[w->order[i]], &fate));
         if (is_main) {
             c->fates[w->order[i]] = (unsigned char)fate;
-            c->report->n_folded += fate == ONNX_FOLDED;
+            c->b->report->n_folded += fate == ONNX_FOLDED;
         }
     }
-    c->node = caller;
-    c->origin = origin;
+    onnx_at_node(c, caller, origin);
     return SLUICE_OK;
 }
 
@@ -338,7 +343,7 @@ sluice_status onnx_translate_nodes(struct onnx_import *c, const struct onnx_node
         if (w.state[i] == 1)
             SL_TRY(place_with_producers(&w, i));
     if (c->scope->depth == 0)
-        c->report->n_used_nodes = w.n_order;
+        c->b->report->n_used_nodes = w.n_order;
     return translate_in_order(c, &w);
 }
 
@@ -348,7 +353,7 @@ static struct onnx_scope enter(struct onnx_import *c, struct onnx_scope *outer)
 {
     return (struct onnx_scope){.outer = outer,
                                .values = sl_map_new(c->a),
-                               .prefix = sl_arena_printf(c->a, "%s/", c->origin),
+                               .prefix = sl_arena_printf(c->a, "%s/", c->b->origin),
                                .caller_scope = c->scope,
                                .opset = c->scope->opset,
                                .depth = c->scope->depth + 1};
@@ -378,7 +383,7 @@ sluice_status onnx_inline_function(struct onnx_import *c, const struct onnx_func
         to->producer = 0;
         sl_map_set(body.values, to->name, to);
     }
-    int n_before = c->report->n_problems;
+    int n_before = c->b->report->n_problems;
     c->scope = &body;
     sluice_status s = onnx_translate_nodes(c, f->nodes, f->n_nodes, f->out, call->n_out);
     c->scope = caller;
@@ -396,7 +401,7 @@ sluice_status onnx_inline_function(struct onnx_import *c, const struct onnx_func
         to->sparse = from->sparse;
         to->missing = from->missing;
     }
-    return c->report->n_problems > n_before ? SLUICE_E_UNSUPPORTED : SLUICE_OK;
+    return c->b->report->n_problems > n_before ? SLUICE_E_UNSUPPORTED : SLUICE_OK;
 }
 
 sluice_status onnx_inline_graph(struct onnx_import *c, const struct onnx_graph *g, int n_in, struct sl_node *const *in,
@@ -410,7 +415,7 @@ sluice_status onnx_inline_graph(struct onnx_import *c, const struct onnx_graph *
     const char **wanted = SL_NEW_ARRAY(c->a, const char *, g->n_outputs);
     for (int i = 0; i < g->n_outputs; i++)
         wanted[i] = g->outputs[i].name;
-    int n_before = c->report->n_problems;
+    int n_before = c->b->report->n_problems;
     c->scope = &body;
     sluice_status s = onnx_declare_initializers(c, g);
     for (int i = 0; i < n_in && s == SLUICE_OK; i++) {
@@ -430,5 +435,5 @@ sluice_status onnx_inline_graph(struct onnx_import *c, const struct onnx_graph *
     c->scope = outer;
     c->node = owner;
     SL_TRY(s);
-    return c->report->n_problems > n_before ? SLUICE_E_UNSUPPORTED : SLUICE_OK;
+    return c->b->report->n_problems > n_before ? SLUICE_E_UNSUPPORTED : SLUICE_OK;
 }

@@ -6,13 +6,13 @@
 sluice_status onnx_pool_plane(struct onnx_import *c, enum sl_op op, struct sl_node *x, const struct onnx_window *w,
                               bool count_pad, struct sl_node **out)
 {
-    struct sl_node *n = onnx_add(c, op, 1, &x);
+    struct sl_node *n = sl_build_add(c->b, op, 1, &x);
     sl_set_ints(c->g, n, "kernel_shape", 4, (int64_t[]){1, w->kernel[0], w->kernel[1], 1});
     onnx_window_set(c, n, w);
     if (op == SL_OP_avgpool)
         sl_set_int(c->g, n, "count_include_pad", count_pad);
     *out = n;
-    return onnx_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 static sluice_status pool(struct onnx_import *c, enum sl_op op, struct sl_node *x, struct onnx_window *w, bool count_pad)
@@ -96,11 +96,11 @@ sluice_status translate_average_pool(struct onnx_import *c, const struct onnx_no
 static sluice_status lp_norm(struct onnx_import *c, struct sl_node *x, int64_t p, bool root, struct sl_node **out)
 {
     if (!root) {
-        SL_TRY(onnx_unary(c, x, "abs", out));
-        return p == 1 ? SLUICE_OK : onnx_unary2(c, *out, "pow", "alpha", (double)p, NULL, 0, out);
+        SL_TRY(sl_build_unary(c->b, x, "abs", out));
+        return p == 1 ? SLUICE_OK : sl_build_unary2(c->b, *out, "pow", "alpha", (double)p, NULL, 0, out);
     }
     *out = x;
-    return p == 1 ? SLUICE_OK : onnx_unary2(c, x, "pow", "alpha", 1.0 / (double)p, NULL, 0, out);
+    return p == 1 ? SLUICE_OK : sl_build_unary2(c->b, x, "pow", "alpha", 1.0 / (double)p, NULL, 0, out);
 }
 
 /* The exponent, a whole number; the first opset wrote it as a float. */
@@ -143,7 +143,7 @@ sluice_status translate_lp_pool(struct onnx_import *c, const struct onnx_node *n
         SL_TRY(onnx_channels_first(c, y, &y));
         SL_TRY(onnx_without_height(c, y, rank, &y));
     }
-    SL_TRY(onnx_binary(c, SL_OP_ew_mult, y, onnx_f32(c, (double)size), &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, y, sl_build_f32(c->b, (double)size), &y));
     SL_TRY(lp_norm(c, y, p, true, &y));
     return onnx_out(c, 0, y);
 }
@@ -157,7 +157,7 @@ sluice_status translate_global_lp_pool(struct onnx_import *c, const struct onnx_
         axes[i - 2] = i;
     SL_TRY(read_p(c, &p));
     SL_TRY(lp_norm(c, x, p, false, &x));
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_sum, x, SL_MAX(0, x->shape.rank - 2), axes, true, &x));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_sum, x, SL_MAX(0, x->shape.rank - 2), axes, true, &x));
     SL_TRY(lp_norm(c, x, p, true, &x));
     return onnx_out(c, 0, x);
 }
@@ -171,7 +171,7 @@ static sluice_status global_pool(struct onnx_import *c, enum sl_op op, enum sl_o
         int64_t axes[SL_MAX_RANK];
         for (int i = 2; i < x->shape.rank; i++)
             axes[i - 2] = i;
-        SL_TRY(onnx_reduce(c, reduction, x, SL_MAX(0, x->shape.rank - 2), axes, true, &y));
+        SL_TRY(sl_build_reduce(c->b, reduction, x, SL_MAX(0, x->shape.rank - 2), axes, true, &y));
         return onnx_out(c, 0, y);
     }
     SL_TRY(onnx_window_axes(c, x, &w));

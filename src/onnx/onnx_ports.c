@@ -170,7 +170,7 @@ static sluice_status bind_values(struct onnx_import *c)
         v = v ? v : onnx_declare(c, info->name);
         v->init = NULL;
         v->sparse = NULL;
-        v->node = onnx_constant(c, given->value);
+        v->node = sl_build_const(c->b, given->value);
     }
     return SLUICE_OK;
 }
@@ -265,8 +265,8 @@ static sluice_status check_given(struct onnx_import *c, const struct onnx_value_
                        given, s->rank, info->rank);
     for (int k = 0; info->has_shape && k < s->rank; k++)
         if (info->dims[k].value > 0 && info->dims[k].value != s->dim[k])
-            onnx_note(c, "input '%s': dimension %d is %lld in the model, %lld was given and is used", info->name, k,
-                      (long long)info->dims[k].value, (long long)s->dim[k]);
+            sl_note(c->b, "input '%s': dimension %d is %lld in the model, %lld was given and is used", info->name, k,
+                    (long long)info->dims[k].value, (long long)s->dim[k]);
     return SLUICE_OK;
 }
 
@@ -294,7 +294,7 @@ static sluice_status input_shape(struct onnx_import *c, const struct onnx_value_
                     return unknown_dimension(c, info, k);
                 s->dim[k] = bound < 0 ? 1 : bound;
                 if (bound < 0)
-                    onnx_note(c, "input '%s': the batch is not fixed in the model, 1 is used", info->name);
+                    sl_note(c->b, "input '%s': the batch is not fixed in the model, 1 is used", info->name);
             }
         }
     }

@@ -25,7 +25,7 @@ static sluice_status spread(struct onnx_import *c, struct sl_node *v, const stru
     *out = v;
     if (sl_shape_elements(&v->shape) == 1 && v->shape.rank <= 1)
         return onnx_reshape(c, v, 0, dims, out);
-    SL_TRY(onnx_axis(c, onnx_attr_int(c, "axis", 1), x->shape.rank, &axis));
+    SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 1), x->shape.rank, &axis));
     if (v->shape.rank == 1) {
         for (int i = 0; i < x->shape.rank; i++)
             dims[i] = i == axis ? v->shape.dim[0] : 1;
@@ -43,11 +43,11 @@ static sluice_status spread(struct onnx_import *c, struct sl_node *v, const stru
         }
     }
     SL_TRY(onnx_reshape(c, v, wide.rank, dims, out));
-    SL_TRY(onnx_expand(c, *out, &wide, out));
+    SL_TRY(sl_build_expand(c->b, *out, &wide, out));
     for (int i = 0; i < x->shape.rank; i++)
         dims[i] = i == axis ? v->shape.dim[i] * block : v->shape.dim[i];
     SL_TRY(onnx_reshape(c, *out, x->shape.rank, dims, out));
-    return dims[axis] == x->shape.dim[axis] ? SLUICE_OK : onnx_slice_axis(c, *out, axis, 0, x->shape.dim[axis], out);
+    return dims[axis] == x->shape.dim[axis] ? SLUICE_OK : sl_build_slice_axis(c->b, *out, axis, 0, x->shape.dim[axis], out);
 }
 
 /* round(x / scale) + zero, limited, as an integer type. NULL zero: none. */
@@ -56,16 +56,16 @@ static sluice_status quantize(struct onnx_import *c, struct sl_node *x, struct s
 {
     double lo, hi;
     if (t != SL_U8 && t != SL_S8 && t != SL_U16 && t != SL_S16)
-        return onnx_unsupported(c, "quantization to %s; 4, 8 or 16 bit integers are accepted", sl_dtype_name(t));
+        return sl_unsupported(c->b, "quantization to %s; 4, 8 or 16 bit integers are accepted", sl_dtype_name(t));
     limits(data_type, t, &lo, &hi);
     SL_TRY(onnx_cast(c, x, SL_F32, &x));
-    SL_TRY(onnx_binary(c, SL_OP_ew_div, x, scale, &x));
-    SL_TRY(onnx_unary(c, x, "round", &x));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_div, x, scale, &x));
+    SL_TRY(sl_build_unary(c->b, x, "round", &x));
     if (zero) {
         SL_TRY(onnx_cast(c, zero, SL_F32, &zero));
-        SL_TRY(onnx_binary(c, SL_OP_ew_add, x, zero, &x));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, x, zero, &x));
     }
-    SL_TRY(onnx_unary2(c, x, "clip", "minimum", lo, "maximum", hi, &x));
+    SL_TRY(sl_build_unary2(c->b, x, "clip", "minimum", lo, "maximum", hi, &x));
     return onnx_cast(c, x, t, out);
 }
 
@@ -73,10 +73,10 @@ static sluice_status centred(struct onnx_import *c, struct sl_node *x, struct sl
 {
     double v;
     SL_TRY(onnx_cast(c, x, SL_F32, out));
-    if (!zero || (onnx_node_scalar(zero, &v) && v == 0))
+    if (!zero || (sl_node_scalar(zero, &v) && v == 0))
         return SLUICE_OK;
     SL_TRY(onnx_cast(c, zero, SL_F32, &zero));
-    return onnx_binary(c, SL_OP_ew_sub, *out, zero, out);
+    return sl_build_binary(c->b, SL_OP_ew_sub, *out, zero, out);
 }
 
 sluice_status translate_quantize_linear(struct onnx_import *c, const struct onnx_node *n)
@@ -89,7 +89,7 @@ sluice_status translate_quantize_linear(struct onnx_import *c, const struct onnx
     int32_t data_type = wanted > 0 && wanted < 64 ? (int32_t)wanted : onnx_declared_type(c, 2);
     enum sl_dtype t = wanted ? onnx_stored_dtype(data_type) : zero ? zero->dtype : SL_U8;
     if (t == SL_NONE)
-        return onnx_unsupported(c, "quantization to %s", onnx_dtype_name(data_type));
+        return sl_unsupported(c->b, "quantization to %s", onnx_dtype_name(data_type));
     SL_TRY(spread(c, scale, x, block, &scale));
     if (zero)
         SL_TRY(spread(c, zero, x, block, &zero));
@@ -108,7 +108,7 @@ sluice_status translate_dequantize_linear(struct onnx_import *c, const struct on
     if (zero)
         SL_TRY(spread(c, zero, x, block, &zero));
     SL_TRY(centred(c, x, zero, &x));
-    SL_TRY(onnx_binary(c, SL_OP_ew_mult, x, scale, &x));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, x, scale, &x));
     return onnx_out(c, 0, x);
 }
 
@@ -120,16 +120,16 @@ sluice_status translate_dynamic_quantize_linear(struct onnx_import *c, const str
     SL_TRY(onnx_in(c, 0, &x));
     for (int i = 0; i < x->shape.rank; i++)
         axes[i] = i;
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_min, x, x->shape.rank, axes, false, &lo));
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_max, x, x->shape.rank, axes, false, &hi));
-    SL_TRY(onnx_binary(c, SL_OP_ew_min, lo, onnx_f32(c, 0), &lo));
-    SL_TRY(onnx_binary(c, SL_OP_ew_max, hi, onnx_f32(c, 0), &hi));
-    SL_TRY(onnx_binary(c, SL_OP_ew_sub, hi, lo, &scale));
-    SL_TRY(onnx_binary(c, SL_OP_ew_div, scale, onnx_f32(c, 255), &scale));
-    SL_TRY(onnx_binary(c, SL_OP_ew_div, lo, scale, &zero));
-    SL_TRY(onnx_unary(c, zero, "neg", &zero));
-    SL_TRY(onnx_unary2(c, zero, "clip", "minimum", 0, "maximum", 255, &zero));
-    SL_TRY(onnx_unary(c, zero, "round", &zero));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_min, x, x->shape.rank, axes, false, &lo));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_max, x, x->shape.rank, axes, false, &hi));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_min, lo, sl_build_f32(c->b, 0), &lo));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_max, hi, sl_build_f32(c->b, 0), &hi));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, hi, lo, &scale));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_div, scale, sl_build_f32(c->b, 255), &scale));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_div, lo, scale, &zero));
+    SL_TRY(sl_build_unary(c->b, zero, "neg", &zero));
+    SL_TRY(sl_build_unary2(c->b, zero, "clip", "minimum", 0, "maximum", 255, &zero));
+    SL_TRY(sl_build_unary(c->b, zero, "round", &zero));
     SL_TRY(onnx_cast(c, zero, SL_U8, &zero));
     SL_TRY(quantize(c, x, scale, zero, 0, SL_U8, &y));
     SL_TRY(onnx_out(c, 0, y));
@@ -168,8 +168,8 @@ sluice_status translate_matmul_integer(struct onnx_import *c, const struct onnx_
 static sluice_status output_step(struct onnx_import *c, struct sl_node *a, struct sl_node *b, struct sl_node *y,
                                  struct sl_node **out)
 {
-    SL_TRY(onnx_binary(c, SL_OP_ew_mult, a, b, out));
-    return onnx_binary(c, SL_OP_ew_div, y, *out, out);
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, a, b, out));
+    return sl_build_binary(c->b, SL_OP_ew_div, y, *out, out);
 }
 
 sluice_status translate_qlinear_matmul(struct onnx_import *c, const struct onnx_node *n)
@@ -200,8 +200,8 @@ static sluice_status centred_kernel(struct onnx_import *c, int input, struct sl_
         SL_TRY(onnx_reshape(c, zero, w->shape.rank, dims, &zero));
     }
     SL_TRY(centred(c, w, zero, &w));
-    *out = onnx_node_const(w);
-    return *out ? SLUICE_OK : onnx_unsupported(c, "weights are computed at run time, they must be constants");
+    *out = sl_node_const(w);
+    return *out ? SLUICE_OK : sl_unsupported(c->b, "weights are computed at run time, they must be constants");
 }
 
 sluice_status translate_conv_integer(struct onnx_import *c, const struct onnx_node *n)
@@ -243,7 +243,7 @@ sluice_status translate_qlinear_conv(struct onnx_import *c, const struct onnx_no
     if (v[8]) {
         SL_TRY(by_channel(c, v[8], rank, &v[8]));
         SL_TRY(onnx_cast(c, v[8], SL_F32, &v[8]));
-        SL_TRY(onnx_binary(c, SL_OP_ew_add, v[0], v[8], &v[0]));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, v[0], v[8], &v[0]));
     }
     for (int i = 1; i < 8; i += 3)
         SL_TRY(by_channel(c, v[i == 7 ? 6 : i], rank, &v[i == 7 ? 6 : i]));

@@ -51,7 +51,7 @@ static sluice_status find_activations(struct onnx_import *c, struct recurrence *
             q->beta[i] = has_beta && beta && n_beta < beta->n ? (double)beta->floats[n_beta++] : known[k].beta;
         }
         if (!q->activation[i])
-            return onnx_unsupported(c, "activation '%s'", name);
+            return sl_unsupported(c->b, "activation '%s'", name);
     }
     return SLUICE_OK;
 }
@@ -63,9 +63,9 @@ static sluice_status check_lengths(struct onnx_import *c, const struct recurrenc
     if (!onnx_has_in(c, 4))
         return SLUICE_OK;
     for (size_t i = 0; k && i < sl_shape_elements(&k->shape); i++)
-        if (onnx_const_at_s64(k, i) != q->steps)
+        if (sl_const_integer(k, i) != q->steps)
             k = NULL;
-    return k ? SLUICE_OK : onnx_unsupported(c, "sequence_lens other than the %lld steps of the input", (long long)q->steps);
+    return k ? SLUICE_OK : sl_unsupported(c->b, "sequence_lens other than the %lld steps of the input", (long long)q->steps);
 }
 
 static sluice_status read_recurrence(struct onnx_import *c, struct recurrence *q, int per_direction, const char *const *usual)
@@ -84,11 +84,11 @@ static sluice_status read_recurrence(struct onnx_import *c, struct recurrence *q
         return sl_fail(c->e, SLUICE_E_SHAPE, "input and weights have %d, %d and %d dimensions, 3 are wanted", q->x->shape.rank,
                        q->w->shape.rank, q->r->shape.rank);
     if (q->layout) {
-        SL_TRY(onnx_transpose(c, q->x, swap, &q->x));
+        SL_TRY(sl_build_transpose(c->b, q->x, swap, &q->x));
         if (q->h0)
-            SL_TRY(onnx_transpose(c, q->h0, swap, &q->h0));
+            SL_TRY(sl_build_transpose(c->b, q->h0, swap, &q->h0));
         if (q->c0)
-            SL_TRY(onnx_transpose(c, q->c0, swap, &q->c0));
+            SL_TRY(sl_build_transpose(c->b, q->c0, swap, &q->c0));
     }
     q->steps = q->x->shape.dim[0];
     q->batch = q->x->shape.dim[1];
@@ -103,7 +103,7 @@ static sluice_status read_recurrence(struct onnx_import *c, struct recurrence *q
         return sl_fail(c->e, SLUICE_E_SHAPE, "weights do not fit direction '%s', %lld inputs and %lld hidden values", direction,
                        (long long)q->in, (long long)q->hidden);
     if (q->steps < 1 || q->steps > MOST_STEPS)
-        return onnx_unsupported(c, "%lld steps, 1 to %d are unrolled", (long long)q->steps, MOST_STEPS);
+        return sl_unsupported(c->b, "%lld steps, 1 to %d are unrolled", (long long)q->steps, MOST_STEPS);
     SL_TRY(check_lengths(c, q));
     return find_activations(c, q, per_direction, usual);
 }
@@ -116,7 +116,7 @@ static sluice_status direction_of(struct onnx_import *c, struct sl_node *v, int6
     *out = NULL;
     if (!v)
         return SLUICE_OK;
-    SL_TRY(onnx_slice_axis(c, v, 0, d, d + 1, out));
+    SL_TRY(sl_build_slice_axis(c->b, v, 0, d, d + 1, out));
     return onnx_reshape(c, *out, v->shape.rank - 1, v->shape.dim + 1, out);
 }
 
@@ -124,39 +124,39 @@ static sluice_status direction_of(struct onnx_import *c, struct sl_node *v, int6
 static sluice_status rows_transposed(struct onnx_import *c, struct sl_node *w, int64_t from, int64_t to, struct sl_node **out)
 {
     static const int64_t swap[2] = {1, 0};
-    SL_TRY(onnx_slice_axis(c, w, 0, from, to, out));
-    return onnx_transpose(c, *out, swap, out);
+    SL_TRY(sl_build_slice_axis(c->b, w, 0, from, to, out));
+    return sl_build_transpose(c->b, *out, swap, out);
 }
 
 static sluice_status gate(struct onnx_import *c, const struct recurrence *q, struct sl_node *all, int k, struct sl_node **out)
 {
-    return onnx_slice_axis(c, all, all->shape.rank - 1, k * q->hidden, (k + 1) * q->hidden, out);
+    return sl_build_slice_axis(c->b, all, all->shape.rank - 1, k * q->hidden, (k + 1) * q->hidden, out);
 }
 
 static sluice_status curve(struct onnx_import *c, const struct recurrence *q, int k, struct sl_node *x, struct sl_node **out)
 {
     if (q->clip > 0)
-        SL_TRY(onnx_unary2(c, x, "clip", "minimum", -q->clip, "maximum", q->clip, &x));
-    return onnx_unary2(c, x, q->activation[k], q->alpha[k] != 0 ? "alpha" : NULL, q->alpha[k], q->beta[k] != 0 ? "beta" : NULL,
-                       q->beta[k], out);
+        SL_TRY(sl_build_unary2(c->b, x, "clip", "minimum", -q->clip, "maximum", q->clip, &x));
+    return sl_build_unary2(c->b, x, q->activation[k], q->alpha[k] != 0 ? "alpha" : NULL, q->alpha[k],
+                           q->beta[k] != 0 ? "beta" : NULL, q->beta[k], out);
 }
 
 static sluice_status zeros(struct onnx_import *c, const struct recurrence *q, struct sl_node **out)
 {
     struct sl_shape s = {2, {q->batch, q->hidden}};
     const float zero = 0;
-    *out = onnx_constant(c, sl_const_splat(c->a, SL_F32, &s, &zero));
+    *out = sl_build_const(c->b, sl_const_splat(c->a, SL_F32, &s, &zero));
     return SLUICE_OK;
 }
 
 static sluice_status add(struct onnx_import *c, struct sl_node *x, struct sl_node *y, struct sl_node **out)
 {
-    return onnx_binary(c, SL_OP_ew_add, x, y, out);
+    return sl_build_binary(c->b, SL_OP_ew_add, x, y, out);
 }
 
 static sluice_status mul(struct onnx_import *c, struct sl_node *x, struct sl_node *y, struct sl_node **out)
 {
-    return onnx_binary(c, SL_OP_ew_mult, x, y, out);
+    return sl_build_binary(c->b, SL_OP_ew_mult, x, y, out);
 }
 
 struct step {
@@ -180,16 +180,16 @@ static sluice_status gru_step(struct onnx_import *c, const struct recurrence *q,
     int64_t n = q->hidden;
     SL_TRY(rows_transposed(c, s->r, 0, 2 * n, &u));
     SL_TRY(onnx_matmul(c, s->h, u, &zr));
-    SL_TRY(onnx_slice_axis(c, s->xw, 1, 0, 2 * n, &part));
+    SL_TRY(sl_build_slice_axis(c->b, s->xw, 1, 0, 2 * n, &part));
     SL_TRY(add(c, zr, part, &zr));
-    SL_TRY(onnx_slice_axis(c, s->rb, 0, 0, 2 * n, &rb));
+    SL_TRY(sl_build_slice_axis(c->b, s->rb, 0, 0, 2 * n, &rb));
     SL_TRY(add(c, zr, rb, &zr));
     SL_TRY(curve(c, q, s->first, zr, &zr));
     SL_TRY(gate(c, q, zr, 0, &z));
     SL_TRY(gate(c, q, zr, 1, &r));
     SL_TRY(rows_transposed(c, s->r, 2 * n, 3 * n, &u));
-    SL_TRY(onnx_slice_axis(c, s->rb, 0, 2 * n, 3 * n, &rb));
-    SL_TRY(onnx_slice_axis(c, s->xw, 1, 2 * n, 3 * n, &xh));
+    SL_TRY(sl_build_slice_axis(c->b, s->rb, 0, 2 * n, 3 * n, &rb));
+    SL_TRY(sl_build_slice_axis(c->b, s->xw, 1, 2 * n, 3 * n, &xh));
     if (q->linear_before_reset) {
         SL_TRY(onnx_matmul(c, s->h, u, &h));
         SL_TRY(add(c, h, rb, &h));
@@ -202,7 +202,7 @@ static sluice_status gru_step(struct onnx_import *c, const struct recurrence *q,
     SL_TRY(add(c, h, xh, &h));
     SL_TRY(curve(c, q, s->first + 1, h, &h));
     /* h + z * (H - h) */
-    SL_TRY(onnx_binary(c, SL_OP_ew_sub, s->h, h, &part));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, s->h, h, &part));
     SL_TRY(mul(c, part, z, &part));
     return add(c, part, h, &s->h);
 }
@@ -233,7 +233,7 @@ static sluice_status lstm_step(struct onnx_import *c, const struct recurrence *q
     SL_TRY(peephole(c, q, s, 0, i, s->cell, &i));
     SL_TRY(curve(c, q, s->first, i, &i));
     if (q->input_forget) {
-        SL_TRY(onnx_binary(c, SL_OP_ew_sub, onnx_f32(c, 1), i, &f));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, sl_build_f32(c->b, 1), i, &f));
     } else {
         SL_TRY(peephole(c, q, s, 2, f, s->cell, &f));
         SL_TRY(curve(c, q, s->first, f, &f));
@@ -259,14 +259,14 @@ static sluice_status find_biases(struct onnx_import *c, const struct recurrence 
     struct sl_shape shape = {1, {n}};
     const float zero = 0;
     if (!b) {
-        s->wb = s->rb = onnx_constant(c, sl_const_splat(c->a, SL_F32, &shape, &zero));
+        s->wb = s->rb = sl_build_const(c->b, sl_const_splat(c->a, SL_F32, &shape, &zero));
         return SLUICE_OK;
     }
     if (b->shape.dim[0] != 2 * n)
         return sl_fail(c->e, SLUICE_E_SHAPE, "biases have %lld values, %lld are wanted", (long long)b->shape.dim[0],
                        (long long)(2 * n));
-    SL_TRY(onnx_slice_axis(c, b, 0, 0, n, &s->wb));
-    SL_TRY(onnx_slice_axis(c, b, 0, n, 2 * n, &s->rb));
+    SL_TRY(sl_build_slice_axis(c->b, b, 0, 0, n, &s->wb));
+    SL_TRY(sl_build_slice_axis(c->b, b, 0, n, 2 * n, &s->rb));
     return q->gates == 3 ? SLUICE_OK : add(c, s->wb, s->rb, &s->wb);
 }
 
@@ -293,12 +293,12 @@ static sluice_status run_direction(struct onnx_import *c, const struct recurrenc
     SL_TRY(add(c, all, s.wb, &all));
     for (int64_t i = 0; i < q->steps; i++) {
         int64_t t = backward ? q->steps - 1 - i : i;
-        SL_TRY(onnx_slice_axis(c, all, 0, t, t + 1, &s.xw));
+        SL_TRY(sl_build_slice_axis(c->b, all, 0, t, t + 1, &s.xw));
         SL_TRY(onnx_reshape(c, s.xw, 2, (int64_t[]){q->batch, rows}, &s.xw));
         SL_TRY(fn(c, q, &s));
         SL_TRY(onnx_reshape(c, s.h, 4, (int64_t[]){1, 1, q->batch, q->hidden}, &steps[t]));
     }
-    SL_TRY(onnx_concat(c, 0, (int)q->steps, steps, y));
+    SL_TRY(sl_build_concat(c->b, 0, (int)q->steps, steps, y));
     SL_TRY(onnx_reshape(c, s.h, 3, (int64_t[]){1, q->batch, q->hidden}, h));
     return onnx_reshape(c, s.cell, 3, (int64_t[]){1, q->batch, q->hidden}, cell);
 }
@@ -312,14 +312,14 @@ static sluice_status recurrent(struct onnx_import *c, struct recurrence *q, step
     bool reverse = strcmp(onnx_attr_string(c, "direction", "forward"), "reverse") == 0;
     for (int64_t d = 0; d < q->directions; d++)
         SL_TRY(run_direction(c, q, fn, per_direction, d, reverse || d == 1, &y[d], &h[d], &cell[d]));
-    SL_TRY(onnx_concat(c, 1, (int)q->directions, y, &out[0]));
-    SL_TRY(onnx_concat(c, 0, (int)q->directions, h, &out[1]));
-    SL_TRY(onnx_concat(c, 0, (int)q->directions, cell, &out[2]));
+    SL_TRY(sl_build_concat(c->b, 1, (int)q->directions, y, &out[0]));
+    SL_TRY(sl_build_concat(c->b, 0, (int)q->directions, h, &out[1]));
+    SL_TRY(sl_build_concat(c->b, 0, (int)q->directions, cell, &out[2]));
     for (int i = 0; i < 3; i++) {
         if (!onnx_wants_out(c, i))
             continue;
         if (q->layout)
-            SL_TRY(onnx_transpose(c, out[i], i ? h_order : y_order, &out[i]));
+            SL_TRY(sl_build_transpose(c->b, out[i], i ? h_order : y_order, &out[i]));
         SL_TRY(onnx_out(c, i, out[i]));
     }
     return SLUICE_OK;

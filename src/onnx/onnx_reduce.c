@@ -37,8 +37,8 @@ static sluice_status empty_extreme(struct onnx_import *c, enum sl_op op, struct 
             s.dim[s.rank++] = reduced ? 1 : x->shape.dim[i];
     }
     if (x->dtype != SL_F32)
-        return onnx_unsupported(c, "%s of no values of type %s", c->node->op_type, sl_dtype_name(x->dtype));
-    return onnx_out(c, 0, onnx_constant(c, sl_const_splat(c->a, SL_F32, &s, &none)));
+        return sl_unsupported(c->b, "%s of no values of type %s", c->node->op_type, sl_dtype_name(x->dtype));
+    return onnx_out(c, 0, sl_build_const(c->b, sl_const_splat(c->a, SL_F32, &s, &none)));
 }
 
 static sluice_status reduce(struct onnx_import *c, enum sl_op op, const char *before, const char *after, int opset_of_input)
@@ -49,13 +49,13 @@ static sluice_status reduce(struct onnx_import *c, enum sl_op op, const char *be
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(reduced_axes(c, x, opset_of_input, &n, axes));
     if (before)
-        SL_TRY(onnx_unary(c, x, before, &x));
+        SL_TRY(sl_build_unary(c->b, x, before, &x));
     bool keepdims = onnx_attr_int(c, "keepdims", 1) != 0;
     if (is_empty(x, n, axes) && (op == SL_OP_reduce_max || op == SL_OP_reduce_min))
         return empty_extreme(c, op, x, n, axes, keepdims);
-    SL_TRY(onnx_reduce(c, op, x, n, axes, keepdims, &x));
+    SL_TRY(sl_build_reduce(c->b, op, x, n, axes, keepdims, &x));
     if (after)
-        SL_TRY(onnx_unary(c, x, after, &x));
+        SL_TRY(sl_build_unary(c->b, x, after, &x));
     return onnx_out(c, 0, x);
 }
 
@@ -88,16 +88,16 @@ sluice_status translate_reduce_log_sum_exp(struct onnx_import *c, const struct o
     SL_TRY(reduced_axes(c, x, 18, &n, axes));
     size_t count;
     if (!sl_shape_count(&x->shape, &count) || count == 0) { /* the log of an empty sum */
-        SL_TRY(onnx_reduce(c, SL_OP_reduce_sum, x, n, axes, keepdims, &y));
-        SL_TRY(onnx_unary(c, y, "log", &y));
+        SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_sum, x, n, axes, keepdims, &y));
+        SL_TRY(sl_build_unary(c->b, y, "log", &y));
         return onnx_out(c, 0, y);
     }
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_max, x, n, axes, true, &top));
-    SL_TRY(onnx_binary(c, SL_OP_ew_sub, x, top, &y));
-    SL_TRY(onnx_unary(c, y, "exp", &y));
-    SL_TRY(onnx_reduce(c, SL_OP_reduce_sum, y, n, axes, true, &y));
-    SL_TRY(onnx_unary(c, y, "log", &y));
-    SL_TRY(onnx_binary(c, SL_OP_ew_add, y, top, &y));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_max, x, n, axes, true, &top));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, top, &y));
+    SL_TRY(sl_build_unary(c->b, y, "exp", &y));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_sum, y, n, axes, true, &y));
+    SL_TRY(sl_build_unary(c->b, y, "log", &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, y, top, &y));
     if (!keepdims) {
         int64_t dims[SL_MAX_RANK];
         int rank = 0;

@@ -22,12 +22,12 @@ static sluice_status scale_list(struct onnx_import *c, int input, int *n, double
     *n = 0;
     SL_TRY(onnx_in_const(c, input, &k));
     if (onnx_has_in(c, input) && !k)
-        return onnx_unsupported(c, "scales are computed at run time, they must be constants");
+        return sl_unsupported(c->b, "scales are computed at run time, they must be constants");
     size_t count = k ? sl_shape_elements(&k->shape) : 0;
     if (count > SL_MAX_RANK)
         return sl_fail(c->e, SLUICE_E_SHAPE, "%zu scales", count);
     for (size_t i = 0; i < count; i++)
-        scales[(*n)++] = onnx_const_at_f64(k, i);
+        scales[(*n)++] = sl_const_number(k, i);
     *given = count > 0;
     return SLUICE_OK;
 }
@@ -43,7 +43,7 @@ static sluice_status resized_axes(struct onnx_import *c, int rank, int *n, int *
     for (int i = 0; i < *n; i++) {
         axes[i] = i;
         if (given)
-            SL_TRY(onnx_axis(c, given[i], rank, &axes[i]));
+            SL_TRY(sl_build_axis(c->b, given[i], rank, &axes[i]));
     }
     return SLUICE_OK;
 }
@@ -119,7 +119,7 @@ static sluice_status find_sizes(struct onnx_import *c, struct resizing *r, const
 static sluice_status resize_picture(struct onnx_import *c, const struct resizing *r, struct sl_node *x, int a, int b,
                                     struct sl_node **out)
 {
-    struct sl_node *n = onnx_add(c, SL_OP_resize, 1, &x);
+    struct sl_node *n = sl_build_add(c->b, SL_OP_resize, 1, &x);
     sl_set_string(c->g, n, "mode", r->mode);
     sl_set_ints(c->g, n, "sizes", 2, (int64_t[]){a < 0 ? 1 : r->out[a], r->out[b]});
     sl_set_floats(c->g, n, "scales", 2, (double[]){a < 0 ? 1 : r->scale[a], r->scale[b]});
@@ -136,7 +136,7 @@ static sluice_status resize_picture(struct onnx_import *c, const struct resizing
         sl_set_int(c->g, n, "exclude_outside", onnx_attr_int(c, "exclude_outside", 0));
     }
     *out = n;
-    return onnx_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 static sluice_status resize_two(struct onnx_import *c, const struct resizing *r, struct sl_node *x, int a, int b,
@@ -163,11 +163,11 @@ static sluice_status resize_two(struct onnx_import *c, const struct resizing *r,
     }
     dims[1] = a < 0 ? 1 : x->shape.dim[a];
     dims[2] = x->shape.dim[b];
-    SL_TRY(onnx_transpose(c, x, perm, &x));
+    SL_TRY(sl_build_transpose(c->b, x, perm, &x));
     SL_TRY(onnx_reshape(c, x, 4, dims, &x));
     SL_TRY(resize_picture(c, r, x, a, b, &x));
     SL_TRY(onnx_reshape(c, x, rank, full, &x));
-    return onnx_transpose(c, x, back, out);
+    return sl_build_transpose(c->b, x, back, out);
 }
 
 static sluice_status resize(struct onnx_import *c, struct resizing *r, struct sl_node *x)
@@ -206,8 +206,8 @@ static sluice_status find_roi(struct onnx_import *c, struct resizing *r)
     for (int i = 0; i < r->rank; i++)
         r->roi[r->rank + i] = 1;
     for (int i = 0; i < n_axes; i++) {
-        r->roi[axes[i]] = onnx_const_at_f64(k, (size_t)i);
-        r->roi[r->rank + axes[i]] = onnx_const_at_f64(k, (size_t)(n_axes + i));
+        r->roi[axes[i]] = sl_const_number(k, (size_t)i);
+        r->roi[r->rank + axes[i]] = sl_const_number(k, (size_t)(n_axes + i));
     }
     return SLUICE_OK;
 }
@@ -234,7 +234,7 @@ static sluice_status check_word(struct onnx_import *c, const char *name, const c
     for (size_t i = 0; i < n; i++)
         if (strcmp(word, known[i]) == 0)
             return SLUICE_OK;
-    return onnx_unsupported(c, "%s '%s'", name, word);
+    return sl_unsupported(c->b, "%s '%s'", name, word);
 }
 
 sluice_status translate_resize(struct onnx_import *c, const struct onnx_node *n)
@@ -257,7 +257,7 @@ sluice_status translate_resize(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(check_word(c, "coordinate_transformation_mode", r.coordinate, coordinates, SL_COUNT(coordinates)));
     SL_TRY(check_word(c, "nearest_mode", r.nearest, nearest, SL_COUNT(nearest)));
     if (onnx_attr_int(c, "antialias", 0))
-        return onnx_unsupported(c, "antialias 1");
+        return sl_unsupported(c->b, "antialias 1");
     SL_TRY(find_roi(c, &r));
     SL_TRY(find_sizes(c, &r, x, old ? 1 : 2, old ? -1 : 3));
     if (c->scope->opset >= 19 && strcmp(r.coordinate, "align_corners") == 0)
@@ -279,7 +279,7 @@ sluice_status translate_upsample(struct onnx_import *c, const struct onnx_node *
     if (strcmp(r.mode, "bilinear") == 0)
         r.mode = "linear";
     if (strcmp(r.mode, "nearest") != 0 && strcmp(r.mode, "linear") != 0)
-        return onnx_unsupported(c, "mode '%s'", r.mode);
+        return sl_unsupported(c->b, "mode '%s'", r.mode);
     for (int i = 0; i < r.rank; i++)
         SL_TRY(set_size(c, &r, x, i, (double)scales->floats[i], -1));
     return resize(c, &r, x);

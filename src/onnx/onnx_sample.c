@@ -19,13 +19,13 @@ sluice_status translate_grid_sample(struct onnx_import *c, const struct onnx_nod
     if (!mode)
         return sl_fail(c->e, SLUICE_E_VALUE, "mode '%s' is not linear, nearest or cubic", given);
     if (in[0]->shape.rank != 4 && in[0]->shape.rank != 5)
-        return onnx_unsupported(c, "an input of %d dimensions, 4 and 5 are supported", in[0]->shape.rank);
+        return sl_unsupported(c->b, "an input of %d dimensions, 4 and 5 are supported", in[0]->shape.rank);
     SL_TRY(onnx_channels_last(c, in[0], &in[0]));
-    y = onnx_add(c, SL_OP_grid_sample, 2, in);
+    y = sl_build_add(c->b, SL_OP_grid_sample, 2, in);
     sl_set_string(c->g, y, "mode", mode);
     sl_set_string(c->g, y, "padding_mode", onnx_attr_string(c, "padding_mode", "zeros"));
     sl_set_int(c->g, y, "align_corners", onnx_attr_int(c, "align_corners", 0) != 0);
-    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     SL_TRY(onnx_channels_first(c, y, &y));
     return onnx_out(c, 0, y);
 }
@@ -50,7 +50,7 @@ sluice_status translate_affine_grid(struct onnx_import *c, const struct onnx_nod
         dims[1 + i] = size[2 + i];
     }
     struct sl_shape s = {2, {points, axes + 1}};
-    SL_TRY(onnx_take_folding(c, sl_shape_elements(&s)));
+    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
     const struct sl_const *base = sl_const_new(c->a, SL_F32, &s, &data);
     if (!base)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a grid");
@@ -65,8 +65,8 @@ sluice_status translate_affine_grid(struct onnx_import *c, const struct onnx_nod
         row[axes] = 1;
     }
     static const int64_t swap[3] = {0, 2, 1};
-    SL_TRY(onnx_transpose(c, theta, swap, &theta));
-    SL_TRY(onnx_matmul(c, onnx_constant(c, base), theta, &grid));
+    SL_TRY(sl_build_transpose(c->b, theta, swap, &theta));
+    SL_TRY(onnx_matmul(c, sl_build_const(c->b, base), theta, &grid));
     dims[0] = theta->shape.dim[0];
     dims[1 + axes] = axes;
     SL_TRY(onnx_reshape(c, grid, axes + 2, dims, &grid));
@@ -83,13 +83,13 @@ sluice_status translate_roi_align(struct onnx_import *c, const struct onnx_node 
     if (in[0]->shape.rank != 4)
         return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, 4 are wanted", in[0]->shape.rank);
     SL_TRY(onnx_channels_last(c, in[0], &in[0]));
-    y = onnx_add(c, SL_OP_roi_align, 3, in);
+    y = sl_build_add(c->b, SL_OP_roi_align, 3, in);
     sl_set_string(c->g, y, "mode", onnx_attr_string(c, "mode", "avg"));
     sl_set_string(c->g, y, "coordinate", coordinate);
     sl_set_ints(c->g, y, "sizes", 2, (int64_t[]){onnx_attr_int(c, "output_height", 1), onnx_attr_int(c, "output_width", 1)});
     sl_set_int(c->g, y, "sampling_ratio", onnx_attr_int(c, "sampling_ratio", 0));
     sl_set_float(c->g, y, "spatial_scale", onnx_attr_float(c, "spatial_scale", 1));
-    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     SL_TRY(onnx_channels_first(c, y, &y));
     return onnx_out(c, 0, y);
 }
@@ -112,7 +112,7 @@ sluice_status translate_center_crop_pad(struct onnx_import *c, const struct onnx
     for (int i = 0; i < count; i++) {
         int axis = i;
         if (given)
-            SL_TRY(onnx_axis(c, given[i], x->shape.rank, &axis));
+            SL_TRY(sl_build_axis(c->b, given[i], x->shape.rank, &axis));
         if (target[i] < 1 || target[i] > INT32_MAX)
             return sl_fail(c->e, SLUICE_E_VALUE, "size %lld of axis %d, 1 to %d is accepted", (long long)target[i], axis, INT32_MAX);
         int64_t more = target[i] - x->shape.dim[axis];
@@ -125,14 +125,14 @@ sluice_status translate_center_crop_pad(struct onnx_import *c, const struct onnx
             grows = grows || more;
         }
     }
-    SL_TRY(onnx_slice(c, x, from, to, by, &x));
+    SL_TRY(sl_build_slice(c->b, x, from, to, by, &x));
     if (!grows)
         return onnx_out(c, 0, x);
-    y = onnx_add(c, SL_OP_pad, 1, &x);
+    y = sl_build_add(c->b, SL_OP_pad, 1, &x);
     sl_set_ints(c->g, y, "pads", 2 * x->shape.rank, pads);
     sl_set_string(c->g, y, "pad_mode", "constant");
     sl_set_float(c->g, y, "value", 0);
-    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -141,7 +141,7 @@ static sluice_status block_kernel(struct onnx_import *c, int64_t channels, int64
 {
     struct sl_shape s = {4, {kh, kw, channels * kh * kw, 1}};
     void *data;
-    SL_TRY(onnx_take_folding(c, sl_shape_elements(&s)));
+    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
     *out = sl_const_new(c->a, SL_F32, &s, &data);
     if (!*out)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a kernel");
@@ -163,7 +163,7 @@ static void two_or(const int64_t *given, int count, int n, int64_t otherwise, in
 static sluice_status col2im_any(struct onnx_import *c, struct sl_node *x, int rank, const int64_t *image, const int64_t *block)
 {
     static const char *const names[] = {"strides", "dilations", "pads"};
-    struct sl_node *y = onnx_add(c, SL_OP_col2im, 1, &x);
+    struct sl_node *y = sl_build_add(c->b, SL_OP_col2im, 1, &x);
     sl_set_ints(c->g, y, "image_shape", rank, image);
     sl_set_ints(c->g, y, "block_shape", rank, block);
     for (size_t i = 0; i < SL_COUNT(names); i++) {
@@ -172,7 +172,7 @@ static sluice_status col2im_any(struct onnx_import *c, struct sl_node *x, int ra
         if (given)
             sl_set_ints(c->g, y, names[i], count, given);
     }
-    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -213,14 +213,14 @@ sluice_status translate_col2im(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(block_kernel(c, channels, block[0], block[1], &kernel));
     SL_TRY(onnx_reshape(c, x, 4, (int64_t[]){x->shape.dim[0], x->shape.dim[1], steps[0], steps[1]}, &x));
     SL_TRY(onnx_channels_last(c, x, &x));
-    y = onnx_add(c, SL_OP_deconv, 1, &x);
+    y = sl_build_add(c->b, SL_OP_deconv, 1, &x);
     sl_set_param(c->g, y, "kernel", kernel);
     sl_set_ints(c->g, y, "strides", 4, (int64_t[]){1, stride[0], stride[1], 1});
     sl_set_ints(c->g, y, "dilations", 4, (int64_t[]){1, dilation[0], dilation[1], 1});
     sl_set_ints(c->g, y, "pads", 4, pads);
     sl_set_ints(c->g, y, "output_padding", 2, more);
     sl_set_int(c->g, y, "groups", channels);
-    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     SL_TRY(onnx_channels_first(c, y, &y));
     return onnx_out(c, 0, y);
 }

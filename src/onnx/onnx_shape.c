@@ -15,7 +15,7 @@ sluice_status translate_shape(struct onnx_import *c, const struct onnx_node *n)
     int64_t rank = x->shape.rank, from = onnx_attr_int(c, "start", 0), to = onnx_attr_int(c, "end", rank);
     from = SL_MAX(0, SL_MIN(rank, from < 0 ? SL_MAX(from, -rank) + rank : from));
     to = SL_MAX(0, SL_MIN(rank, to < 0 ? SL_MAX(to, -rank) + rank : to));
-    return onnx_out(c, 0, onnx_s64s(c, to > from ? (int)(to - from) : 0, x->shape.dim + from));
+    return onnx_out(c, 0, sl_build_ints(c->b, SL_S64, 1, to > from ? (int)(to - from) : 0, x->shape.dim + from));
 }
 
 sluice_status translate_size(struct onnx_import *c, const struct onnx_node *n)
@@ -24,7 +24,7 @@ sluice_status translate_size(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(onnx_in(c, 0, &x));
     const struct sl_shape scalar = {0};
     int64_t count = (int64_t)sl_shape_elements(&x->shape);
-    return onnx_out(c, 0, onnx_constant(c, sl_const_splat(c->a, SL_S64, &scalar, &count)));
+    return onnx_out(c, 0, sl_build_const(c->b, sl_const_splat(c->a, SL_S64, &scalar, &count)));
 }
 
 /* ---- one order, other shapes ---- */
@@ -74,7 +74,7 @@ sluice_status translate_reshape(struct onnx_import *c, const struct onnx_node *n
         given = read;
     }
     if (count > SL_MAX_RANK)
-        return onnx_unsupported(c, "a shape of %d dimensions, at most %d are supported", count, SL_MAX_RANK);
+        return sl_unsupported(c->b, "a shape of %d dimensions, at most %d are supported", count, SL_MAX_RANK);
     for (int i = 0; i < count; i++)
         dims[i] = given[i];
     SL_TRY(resolve_shape(c, &x->shape, count, dims, onnx_attr_int(c, "allowzero", 0) != 0));
@@ -118,7 +118,7 @@ sluice_status onnx_axes(struct onnx_import *c, int input, int opset_of_input, in
         return sl_fail(c->e, SLUICE_E_VALUE, "%d axes of a tensor of %d dimensions", count, rank);
     for (int i = 0; i < count; i++) {
         int axis;
-        SL_TRY(onnx_axis(c, list[i], rank, &axis));
+        SL_TRY(sl_build_axis(c->b, list[i], rank, &axis));
         if (seen[axis])
             return sl_fail(c->e, SLUICE_E_VALUE, "axis %d is named twice", axis);
         seen[axis] = true;
@@ -168,7 +168,7 @@ sluice_status translate_unsqueeze(struct onnx_import *c, const struct onnx_node 
     }
     int rank = x->shape.rank + n_axes;
     if (rank > SL_MAX_RANK)
-        return onnx_unsupported(c, "a result of %d dimensions, at most %d are supported", rank, SL_MAX_RANK);
+        return sl_unsupported(c->b, "a result of %d dimensions, at most %d are supported", rank, SL_MAX_RANK);
     SL_TRY(onnx_axes(c, 1, 13, rank, &count, axes, &given));
     for (int i = 0; i < count; i++)
         added[axes[i]] = true;
@@ -196,7 +196,7 @@ sluice_status translate_transpose(struct onnx_import *c, const struct onnx_node 
             return sl_fail(c->e, SLUICE_E_VALUE, "perm is not a permutation: %lld", (long long)perm[i]);
         seen |= 1u << perm[i];
     }
-    SL_TRY(onnx_transpose(c, x, perm, &y));
+    SL_TRY(sl_build_transpose(c->b, x, perm, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -211,10 +211,10 @@ static sluice_status depth_space(struct onnx_import *c, enum sl_op op, const cha
     if (block < 1 || block > 1 << 15)
         return sl_fail(c->e, SLUICE_E_VALUE, "blocksize %lld is outside 1..%d", (long long)block, 1 << 15);
     SL_TRY(onnx_channels_last(c, x, &x));
-    y = onnx_add(c, op, 1, &x);
+    y = sl_build_add(c->b, op, 1, &x);
     sl_set_int(c->g, y, "block", block);
     sl_set_string(c->g, y, "mode", mode);
-    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     SL_TRY(onnx_channels_first(c, y, &y));
     return onnx_out(c, 0, y);
 }
@@ -286,14 +286,14 @@ sluice_status translate_slice(struct onnx_import *c, const struct onnx_node *n)
     }
     for (int i = 0; i < count; i++) {
         int axis;
-        SL_TRY(onnx_axis(c, axes ? axes[i] : i, x->shape.rank, &axis));
+        SL_TRY(sl_build_axis(c->b, axes ? axes[i] : i, x->shape.rank, &axis));
         by[axis] = steps ? steps[i] : 1;
         if (by[axis] == 0)
             return sl_fail(c->e, SLUICE_E_VALUE, "step 0 on axis %d", axis);
         by[axis] = SL_MAX(-INT32_MAX, SL_MIN(INT32_MAX, by[axis]));
         clamp_slice(x->shape.dim[axis], starts[i], ends[i], by[axis], &from[axis], &to[axis]);
     }
-    SL_TRY(onnx_slice(c, x, from, to, by, &y));
+    SL_TRY(sl_build_slice(c->b, x, from, to, by, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -332,10 +332,10 @@ sluice_status translate_split(struct onnx_import *c, const struct onnx_node *n)
     int axis;
     int64_t from = 0, *sizes = SL_NEW_ARRAY(c->a, int64_t, (size_t)n->n_out + 1);
     SL_TRY(onnx_in(c, 0, &x));
-    SL_TRY(onnx_axis(c, onnx_attr_int(c, "axis", 0), x->shape.rank, &axis));
+    SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 0), x->shape.rank, &axis));
     SL_TRY(split_sizes(c, x->shape.dim[axis], n->n_out, sizes));
     for (int i = 0; i < n->n_out; i++) {
-        SL_TRY(onnx_slice_axis(c, x, axis, from, from + sizes[i], &y));
+        SL_TRY(sl_build_slice_axis(c->b, x, axis, from, from + sizes[i], &y));
         SL_TRY(onnx_out(c, i, y));
         from += sizes[i];
     }
@@ -354,8 +354,8 @@ sluice_status translate_concat(struct onnx_import *c, const struct onnx_node *n)
     }
     if (kept == 0)
         SL_TRY(onnx_in(c, 0, &in[kept++]));
-    SL_TRY(onnx_axis(c, onnx_attr_int(c, "axis", 1), in[0]->shape.rank, &axis));
-    SL_TRY(onnx_concat(c, axis, kept, in, &y));
+    SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 1), in[0]->shape.rank, &axis));
+    SL_TRY(sl_build_concat(c->b, axis, kept, in, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -370,7 +370,7 @@ sluice_status translate_expand(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(onnx_need_ints(c, 1, "shape", &count, &dims));
     struct sl_shape to = {.rank = SL_MAX(count, x->shape.rank)};
     if (to.rank > SL_MAX_RANK)
-        return onnx_unsupported(c, "a result of %d dimensions, at most %d are supported", to.rank, SL_MAX_RANK);
+        return sl_unsupported(c->b, "a result of %d dimensions, at most %d are supported", to.rank, SL_MAX_RANK);
     for (int i = 1; i <= to.rank; i++) { /* from the last axis: both ways of broadcasting */
         int64_t have = i <= x->shape.rank ? x->shape.dim[x->shape.rank - i] : 1, want = i <= count ? dims[count - i] : 1;
         if (want < 0 || (have != 1 && want != 1 && have != want))
@@ -381,7 +381,7 @@ sluice_status translate_expand(struct onnx_import *c, const struct onnx_node *n)
     size_t total;
     if (!sl_shape_count(&to, &total))
         return sl_fail(c->e, SLUICE_E_SHAPE, "the expanded shape is too large");
-    SL_TRY(onnx_expand(c, x, &to, &y));
+    SL_TRY(sl_build_expand(c->b, x, &to, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -392,7 +392,7 @@ sluice_status translate_tile(struct onnx_import *c, const struct onnx_node *n)
     int64_t *repeats;
     SL_TRY(onnx_in(c, 0, &x));
     if (c->scope->opset < 6)
-        return onnx_unsupported(c, "the form of opset 1 (tiles and axis)");
+        return sl_unsupported(c->b, "the form of opset 1 (tiles and axis)");
     SL_TRY(onnx_need_ints(c, 1, "repeats", &count, &repeats));
     if (count != x->shape.rank)
         return sl_fail(c->e, SLUICE_E_SHAPE, "%d repeats for %d dimensions", count, x->shape.rank);
@@ -404,15 +404,15 @@ sluice_status translate_tile(struct onnx_import *c, const struct onnx_node *n)
         if (x->shape.dim[axis] == 1) {
             struct sl_shape to = x->shape;
             to.dim[axis] = repeats[axis];
-            SL_TRY(onnx_expand(c, x, &to, &x));
+            SL_TRY(sl_build_expand(c->b, x, &to, &x));
             continue;
         }
         if (repeats[axis] == 0 || repeats[axis] > (int64_t)SL_COUNT(parts))
-            return onnx_unsupported(c, "%lld repeats of an axis of %lld", (long long)repeats[axis],
-                                    (long long)x->shape.dim[axis]);
+            return sl_unsupported(c->b, "%lld repeats of an axis of %lld", (long long)repeats[axis],
+                                  (long long)x->shape.dim[axis]);
         for (int64_t i = 0; i < repeats[axis]; i++)
             parts[i] = x;
-        SL_TRY(onnx_concat(c, axis, (int)repeats[axis], parts, &x));
+        SL_TRY(sl_build_concat(c->b, axis, (int)repeats[axis], parts, &x));
     }
     return onnx_out(c, 0, x);
 }
@@ -437,7 +437,7 @@ static sluice_status pad_list(struct onnx_import *c, int rank, int64_t *pads)
             SL_TRY(onnx_need_ints(c, 3, "axes", &n_axes, &list));
             for (int i = 0; i < n_axes && i < rank; i++) {
                 int axis;
-                SL_TRY(onnx_axis(c, list[i], rank, &axis));
+                SL_TRY(sl_build_axis(c->b, list[i], rank, &axis));
                 axes[i] = axis;
             }
         }
@@ -467,7 +467,7 @@ static sluice_status cut_negative(struct onnx_import *c, struct sl_node **x, int
         pads[i] = SL_MAX(0, pads[i]);
         pads[rank + i] = SL_MAX(0, pads[rank + i]);
     }
-    return onnx_slice(c, *x, from, to, by, x);
+    return sl_build_slice(c->b, *x, from, to, by, x);
 }
 
 static sluice_status pad_value(struct onnx_import *c, double *out)
@@ -476,7 +476,7 @@ static sluice_status pad_value(struct onnx_import *c, double *out)
     *out = onnx_attr_float(c, "value", 0);
     if (c->scope->opset >= 11 && onnx_has_in(c, 2)) {
         SL_TRY(onnx_need_const(c, 2, "constant_value", &k));
-        if (!onnx_const_scalar(k, out))
+        if (!sl_const_scalar(k, out))
             return sl_fail(c->e, SLUICE_E_SHAPE, "constant_value is not one number");
     }
     return SLUICE_OK;
@@ -504,12 +504,12 @@ sluice_status translate_pad(struct onnx_import *c, const struct onnx_node *n)
         any = any || pads[i];
     if (!any)
         return onnx_out(c, 0, x);
-    y = onnx_add(c, SL_OP_pad, 1, &x);
+    y = sl_build_add(c->b, SL_OP_pad, 1, &x);
     sl_set_ints(c->g, y, "pads", 2 * x->shape.rank, pads);
     sl_set_string(c->g, y, "pad_mode", mode);
     if (strcmp(mode, "constant") == 0)
         sl_set_float(c->g, y, "value", value);
-    SL_TRY(onnx_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return onnx_out(c, 0, y);
 }
 
@@ -522,13 +522,13 @@ sluice_status onnx_pad_wrap(struct onnx_import *c, struct sl_node *x, int64_t *p
         int n_parts = 0;
         int64_t dim = x->shape.dim[i], before = pads[i], after = pads[rank + i];
         if (before > dim || after > dim)
-            return onnx_unsupported(c, "wrapping pads larger than the axis");
+            return sl_unsupported(c->b, "wrapping pads larger than the axis");
         if (before)
-            SL_TRY(onnx_slice_axis(c, x, i, dim - before, dim, &parts[n_parts++]));
+            SL_TRY(sl_build_slice_axis(c->b, x, i, dim - before, dim, &parts[n_parts++]));
         parts[n_parts++] = x;
         if (after)
-            SL_TRY(onnx_slice_axis(c, x, i, 0, after, &parts[n_parts++]));
-        SL_TRY(onnx_concat(c, i, n_parts, parts, &x));
+            SL_TRY(sl_build_slice_axis(c->b, x, i, 0, after, &parts[n_parts++]));
+        SL_TRY(sl_build_concat(c->b, i, n_parts, parts, &x));
     }
     return onnx_out(c, 0, x);
 }

@@ -12,7 +12,7 @@ static sluice_status wave_matrix(struct onnx_import *c, int64_t rows, int64_t co
 {
     struct sl_shape s = {2, {rows, columns}};
     void *data;
-    SL_TRY(onnx_take_folding(c, sl_shape_elements(&s)));
+    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
     const struct sl_const *k = sl_const_new(c->a, SL_F32, &s, &data);
     if (!k)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a transform of %lld", (long long)length);
@@ -21,7 +21,7 @@ static sluice_status wave_matrix(struct onnx_import *c, int64_t rows, int64_t co
             double angle = 2 * PI * (double)(i * j % length) / (double)length;
             ((float *)data)[i * columns + j] = (float)(factor * (sine ? sin(angle) : cos(angle)));
         }
-    *out = onnx_constant(c, k);
+    *out = sl_build_const(c->b, k);
     return SLUICE_OK;
 }
 
@@ -39,9 +39,9 @@ static sluice_status transform(struct onnx_import *c, struct sl_node *re, struct
     if (!im)
         return SLUICE_OK;
     SL_TRY(onnx_matmul(c, im, sine, &t));
-    SL_TRY(onnx_binary(c, SL_OP_ew_sub, *out_re, t, out_re));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, *out_re, t, out_re));
     SL_TRY(onnx_matmul(c, im, cosine, &t));
-    return onnx_binary(c, SL_OP_ew_add, *out_im, t, out_im);
+    return sl_build_binary(c->b, SL_OP_ew_add, *out_im, t, out_im);
 }
 
 /* The real signal of `length` behind its first length / 2 + 1 bins: the others are their mirror image. */
@@ -54,18 +54,18 @@ static sluice_status inverse_real(struct onnx_import *c, struct sl_node *re, str
     struct sl_shape s = {2, {bins, 1}};
     for (int64_t i = 0; i < bins; i++)
         twice[i] = i == 0 || 2 * i == length ? 1 : 2;
-    weights = onnx_constant(c, sl_const_view(c->a, SL_F32, &s, twice));
-    SL_TRY(onnx_slice_axis(c, re, re->shape.rank - 1, 0, bins, &re));
+    weights = sl_build_const(c->b, sl_const_view(c->a, SL_F32, &s, twice));
+    SL_TRY(sl_build_slice_axis(c->b, re, re->shape.rank - 1, 0, bins, &re));
     SL_TRY(wave_matrix(c, bins, length, length, false, 1.0 / (double)length, &wave));
-    SL_TRY(onnx_binary(c, SL_OP_ew_mult, wave, weights, &wave));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, wave, weights, &wave));
     SL_TRY(onnx_matmul(c, re, wave, out));
     if (!im)
         return SLUICE_OK;
-    SL_TRY(onnx_slice_axis(c, im, im->shape.rank - 1, 0, bins, &im));
+    SL_TRY(sl_build_slice_axis(c->b, im, im->shape.rank - 1, 0, bins, &im));
     SL_TRY(wave_matrix(c, bins, length, length, true, 1.0 / (double)length, &wave));
-    SL_TRY(onnx_binary(c, SL_OP_ew_mult, wave, weights, &wave));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, wave, weights, &wave));
     SL_TRY(onnx_matmul(c, im, wave, &t));
-    return onnx_binary(c, SL_OP_ew_sub, *out, t, out);
+    return sl_build_binary(c->b, SL_OP_ew_sub, *out, t, out);
 }
 
 /* [..., n, parts] -> the parts [..., n]. */
@@ -76,12 +76,12 @@ static sluice_status split_parts(struct onnx_import *c, struct sl_node *x, struc
     if (parts != 1 && parts != 2)
         return sl_fail(c->e, SLUICE_E_SHAPE, "the last dimension is %lld, 1 (real) or 2 (complex) are wanted",
                        (long long)parts);
-    SL_TRY(onnx_slice_axis(c, x, rank - 1, 0, 1, re));
+    SL_TRY(sl_build_slice_axis(c->b, x, rank - 1, 0, 1, re));
     SL_TRY(onnx_reshape(c, *re, rank - 1, x->shape.dim, re));
     *im = NULL;
     if (parts == 1)
         return SLUICE_OK;
-    SL_TRY(onnx_slice_axis(c, x, rank - 1, 1, 2, im));
+    SL_TRY(sl_build_slice_axis(c->b, x, rank - 1, 1, 2, im));
     return onnx_reshape(c, *im, rank - 1, x->shape.dim, im);
 }
 
@@ -94,7 +94,7 @@ static sluice_status join_parts(struct onnx_import *c, struct sl_node *re, struc
     dims[rank] = 1;
     for (int i = 0; i < 2; i++)
         SL_TRY(onnx_reshape(c, parts[i], rank + 1, dims, &parts[i]));
-    return onnx_concat(c, rank, 2, parts, out);
+    return sl_build_concat(c->b, rank, 2, parts, out);
 }
 
 /* The transformed axis to the end (before the parts) or back. */
@@ -107,7 +107,7 @@ static sluice_status move_axis(struct onnx_import *c, struct sl_node *x, int axi
             perm[n++] = i;
     memmove(perm + to + 1, perm + to, (size_t)(n - to) * sizeof *perm);
     perm[to] = axis;
-    return onnx_transpose(c, x, perm, out);
+    return sl_build_transpose(c->b, x, perm, out);
 }
 
 /* Opset 17: axis is an attribute; 20: the third input. */
@@ -125,7 +125,7 @@ sluice_status translate_dft(struct onnx_import *c, const struct onnx_node *n)
             given = count == 1 ? list[0] : INT64_MAX;
         }
     }
-    SL_TRY(onnx_axis(c, given, x->shape.rank, &axis));
+    SL_TRY(sl_build_axis(c->b, given, x->shape.rank, &axis));
     if (axis == x->shape.rank - 1 || x->shape.rank < 2)
         return sl_fail(c->e, SLUICE_E_VALUE, "axis %d holds the parts of complex numbers", axis);
     length = inverse && onesided ? 2 * (x->shape.dim[axis] - 1) : x->shape.dim[axis];
@@ -137,7 +137,7 @@ sluice_status translate_dft(struct onnx_import *c, const struct onnx_node *n)
         return sl_fail(c->e, SLUICE_E_VALUE, "dft_length %lld is outside 1..65536", (long long)length);
     if (x->shape.dim[axis] > length &&
         !(inverse && onesided)) /* longer signals are cut, shorter ones are as if followed by zeros */
-        SL_TRY(onnx_slice_axis(c, x, axis, 0, length, &x));
+        SL_TRY(sl_build_slice_axis(c->b, x, axis, 0, length, &x));
     int end = x->shape.rank - 2;
     SL_TRY(move_axis(c, x, axis, end, &x));
     SL_TRY(split_parts(c, x, &re, &im));
@@ -166,19 +166,19 @@ sluice_status translate_stft(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_in(c, 2, &window));
     SL_TRY(onnx_need_const(c, 1, "frame_step", &k));
-    if (!onnx_const_scalar(k, &step))
+    if (!sl_const_scalar(k, &step))
         return sl_fail(c->e, SLUICE_E_SHAPE, "frame_step is not one number");
     length = window ? (double)window->shape.dim[0] : 0;
     SL_TRY(onnx_in_const(c, 3, &k));
-    if (onnx_has_in(c, 3) && !onnx_const_scalar(k, &length))
-        return onnx_unsupported(c, "frame_length must be a constant number");
+    if (onnx_has_in(c, 3) && !sl_const_scalar(k, &length))
+        return sl_unsupported(c->b, "frame_length must be a constant number");
     if (x->shape.rank == 2)
         SL_TRY(onnx_reshape(c, x, 3, (int64_t[]){x->shape.dim[0], x->shape.dim[1], 1}, &x));
     if (x->shape.rank != 3 || step < 1 || length < 1 || length > (double)x->shape.dim[1] || length > 1 << 16)
         return sl_fail(c->e, SLUICE_E_VALUE, "frames of %g by steps of %g", length, step);
     int64_t frames = (x->shape.dim[1] - (int64_t)length) / (int64_t)step + 1;
     struct sl_shape s = {2, {frames, (int64_t)length}};
-    SL_TRY(onnx_take_folding(c, sl_shape_elements(&s)));
+    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
     int64_t *at = SL_NEW_ARRAY(c->a, int64_t, sl_shape_elements(&s));
     for (int64_t i = 0; i < frames; i++)
         for (int64_t j = 0; j < s.dim[1]; j++)
@@ -186,9 +186,9 @@ sluice_status translate_stft(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(onnx_gather(c, x, sl_const_view(c->a, SL_S64, &s, at), 1, &x)); /* [n, frames, length, parts] */
     SL_TRY(split_parts(c, x, &re, &im));
     if (window) {
-        SL_TRY(onnx_binary(c, SL_OP_ew_mult, re, window, &re));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, re, window, &re));
         if (im)
-            SL_TRY(onnx_binary(c, SL_OP_ew_mult, im, window, &im));
+            SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, im, window, &im));
     }
     SL_TRY(transform(c, re, im, s.dim[1], onesided ? s.dim[1] / 2 + 1 : s.dim[1], false, &re, &im));
     SL_TRY(join_parts(c, re, im, &x));
@@ -206,15 +206,15 @@ sluice_status translate_window(struct onnx_import *c, const struct onnx_node *n)
     void *data;
     size_t row = 0;
     SL_TRY(onnx_need_const(c, 0, "size", &k));
-    if (!onnx_const_scalar(k, &size) || size < 0 || size > 1 << 24)
+    if (!sl_const_scalar(k, &size) || size < 0 || size > 1 << 24)
         return sl_fail(c->e, SLUICE_E_VALUE, "size is not one number of 0 to 2^24");
     if (onnx_attr_int(c, "output_datatype", 1) != 1 &&
         !sl_dtype_is_float(onnx_stored_dtype((int32_t)onnx_attr_int(c, "output_datatype", 1))))
-        return onnx_unsupported(c, "a window of integers");
+        return sl_unsupported(c->b, "a window of integers");
     while (row + 1 < SL_COUNT(rows) && strcmp(rows[row].op, n->op_type) != 0)
         row++;
     struct sl_shape s = {1, {(int64_t)size}};
-    SL_TRY(onnx_take_folding(c, (size_t)size));
+    SL_TRY(sl_build_take(c->b, (size_t)size));
     const struct sl_const *window = sl_const_new(c->a, SL_F32, &s, &data);
     if (!window)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a window");
@@ -223,5 +223,5 @@ sluice_status translate_window(struct onnx_import *c, const struct onnx_node *n)
         double angle = whole > 0 ? 2 * PI * (double)i / whole : 0;
         ((float *)data)[i] = (float)(rows[row].a0 - rows[row].a1 * cos(angle) + rows[row].a2 * cos(2 * angle));
     }
-    return onnx_out(c, 0, onnx_constant(c, window));
+    return onnx_out(c, 0, sl_build_const(c->b, window));
 }

@@ -1,4 +1,5 @@
-/* onnx_unpool.c: MaxPool's second output, the flat positions of the largest values, and MaxUnpool, which puts values back there. */
+/* onnx_unpool.c: MaxPool's second output, the flat positions of the largest values, and MaxUnpool, which puts values back
+ * there. */
 #include <string.h>
 
 #include "onnx/onnx_window.h"
@@ -10,14 +11,14 @@ sluice_status onnx_max_pool_indices(struct onnx_import *c, struct sl_node *x, co
         pads[i] = w->before[i];
         pads[w->n + i] = w->after[i];
     }
-    *out = onnx_add(c, SL_OP_maxpool_indices, 1, &x);
+    *out = sl_build_add(c->b, SL_OP_maxpool_indices, 1, &x);
     sl_set_ints(c->g, *out, "kernel_shape", w->n, w->kernel);
     sl_set_ints(c->g, *out, "strides", w->n, w->stride);
     sl_set_ints(c->g, *out, "dilations", w->n, w->dilation);
     sl_set_ints(c->g, *out, "pads", 2 * w->n, pads);
     if (onnx_attr_int(c, "storage_order", 0) != 0)
         sl_set_int(c->g, *out, "storage_order", 1);
-    return onnx_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 /* The picture that the pool before it saw, if kernel, strides and pads mean what they meant there. */
@@ -26,7 +27,7 @@ static sluice_status unpooled_shape(struct onnx_import *c, const struct sl_node 
     int64_t kernel[3], stride[3], pads[6];
     int n = x->shape.rank - 2;
     if (n < 1 || n > 3)
-        return onnx_unsupported(c, "an input of %d dimensions, 3 to 5 are supported", x->shape.rank);
+        return sl_unsupported(c->b, "an input of %d dimensions, 3 to 5 are supported", x->shape.rank);
     if (!onnx_attribute(c, "kernel_shape"))
         return sl_fail(c->e, SLUICE_E_FORMAT, "kernel_shape is missing");
     SL_TRY(onnx_window_ints(c, "kernel_shape", n, 1, 1, kernel));
@@ -54,12 +55,12 @@ static sluice_status scatter_flat(struct onnx_import *c, struct sl_node *x, stru
         return sl_fail(c->e, SLUICE_E_SHAPE, "the output is too large");
     struct sl_shape flat = {1, {(int64_t)total}};
     const int64_t n[1] = {(int64_t)sl_shape_elements(&x->shape)};
-    struct sl_node *in[3] = {onnx_constant(c, sl_const_splat(c->a, x->dtype, &flat, &zero))};
+    struct sl_node *in[3] = {sl_build_const(c->b, sl_const_splat(c->a, x->dtype, &flat, &zero))};
     SL_TRY(onnx_reshape(c, at, 1, n, &in[1]));
     SL_TRY(onnx_reshape(c, x, 1, n, &in[2]));
-    *out = onnx_add(c, SL_OP_scatter_elements, 3, in);
+    *out = sl_build_add(c->b, SL_OP_scatter_elements, 3, in);
     sl_set_int(c->g, *out, "axis", 0);
-    SL_TRY(onnx_finish(c, out));
+    SL_TRY(sl_build_finish(c->b, out));
     return onnx_reshape(c, *out, s->rank, s->dim, out);
 }
 
@@ -68,9 +69,9 @@ static const struct sl_node *behind_reshape(const struct sl_node *n)
     return n->op == SL_OP_reshape ? n->in[0] : n;
 }
 
-/* With output_shape, positions of a MaxPool over a picture of that shape count in it, whatever the windows would give: rows that a
- * pool left over are there again. Others count in the shape that the windows give, which then stands in the output's first corner
- * (ONNX's reference). */
+/* With output_shape, positions of a MaxPool over a picture of that shape count in it, whatever the windows would give: rows
+ * that a pool left over are there again. Others count in the shape that the windows give, which then stands in the output's
+ * first corner (ONNX's reference). */
 sluice_status translate_max_unpool(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *at, *y;
@@ -95,8 +96,8 @@ sluice_status translate_max_unpool(struct onnx_import *c, const struct onnx_node
     }
     for (int i = 0; i < s.rank; i++) {
         if (wanted.dim[i] < s.dim[i] || (i < 2 && wanted.dim[i] != s.dim[i]))
-            return sl_fail(c->e, SLUICE_E_SHAPE, "axis %d of output_shape is %lld, at least %lld is wanted", i, (long long)wanted.dim[i],
-                           (long long)s.dim[i]);
+            return sl_fail(c->e, SLUICE_E_SHAPE, "axis %d of output_shape is %lld, at least %lld is wanted", i,
+                           (long long)wanted.dim[i], (long long)s.dim[i]);
         if (i >= 2)
             after[i - 2] = wanted.dim[i] - s.dim[i];
     }

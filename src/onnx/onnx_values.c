@@ -1,7 +1,4 @@
 /* onnx_values.c: how a translate function sees its node: inputs as nodes or constants, attributes, and where results go. */
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "onnx/onnx_import.h"
@@ -20,7 +17,7 @@ static sluice_status value_const(struct onnx_import *c, sl_arena *a, const struc
 {
     *out = NULL;
     if (v->node)
-        *out = onnx_node_const(v->node);
+        *out = sl_node_const(v->node);
     else if (v->init)
         return onnx_tensor_const(c, a, v->init, out);
     else if (v->sparse)
@@ -35,7 +32,7 @@ sluice_status onnx_value_node(struct onnx_import *c, struct onnx_value *v, struc
         SL_TRY(value_const(c, c->a, v, &k));
         if (!k)
             return sl_fail(c->e, SLUICE_E_INTERNAL, "value '%s' has not been made", v->name);
-        v->node = onnx_constant(c, k);
+        v->node = sl_build_const(c->b, k);
         SL_TRY(sl_infer(c->g, v->node, c->e));
     }
     *out = v->node;
@@ -81,7 +78,7 @@ sluice_status onnx_need_const(struct onnx_import *c, int i, const char *what, co
         return SLUICE_OK;
     if (!onnx_has_in(c, i))
         return sl_fail(c->e, SLUICE_E_FORMAT, "input %d (%s) is missing", i, what);
-    return onnx_unsupported(c, "input '%s' (%s) is computed at run time, it must be a constant", c->node->in[i], what);
+    return sl_unsupported(c->b, "input '%s' (%s) is computed at run time, it must be a constant", c->node->in[i], what);
 }
 
 /* The initializer that input i names, when no layer holds it yet. */
@@ -110,13 +107,13 @@ sluice_status onnx_in_permuted(struct onnx_import *c, int i, int rank, const int
     if (!t) {
         SL_TRY(onnx_in(c, i, out));
         SL_TRY(need_rank(c, i, (*out)->shape.rank, rank));
-        return onnx_transpose(c, *out, perm, out);
+        return sl_build_transpose(c->b, *out, perm, out);
     }
     const struct sl_const *k;
     SL_TRY(onnx_tensor_view(c, c->a, t, &k));
     SL_TRY(need_rank(c, i, k->shape.rank, rank));
     SL_TRY(sl_const_permute(c->a, k, perm, &k, c->e));
-    *out = onnx_constant(c, k);
+    *out = sl_build_const(c->b, k);
     return sl_infer(c->g, *out, c->e);
 }
 
@@ -128,7 +125,7 @@ sluice_status onnx_const_ints(struct onnx_import *c, const struct sl_const *k, c
     *n = (int)count;
     *out = SL_NEW_ARRAY(c->a, int64_t, count);
     for (size_t i = 0; i < count; i++)
-        (*out)[i] = onnx_const_at_s64(k, i);
+        (*out)[i] = sl_const_integer(k, i);
     return SLUICE_OK;
 }
 
@@ -137,24 +134,6 @@ sluice_status onnx_need_ints(struct onnx_import *c, int i, const char *what, int
     const struct sl_const *k;
     SL_TRY(onnx_need_const(c, i, what, &k));
     return onnx_const_ints(c, k, what, n, out);
-}
-
-const struct sl_const *onnx_node_const(const struct sl_node *n)
-{
-    return n && n->op == SL_OP_const_input ? sl_param(n, "data") : NULL;
-}
-
-bool onnx_const_scalar(const struct sl_const *k, double *out)
-{
-    if (!k || (!k->splat && sl_shape_elements(&k->shape) != 1))
-        return false;
-    *out = onnx_const_at_f64(k, 0);
-    return true;
-}
-
-bool onnx_node_scalar(const struct sl_node *n, double *out)
-{
-    return onnx_const_scalar(onnx_node_const(n), out);
 }
 
 int32_t onnx_declared_type(struct onnx_import *c, int input)
@@ -234,51 +213,4 @@ const int64_t *onnx_attr_ints(struct onnx_import *c, const char *name, int *n)
     const struct onnx_attr *at = onnx_attribute(c, name);
     *n = at && at->type == ONNX_ATTR_INTS ? at->n : 0;
     return *n ? at->ints : NULL;
-}
-
-/* ---- checks and reports ---- */
-
-sluice_status onnx_axis(struct onnx_import *c, int64_t axis, int rank, int *out)
-{
-    if (axis < -rank || axis >= rank)
-        return sl_fail(c->e, SLUICE_E_VALUE, "axis %lld is outside %d..%d", (long long)axis, -rank, rank - 1);
-    *out = (int)(axis < 0 ? axis + rank : axis);
-    return SLUICE_OK;
-}
-
-static void *grown(sl_arena *a, void *old, int n, int *capacity, size_t size)
-{
-    if (n < *capacity)
-        return old;
-    *capacity = *capacity ? 2 * *capacity : 16;
-    void *more = sl_arena_must_alloc(a, sl_mul_or_abort((size_t)*capacity, size));
-    if (n)
-        memcpy(more, old, (size_t)n * size);
-    return more;
-}
-
-sluice_status onnx_unsupported(struct onnx_import *c, const char *format, ...)
-{
-    char reason[SLUICE_ERROR_TEXT / 2];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(reason, sizeof reason, format, args);
-    va_end(args);
-    struct sl_onnx_report *r = c->report;
-    r->problems = grown(c->a, r->problems, r->n_problems, &c->problem_capacity, sizeof *r->problems);
-    r->problems[r->n_problems++] =
-        (struct sl_onnx_problem){c->origin ? c->origin : "", c->node ? c->node->op_type : "", sl_arena_strdup(c->a, reason)};
-    return SLUICE_E_UNSUPPORTED;
-}
-
-void onnx_note(struct onnx_import *c, const char *format, ...)
-{
-    char text[SLUICE_ERROR_TEXT];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    struct sl_onnx_report *r = c->report;
-    r->notes = grown(c->a, (void *)r->notes, r->n_notes, &c->note_capacity, sizeof *r->notes);
-    r->notes[r->n_notes++] = sl_arena_strdup(c->a, text);
 }

@@ -22,11 +22,11 @@ sluice_status onnx_pad_axes(struct onnx_import *c, struct sl_node *x, const int6
     *out = x;
     if (!any)
         return SLUICE_OK;
-    *out = onnx_add(c, SL_OP_pad, 1, &x);
+    *out = sl_build_add(c->b, SL_OP_pad, 1, &x);
     sl_set_ints(c->g, *out, "pads", 2 * x->shape.rank, all);
     sl_set_string(c->g, *out, "pad_mode", "constant");
     sl_set_float(c->g, *out, "value", value);
-    return onnx_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 /* The planes that step k of the kernel's depth sees: [n * out_d, h, w, c] of a volume [n, d, h, w, c] that is padded already.
@@ -42,7 +42,7 @@ static sluice_status planes_at(struct onnx_import *c, struct sl_node *x, const s
     from[1] = k * w->dilation[0];
     to[1] = from[1] + (w->out[0] - 1) * w->stride[0] + 1;
     by[1] = w->stride[0];
-    SL_TRY(onnx_slice(c, x, from, to, by, out));
+    SL_TRY(sl_build_slice(c->b, x, from, to, by, out));
     const int64_t *d = (*out)->shape.dim;
     const int64_t dims[4] = {d[0] * d[1], d[2], d[3], d[4]};
     return onnx_reshape(c, *out, 4, dims, out);
@@ -71,7 +71,7 @@ static sluice_status check_depth(struct onnx_import *c, const struct onnx_window
 {
     return w->kernel[0] <= MOST_DEPTH
                ? SLUICE_OK
-               : onnx_unsupported(c, "a kernel of depth %lld, at most %d is supported", (long long)w->kernel[0], MOST_DEPTH);
+               : sl_unsupported(c->b, "a kernel of depth %lld, at most %d is supported", (long long)w->kernel[0], MOST_DEPTH);
 }
 
 /* Step k of weights [kd, o, i, kh, kw]. */
@@ -99,7 +99,7 @@ sluice_status onnx_conv_volume(struct onnx_import *c, struct sl_node *x, const s
         SL_TRY(planes_at(c, x, w, k, &part));
         SL_TRY(onnx_conv_plane(c, part, kernel_at(c, kernel, k), k ? NULL : bias, &plane, groups, &part));
         if (sum)
-            SL_TRY(onnx_binary(c, SL_OP_ew_add, sum, part, &part));
+            SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, sum, part, &part));
         sum = part;
     }
     return as_volume(c, sum, batch, w, out);
@@ -112,16 +112,16 @@ static sluice_status fit_depth(struct onnx_import *c, struct sl_node *x, int64_t
 {
     const int64_t depth = x->shape.dim[1], cut = SL_MAX(-before, 0), end = depth - SL_MAX(-after, 0);
     int64_t pads[10] = {0};
-    SL_TRY(onnx_slice_axis(c, x, 1, cut, end, out));
+    SL_TRY(sl_build_slice_axis(c->b, x, 1, cut, end, out));
     pads[1] = SL_MAX(before, 0);
     pads[6] = SL_MAX(after, 0);
     if (!pads[1] && !pads[6])
         return SLUICE_OK;
-    *out = onnx_add(c, SL_OP_pad, 1, out);
+    *out = sl_build_add(c->b, SL_OP_pad, 1, out);
     sl_set_ints(c->g, *out, "pads", 10, pads);
     sl_set_string(c->g, *out, "pad_mode", "constant");
     sl_set_float(c->g, *out, "value", 0);
-    return onnx_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 /* Planes [n * d, h, w, c] as a volume with stride - 1 planes of zeros behind each. */
@@ -131,11 +131,11 @@ static sluice_status spread_depth(struct onnx_import *c, struct sl_node *x, int6
     const int64_t volume[5] = {batch, depth * stride, d[1], d[2], d[3]}, pads[8] = {0, 0, 0, 0, 0, stride - 1, 0, 0};
     if (stride > 1) {
         SL_TRY(onnx_reshape(c, x, 4, flat, &x));
-        x = onnx_add(c, SL_OP_pad, 1, &x);
+        x = sl_build_add(c->b, SL_OP_pad, 1, &x);
         sl_set_ints(c->g, x, "pads", 8, pads);
         sl_set_string(c->g, x, "pad_mode", "constant");
         sl_set_float(c->g, x, "value", 0);
-        SL_TRY(onnx_finish(c, &x));
+        SL_TRY(sl_build_finish(c->b, &x));
     }
     return onnx_reshape(c, x, 5, volume, out);
 }
@@ -162,17 +162,17 @@ sluice_status onnx_deconv_volume(struct onnx_import *c, struct sl_node *x, const
         SL_TRY(spread_depth(c, part, batch, w->stride[0], &part));
         SL_TRY(fit_depth(c, part, before, w->out[0] - before - part->shape.dim[1], &part));
         if (sum)
-            SL_TRY(onnx_binary(c, SL_OP_ew_add, sum, part, &part));
+            SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, sum, part, &part));
         sum = part;
     }
     if (!sum)
-        return onnx_unsupported(c, "pads that leave nothing of the input");
+        return sl_unsupported(c->b, "pads that leave nothing of the input");
     const int64_t *s = sum->shape.dim, flat[4] = {s[0] * s[1], s[2], s[3], s[4]};
     SL_TRY(onnx_reshape(c, sum, 4, flat, &sum));
     if (bias) {
-        sum = onnx_add(c, SL_OP_bias_add, 1, &sum);
+        sum = sl_build_add(c->b, SL_OP_bias_add, 1, &sum);
         sl_set_param(c->g, sum, "bias", bias);
-        SL_TRY(onnx_finish(c, &sum));
+        SL_TRY(sl_build_finish(c->b, &sum));
     }
     return as_volume(c, sum, batch, w, out);
 }
@@ -191,7 +191,7 @@ sluice_status onnx_max_pool_volume(struct onnx_import *c, struct sl_node *x, con
         SL_TRY(planes_at(c, x, w, k, &part));
         SL_TRY(onnx_pool_plane(c, SL_OP_maxpool, part, &plane, false, &part));
         if (most)
-            SL_TRY(onnx_binary(c, SL_OP_ew_max, most, part, &part));
+            SL_TRY(sl_build_binary(c->b, SL_OP_ew_max, most, part, &part));
         most = part;
     }
     return as_volume(c, most, batch, w, out);
@@ -214,7 +214,7 @@ static sluice_status count_map(struct onnx_import *c, const struct onnx_window *
 {
     struct sl_shape s = {5, {1, 1, w->out[0], w->out[1], w->out[2]}};
     void *data;
-    SL_TRY(onnx_take_folding(c, sl_shape_elements(&s)));
+    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
     const struct sl_const *map = sl_const_new(c->a, SL_F32, &s, &data);
     if (!map)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for the counts of a pool");
@@ -224,7 +224,7 @@ static sluice_status count_map(struct onnx_import *c, const struct onnx_window *
             for (int64_t x = 0; x < w->out[2]; x++)
                 *v++ = 1.0f / (float)SL_MAX(1, counted(w, declared, count_pad, 0, d) * counted(w, declared, count_pad, 1, h) *
                                                    counted(w, declared, count_pad, 2, x));
-    *out = onnx_constant(c, map);
+    *out = sl_build_const(c->b, map);
     return SLUICE_OK;
 }
 
@@ -243,11 +243,11 @@ sluice_status onnx_average_pool_volume(struct onnx_import *c, struct sl_node *x,
         SL_TRY(planes_at(c, x, w, k, &part));
         SL_TRY(onnx_pool_plane(c, SL_OP_avgpool, part, &plane, false, &part));
         if (sum)
-            SL_TRY(onnx_binary(c, SL_OP_ew_add, sum, part, &part));
+            SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, sum, part, &part));
         sum = part;
     }
-    SL_TRY(onnx_binary(c, SL_OP_ew_mult, sum, onnx_f32(c, (double)(w->kernel[1] * w->kernel[2])), &sum));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, sum, sl_build_f32(c->b, (double)(w->kernel[1] * w->kernel[2])), &sum));
     SL_TRY(as_volume(c, sum, batch, w, &sum));
     SL_TRY(count_map(c, w, declared, count_pad, &counts));
-    return onnx_binary(c, SL_OP_ew_mult, sum, counts, out);
+    return sl_build_binary(c->b, SL_OP_ew_mult, sum, counts, out);
 }

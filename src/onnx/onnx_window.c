@@ -43,7 +43,7 @@ sluice_status onnx_window_pads(struct onnx_import *c, struct onnx_window *w, boo
             w->after[i] = total - w->before[i];
         }
         if (w->before[i] < 0 || w->after[i] < 0)
-            return onnx_unsupported(c, "negative pads (%lld, %lld)", (long long)w->before[i], (long long)w->after[i]);
+            return sl_unsupported(c->b, "negative pads (%lld, %lld)", (long long)w->before[i], (long long)w->after[i]);
         int64_t room = w->in[i] + w->before[i] + w->after[i] - onnx_window_extent(w, i);
         if (room < 0)
             return sl_fail(c->e, SLUICE_E_SHAPE, "a window of %lld does not fit an axis of %lld with pads %lld and %lld",
@@ -86,7 +86,7 @@ sluice_status onnx_window_axes(struct onnx_import *c, const struct sl_node *x, s
     if (w->n < 1)
         return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, at least 3 are wanted", x->shape.rank);
     if (w->n > 3)
-        return onnx_unsupported(c, "%d spatial dimensions, 1 to 3 are supported", w->n);
+        return sl_unsupported(c->b, "%d spatial dimensions, 1 to 3 are supported", w->n);
     for (int i = 0; i < w->n; i++)
         w->in[i] = x->shape.dim[2 + i];
     return SLUICE_OK;

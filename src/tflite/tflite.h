@@ -8,6 +8,7 @@
 #define SL_TFLITE_TFLITE_H
 
 #include "base/reader.h"
+#include "front/problems.h"
 #include "ir/ir.h"
 
 struct sl_tflite_shape {
@@ -26,23 +27,11 @@ struct sl_tflite_options {
     int n_tensor_shapes;
 };
 
-struct sl_tflite_problem {
-    const char *node, *op, *reason;
-}; /* node: name of the operator's first output */
-
-/* What the parsing report shows. Filled as far as import got, also on failure; strings live in the arena. */
+/* What the parsing report shows. Its problems name operators by their first output. */
 struct sl_tflite_report {
+    struct sl_import_report common;
     int64_t version;
     const char *description;
-    int n_tflite_nodes, n_used_nodes; /* operators in the file; on the way to the outputs */
-    int n_folded;                     /* of those used: constant, gone from the network */
-    int n_transposes;                 /* that move data and could not be cancelled */
-    int n_problems;                   /* unsupported operators */
-    struct sl_tflite_problem *problems;
-    int n_recommended; /* end nodes of the largest supported part */
-    const char **recommended;
-    int n_notes;
-    const char **notes;
     /* The same network with what the file says of its quantization: n->quant of every tensor that has an encoding, params
      * kernel_scale (f32, one an output channel) and kernel_bias (s32, the file's own) of weighted layers. NULL: the file
      * computes in float. */

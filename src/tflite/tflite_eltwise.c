@@ -23,7 +23,7 @@ static sluice_status curve(struct tfl_import *c, const char *type, const char *k
 {
     struct sl_node *x;
     SL_TRY(one(c, &x));
-    SL_TRY(tfl_unary2(c, x, type, k1, v1, k2, v2, &x));
+    SL_TRY(sl_build_unary2(c->b, x, type, k1, v1, k2, v2, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -79,14 +79,14 @@ sluice_status tflop_prelu(struct tfl_import *c, const struct tfl_operator *op)
     struct sl_node *x, *slope, *y, *below;
     double v;
     SL_TRY(two(c, &x, &slope));
-    if (tfl_node_scalar(slope, &v)) {
-        SL_TRY(tfl_unary2(c, x, "leaky_relu", "alpha", v, NULL, 0, &y));
+    if (sl_node_scalar(slope, &v)) {
+        SL_TRY(sl_build_unary2(c->b, x, "leaky_relu", "alpha", v, NULL, 0, &y));
         return tfl_out(c, 0, y);
     }
-    SL_TRY(tfl_unary2(c, x, "clip", "maximum", 0, NULL, 0, &below));
-    SL_TRY(tfl_binary(c, SL_OP_ew_mult, below, slope, &below));
-    SL_TRY(tfl_unary(c, x, "relu", &y));
-    SL_TRY(tfl_binary(c, SL_OP_ew_add, y, below, &y));
+    SL_TRY(sl_build_unary2(c->b, x, "clip", "maximum", 0, NULL, 0, &below));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, below, slope, &below));
+    SL_TRY(sl_build_unary(c->b, x, "relu", &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, y, below, &y));
     return tfl_out(c, 0, y);
 }
 
@@ -105,7 +105,7 @@ sluice_status tflop_quantize(struct tfl_import *c, const struct tfl_operator *op
     struct sl_node *x;
     SL_TRY(one(c, &x));
     if (x->dtype != SL_F32)
-        return tfl_unsupported(c, "quantization of %s", sl_dtype_name(x->dtype));
+        return sl_unsupported(c->b, "quantization of %s", sl_dtype_name(x->dtype));
     return tfl_out(c, 0, x);
 }
 
@@ -114,9 +114,9 @@ static sluice_status cast(struct tfl_import *c, struct sl_node *x, enum sl_dtype
     *out = x;
     if (x->dtype == to)
         return SLUICE_OK;
-    *out = tfl_add(c, SL_OP_cast, 1, &x);
+    *out = sl_build_add(c->b, SL_OP_cast, 1, &x);
     sl_set_string(c->g, *out, "to", sl_dtype_name(to));
-    return tfl_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 sluice_status tflop_cast(struct tfl_import *c, const struct tfl_operator *op)
@@ -125,7 +125,7 @@ sluice_status tflop_cast(struct tfl_import *c, const struct tfl_operator *op)
     struct sl_node *x;
     SL_TRY(one(c, &x));
     if (tfl_stored_dtype(t) == SL_NONE)
-        return tfl_unsupported(c, "a cast to %s", tfl_type_name(t->type));
+        return sl_unsupported(c->b, "a cast to %s", tfl_type_name(t->type));
     SL_TRY(cast(c, x, tfl_stored_dtype(t), &x));
     return tfl_out(c, 0, x);
 }
@@ -136,7 +136,7 @@ static sluice_status arithmetic(struct tfl_import *c, enum sl_op op)
 {
     struct sl_node *x, *y;
     SL_TRY(two(c, &x, &y));
-    SL_TRY(tfl_binary(c, op, x, y, &x));
+    SL_TRY(sl_build_binary(c->b, op, x, y, &x));
     return tfl_activated_out(c, EW_ACTIVATION, x);
 }
 
@@ -145,7 +145,7 @@ static sluice_status plain(struct tfl_import *c, enum sl_op op)
 {
     struct sl_node *x, *y;
     SL_TRY(two(c, &x, &y));
-    SL_TRY(tfl_binary(c, op, x, y, &x));
+    SL_TRY(sl_build_binary(c->b, op, x, y, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -168,9 +168,9 @@ sluice_status tflop_pow(struct tfl_import *c, const struct tfl_operator *op)
     struct sl_node *x, *y;
     double v;
     SL_TRY(two(c, &x, &y));
-    if (x->dtype != SL_F32 || !tfl_node_scalar(y, &v))
+    if (x->dtype != SL_F32 || !sl_node_scalar(y, &v))
         return plain(c, SL_OP_ew_pow);
-    SL_TRY(v == 2 ? tfl_unary(c, x, "square", &x) : tfl_unary2(c, x, "pow", "alpha", v, NULL, 0, &x));
+    SL_TRY(v == 2 ? sl_build_unary(c->b, x, "square", &x) : sl_build_unary2(c->b, x, "pow", "alpha", v, NULL, 0, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -182,7 +182,7 @@ sluice_status tflop_add_n(struct tfl_import *c, const struct tfl_operator *op)
         SL_TRY(tfl_in(c, i, &x));
         if (!x)
             return sl_fail(c->e, SLUICE_E_FORMAT, "input %d is missing", i);
-        SL_TRY(tfl_binary(c, SL_OP_ew_add, sum, x, &sum));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, sum, x, &sum));
     }
     return tfl_out(c, 0, sum);
 }
@@ -191,8 +191,8 @@ sluice_status tflop_squared_difference(struct tfl_import *c, const struct tfl_op
 {
     struct sl_node *x, *y;
     SL_TRY(two(c, &x, &y));
-    SL_TRY(tfl_binary(c, SL_OP_ew_sub, x, y, &x));
-    SL_TRY(tfl_unary(c, x, "square", &x));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, y, &x));
+    SL_TRY(sl_build_unary(c->b, x, "square", &x));
     return tfl_out(c, 0, x);
 }
 
@@ -204,8 +204,8 @@ sluice_status tflop_floor_div(struct tfl_import *c, const struct tfl_operator *o
     enum sl_dtype t = x->dtype;
     SL_TRY(cast(c, x, SL_F32, &x));
     SL_TRY(cast(c, y, SL_F32, &y));
-    SL_TRY(tfl_binary(c, SL_OP_ew_div, x, y, &x));
-    SL_TRY(tfl_unary(c, x, "floor", &x));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_div, x, y, &x));
+    SL_TRY(sl_build_unary(c->b, x, "floor", &x));
     SL_TRY(cast(c, x, t, &x));
     return tfl_out(c, 0, x);
 }
@@ -230,8 +230,8 @@ sluice_status tflop_compare(struct tfl_import *c, const struct tfl_operator *op)
     static const uint8_t yes = 1;
     const struct sl_shape scalar = {.rank = 0};
     SL_TRY(two(c, &x, &y));
-    SL_TRY(tfl_binary(c, SL_OP_ew_equal, x, y, &x));
-    always = tfl_constant(c, sl_const_splat(c->a, SL_BOOL, &scalar, &yes));
-    SL_TRY(tfl_binary(c, SL_OP_ew_xor, x, always, &x));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_equal, x, y, &x));
+    always = sl_build_const(c->b, sl_const_splat(c->a, SL_BOOL, &scalar, &yes));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_xor, x, always, &x));
     return tfl_out(c, 0, x);
 }

@@ -18,7 +18,7 @@ sluice_status tflop_shape(struct tfl_import *c, const struct tfl_operator *op)
     SL_TRY(tfl_in(c, 0, &x));
     if (!x || (out_type(c) != SL_S32 && out_type(c) != SL_S64))
         return sl_fail(c->e, SLUICE_E_FORMAT, "a shape of type %s", sl_dtype_name(out_type(c)));
-    return tfl_out(c, 0, tfl_ints(c, out_type(c), 1, x->shape.rank, x->shape.dim));
+    return tfl_out(c, 0, sl_build_ints(c->b, out_type(c), 1, x->shape.rank, x->shape.dim));
 }
 
 sluice_status tflop_rank(struct tfl_import *c, const struct tfl_operator *op)
@@ -27,7 +27,7 @@ sluice_status tflop_rank(struct tfl_import *c, const struct tfl_operator *op)
     SL_TRY(tfl_in(c, 0, &x));
     if (!x)
         return sl_fail(c->e, SLUICE_E_FORMAT, "the input is missing");
-    return tfl_out(c, 0, tfl_ints(c, SL_S32, 0, 1, (int64_t[]){x->shape.rank}));
+    return tfl_out(c, 0, sl_build_ints(c->b, SL_S32, 0, 1, (int64_t[]){x->shape.rank}));
 }
 
 static sluice_status splat(struct tfl_import *c, enum sl_dtype t, const struct sl_shape *s, const void *element)
@@ -35,7 +35,7 @@ static sluice_status splat(struct tfl_import *c, enum sl_dtype t, const struct s
     size_t n;
     if (!sl_shape_count(s, &n))
         return sl_fail(c->e, SLUICE_E_LIMIT, "the shape is too large");
-    struct sl_node *y = tfl_constant(c, sl_const_splat(c->a, t, s, element));
+    struct sl_node *y = sl_build_const(c->b, sl_const_splat(c->a, t, s, element));
     y->quant = tfl_encoding(&c->model.tensors[c->op->out[0]]);
     return tfl_out(c, 0, y);
 }
@@ -56,16 +56,16 @@ sluice_status tflop_fill(struct tfl_import *c, const struct tfl_operator *op)
     int n;
     SL_TRY(tfl_need_ints(c, 0, "shape", &n, dims));
     if (n > SL_MAX_RANK)
-        return tfl_unsupported(c, "a shape of %d dimensions", n);
+        return sl_unsupported(c->b, "a shape of %d dimensions", n);
     struct sl_shape s = sl_shape_of(n, dims);
     SL_TRY(tfl_in(c, 1, &value));
-    k = tfl_node_const(value);
+    k = sl_node_const(value);
     if (k && sl_shape_elements(&k->shape) == 1)
         return splat(c, k->dtype, &s, k->data);
     if (!value || sl_shape_elements(&value->shape) != 1)
         return sl_fail(c->e, SLUICE_E_SHAPE, "the value is not one number");
-    SL_TRY(tfl_reshape(c, value, 0, NULL, &value));
-    SL_TRY(tfl_expand(c, value, &s, &value));
+    SL_TRY(sl_build_reshape(c->b, value, 0, NULL, &value));
+    SL_TRY(sl_build_expand(c->b, value, &s, &value));
     return tfl_out(c, 0, value);
 }
 
@@ -86,7 +86,7 @@ sluice_status tflop_range(struct tfl_import *c, const struct tfl_operator *op)
     if (!(length <= INT32_MAX))
         return sl_fail(c->e, SLUICE_E_VALUE, "no range from %g to %g by %g", v[0], v[1], v[2]);
     s.dim[0] = length > 0 ? (int64_t)length : 0;
-    SL_TRY(tfl_grow(c, (size_t)s.dim[0]));
+    SL_TRY(sl_build_take(c->b, (size_t)s.dim[0]));
     result = sl_const_new(c->a, k[0]->dtype, &s, &data);
     if (!result)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a range");
@@ -97,5 +97,5 @@ sluice_status tflop_range(struct tfl_import *c, const struct tfl_operator *op)
         sl_values_pack(k[0]->dtype, sl_is_float_class(k[0]->dtype) ? (void *)&f : (void *)&integer, 1,
                        (char *)data + (size_t)i * bytes);
     }
-    return tfl_out(c, 0, tfl_constant(c, result));
+    return tfl_out(c, 0, sl_build_const(c->b, result));
 }

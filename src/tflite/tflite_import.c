@@ -34,7 +34,7 @@ static void drop_unused_inputs(struct tfl_import *c)
         if (used[g->inputs[i].node->index])
             g->inputs[n_inputs++] = g->inputs[i];
         else
-            tfl_note(c, "input '%s' is not needed for the outputs and is left out", g->inputs[i].origin_name);
+            sl_note(c->b, "input '%s' is not needed for the outputs and is left out", g->inputs[i].origin_name);
     }
     g->n_inputs = n_inputs;
     for (int i = 0; i < g->n_nodes; i++)
@@ -65,7 +65,7 @@ static sluice_status finish_graph(struct tfl_import *c, struct sl_graph **out)
     struct sl_graph *g;
     sl_graph_remove_dead(c->g);
     drop_unused_inputs(c);
-    SL_TRY(sl_choose_layout(c->g, false, NULL, c->a, &g, &c->report->n_transposes, c->e));
+    SL_TRY(sl_choose_layout(c->g, false, NULL, c->a, &g, &c->b->report->n_transposes, c->e));
     *out = without_encodings(g, c->a);
     SL_TRY(sl_assign_names(*out, c->e));
     SL_TRY(sl_verify_types(*out, c->e));
@@ -82,10 +82,10 @@ static sluice_status import_model(struct tfl_import *c, struct sl_view bytes, co
     SL_TRY(tfl_read_model(c->a, bytes, &c->model, c->e));
     c->report->version = c->model.version;
     c->report->description = c->model.description;
-    c->report->n_tflite_nodes = c->model.n_operators;
+    c->b->report->n_nodes = c->model.n_operators;
     c->values = SL_NEW_ARRAY(c->a, struct tfl_value, (size_t)c->model.n_tensors + 1);
     c->fates = SL_NEW_ARRAY(c->a, unsigned char, (size_t)c->model.n_operators + 1);
-    c->g = sl_graph_new(c->a, net);
+    c->g = c->b->g = sl_graph_new(c->a, net);
     SL_TRY(tfl_find_ports(c));
     SL_TRY(tfl_make_inputs(c));
     SL_TRY(tfl_translate(c));
@@ -98,8 +98,10 @@ sluice_status sl_tflite_import(sl_arena *a, const char *path, struct sl_view byt
 {
     static const struct sl_tflite_options none;
     struct sl_tflite_report unseen;
+    struct sl_build b = {.a = a, .room = ((size_t)1 << 24) + 16 * bytes.size, .e = e};
     struct tfl_import c = {
-        .a = a, .scratch = sl_arena_new(), .options = o ? o : &none, .report = report ? report : &unseen, .e = e};
+        .a = a, .scratch = sl_arena_new(), .b = &b, .options = o ? o : &none, .report = report ? report : &unseen, .e = e};
+    b.report = &c.report->common;
     *c.report = (struct sl_tflite_report){.description = ""};
     *out = NULL;
     sluice_status s = import_model(&c, bytes, network_name(a, path, c.options->net_name), out);

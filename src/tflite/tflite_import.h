@@ -9,8 +9,11 @@
 #ifndef SL_TFLITE_TFLITE_IMPORT_H
 #define SL_TFLITE_TFLITE_IMPORT_H
 
+#include "front/build.h"
 #include "front/const_order.h"
-#include "ops/float_run.h"
+#include "front/const_values.h"
+#include "ops/op_rules.h"
+#include "ops/ops.h"
 #include "tflite/tflite.h"
 #include "tflite/tflite_schema.h"
 
@@ -35,6 +38,7 @@ struct tfl_import {
     sl_arena *a;
     sl_arena *scratch;
     struct sl_graph *g;
+    struct sl_build *b; /* makes the nodes of g; its room is for all constants that are no views of the file */
     struct tfl_model model;
     const struct sl_tflite_options *options;
     struct sl_tflite_report *report;
@@ -43,10 +47,7 @@ struct tfl_import {
     int *starts, *ends;       /* tensors where the network starts and ends */
     int n_starts, n_ends;
     const struct tfl_operator *op; /* being translated */
-    const char *op_name;
-    const char *origin;
-    int n_encoded;  /* inputs and computed tensors that have an encoding */
-    size_t n_grown; /* elements of constants that are no views of the file */
+    int n_encoded;                 /* inputs and computed tensors that have an encoding */
     sl_err *e;
 };
 
@@ -76,8 +77,6 @@ sluice_status tfl_in(struct tfl_import *c, int i, struct sl_node **out);
 /* Input i as a constant of real values (or integers): fails with "input 'what' must be a constant". */
 sluice_status tfl_need_const(struct tfl_import *c, int i, const char *what, const struct sl_const **out);
 sluice_status tfl_need_ints(struct tfl_import *c, int i, const char *what, int *n, int64_t *out); /* at most SL_MAX_RANK * 2 */
-const struct sl_const *tfl_node_const(const struct sl_node *n);
-bool tfl_node_scalar(const struct sl_node *n, double *out);
 /* Output i of the current operator is this node; its encoding is the tensor's. */
 sluice_status tfl_out(struct tfl_import *c, int i, struct sl_node *n);
 /* A tensor of the file as a constant: f32 for floats of any width and quantized integers, else its own type. */
@@ -89,43 +88,14 @@ enum sl_dtype tfl_dtype(enum tfl_type t);                   /* as declared; SL_N
 enum sl_dtype tfl_stored_dtype(const struct tfl_tensor *t); /* as kept in the IR */
 const struct tfl_tensor *tfl_in_tensor(const struct tfl_import *c, int i);
 
-/* ---- tflite_build.c: making nodes ---- */
-struct sl_node *tfl_add(struct tfl_import *c, enum sl_op op, int n_in, struct sl_node *const *in);
-/* Infer; when all inputs are constants, evaluate: *n becomes a const_input. */
-sluice_status tfl_finish(struct tfl_import *c, struct sl_node **n);
-/* Counts the elements of a constant that is no view of the file: fails when all such constants together are too large. */
-sluice_status tfl_grow(struct tfl_import *c, size_t count);
-struct sl_node *tfl_constant(struct tfl_import *c, const struct sl_const *k);
-struct sl_node *tfl_f32(struct tfl_import *c, double v);
-struct sl_node *tfl_ints(struct tfl_import *c, enum sl_dtype t, int rank, int n,
-                         const int64_t *v); /* s32 or s64; rank 0 or 1 */
-sluice_status tfl_unary(struct tfl_import *c, struct sl_node *in, const char *type, struct sl_node **out);
-sluice_status tfl_unary2(struct tfl_import *c, struct sl_node *in, const char *type, const char *k1, double v1, const char *k2,
-                         double v2, struct sl_node **out);
-sluice_status tfl_binary(struct tfl_import *c, enum sl_op op, struct sl_node *x, struct sl_node *y, struct sl_node **out);
+/* ---- tflite_build.c: making nodes, besides front/build.h ---- */
 sluice_status tfl_transpose(struct tfl_import *c, struct sl_node *in, const int64_t *perm, struct sl_node **out);
-sluice_status tfl_reshape(struct tfl_import *c, struct sl_node *in, int rank, const int64_t *dims, struct sl_node **out);
-sluice_status tfl_slice(struct tfl_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends,
-                        const int64_t *steps, struct sl_node **out);
-sluice_status tfl_slice_axis(struct tfl_import *c, struct sl_node *in, int axis, int64_t from, int64_t to,
-                             struct sl_node **out);
-sluice_status tfl_concat(struct tfl_import *c, int axis, int n, struct sl_node *const *in, struct sl_node **out);
-sluice_status tfl_reduce(struct tfl_import *c, enum sl_op op, struct sl_node *in, int n_axes, const int64_t *axes,
-                         bool keepdims, struct sl_node **out);
-sluice_status tfl_expand(struct tfl_import *c, struct sl_node *in, const struct sl_shape *to, struct sl_node **out);
 /* Zeros (floats) or a value around x; pads [before..., after...]. */
 sluice_status tfl_pad(struct tfl_import *c, struct sl_node *in, const int64_t *pads, const char *mode, double value,
                       struct sl_node **out);
 /* The fused activation of the current operator, and its output. */
 sluice_status tfl_activate(struct tfl_import *c, struct sl_node *in, int64_t activation, struct sl_node **out);
 sluice_status tfl_activated_out(struct tfl_import *c, unsigned slot, struct sl_node *n);
-sluice_status tfl_axis(struct tfl_import *c, int64_t axis, int rank, int *out);
-int64_t tfl_const_int(const struct sl_const *k, size_t i);
-
-/* Record that this operator cannot be translated, and why (printf form). Returns SLUICE_E_UNSUPPORTED; the caller returns it.
- */
-sluice_status tfl_unsupported(struct tfl_import *c, const char *format, ...) SL_PRINTF(2, 3);
-void tfl_note(struct tfl_import *c, const char *format, ...) SL_PRINTF(2, 3);
 
 /* ---- shared between families ---- */
 sluice_status tfl_matmul(struct tfl_import *c, struct sl_node *x, struct sl_node *y, bool transpose_y, struct sl_node **out);

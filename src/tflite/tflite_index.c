@@ -21,9 +21,9 @@ static sluice_status positions_out(struct tfl_import *c, int i, struct sl_node *
 {
     enum sl_dtype to = tfl_dtype(c->model.tensors[c->op->out[i]].type);
     if (to != y->dtype) {
-        y = tfl_add(c, SL_OP_cast, 1, &y);
+        y = sl_build_add(c->b, SL_OP_cast, 1, &y);
         sl_set_string(c->g, y, "to", sl_dtype_name(to));
-        SL_TRY(tfl_finish(c, &y));
+        SL_TRY(sl_build_finish(c->b, &y));
     }
     return tfl_out(c, i, y);
 }
@@ -42,11 +42,11 @@ sluice_status tflop_arg(struct tfl_import *c, const struct tfl_operator *op)
     SL_TRY(tfl_need_ints(c, 1, "axis", &n, v));
     if (n != 1 || (to != SL_S32 && to != SL_S64))
         return sl_fail(c->e, SLUICE_E_SHAPE, "%d axes to positions of type %s", n, sl_dtype_name(to));
-    SL_TRY(tfl_axis(c, v[0], x->shape.rank, &axis));
-    struct sl_node *y = tfl_add(c, op->code == ARG_MAX ? SL_OP_argmax : SL_OP_argmin, 1, &x);
+    SL_TRY(sl_build_axis(c->b, v[0], x->shape.rank, &axis));
+    struct sl_node *y = sl_build_add(c->b, op->code == ARG_MAX ? SL_OP_argmax : SL_OP_argmin, 1, &x);
     sl_set_int(c->g, y, "axis", axis);
     sl_set_int(c->g, y, "keepdims", 0);
-    SL_TRY(tfl_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return positions_out(c, 0, y);
 }
 
@@ -60,11 +60,11 @@ sluice_status tflop_top_k(struct tfl_import *c, const struct tfl_operator *op)
     if (n != 1 || k[0] < 0 || k[0] > x->shape.dim[x->shape.rank - 1])
         return sl_fail(c->e, SLUICE_E_VALUE, "k is not one number within the last axis");
     for (int i = 0; i < SL_MIN(op->n_out, 2); i++) {
-        y = tfl_add(c, SL_OP_top_k, 1, &x);
+        y = sl_build_add(c->b, SL_OP_top_k, 1, &x);
         sl_set_int(c->g, y, "axis", x->shape.rank - 1);
         sl_set_int(c->g, y, "k", k[0]);
         sl_set_string(c->g, y, "output", i ? "indices" : "values");
-        SL_TRY(tfl_finish(c, &y));
+        SL_TRY(sl_build_finish(c->b, &y));
         SL_TRY(i ? positions_out(c, 1, y) : tfl_out(c, 0, y));
     }
     return SLUICE_OK;
@@ -79,12 +79,12 @@ sluice_status tflop_cumsum(struct tfl_import *c, const struct tfl_operator *op)
     SL_TRY(tfl_need_ints(c, 1, "axis", &n, v));
     if (n != 1)
         return sl_fail(c->e, SLUICE_E_SHAPE, "%d axes, one is wanted", n);
-    SL_TRY(tfl_axis(c, v[0], x->shape.rank, &axis));
-    struct sl_node *y = tfl_add(c, SL_OP_cumsum, 1, &x);
+    SL_TRY(sl_build_axis(c->b, v[0], x->shape.rank, &axis));
+    struct sl_node *y = sl_build_add(c->b, SL_OP_cumsum, 1, &x);
     sl_set_int(c->g, y, "axis", axis);
     sl_set_int(c->g, y, "exclusive", flat_u8(&op->options, CUMSUM_EXCLUSIVE, 0) != 0);
     sl_set_int(c->g, y, "reverse", flat_u8(&op->options, CUMSUM_REVERSE, 0) != 0);
-    SL_TRY(tfl_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return tfl_out(c, 0, y);
 }
 
@@ -98,23 +98,23 @@ static sluice_status gather_fixed(struct tfl_import *c, struct sl_node *x, const
     if (!wide)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for the indices");
     for (size_t i = 0; i < n; i++) {
-        ((int64_t *)data)[i] = tfl_const_int(k, i);
+        ((int64_t *)data)[i] = sl_const_integer(k, i);
         if (((int64_t *)data)[i] < 0 || ((int64_t *)data)[i] >= x->shape.dim[axis])
             return sl_fail(c->e, SLUICE_E_VALUE, "index %lld of an axis of %lld", (long long)((int64_t *)data)[i],
                            (long long)x->shape.dim[axis]);
     }
-    struct sl_node *y = tfl_add(c, SL_OP_gather, 1, &x);
+    struct sl_node *y = sl_build_add(c->b, SL_OP_gather, 1, &x);
     sl_set_int(c->g, y, "axis", axis);
     sl_set_param(c->g, y, "indices", wide);
-    SL_TRY(tfl_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return tfl_out(c, 0, y);
 }
 
 static sluice_status gather_computed(struct tfl_import *c, struct sl_node *x, struct sl_node *indices, int axis)
 {
-    struct sl_node *in[2] = {x, indices}, *y = tfl_add(c, SL_OP_gather_dynamic, 2, in);
+    struct sl_node *in[2] = {x, indices}, *y = sl_build_add(c->b, SL_OP_gather_dynamic, 2, in);
     sl_set_int(c->g, y, "axis", axis);
-    SL_TRY(tfl_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return tfl_out(c, 0, y);
 }
 
@@ -124,10 +124,10 @@ sluice_status tflop_gather(struct tfl_import *c, const struct tfl_operator *op)
     int axis;
     SL_TRY(input(c, 0, &x));
     SL_TRY(input(c, 1, &indices));
-    SL_TRY(tfl_axis(c, flat_s32(&op->options, GATHER_AXIS, 0), x->shape.rank, &axis));
+    SL_TRY(sl_build_axis(c->b, flat_s32(&op->options, GATHER_AXIS, 0), x->shape.rank, &axis));
     if (flat_s32(&op->options, GATHER_BATCH, 0) != 0)
-        return tfl_unsupported(c, "batch dimensions");
-    return tfl_node_const(indices) ? gather_fixed(c, x, tfl_node_const(indices), axis) : gather_computed(c, x, indices, axis);
+        return sl_unsupported(c->b, "batch dimensions");
+    return sl_node_const(indices) ? gather_fixed(c, x, sl_node_const(indices), axis) : gather_computed(c, x, indices, axis);
 }
 
 /* Inputs: rows to take, the table. */
@@ -138,7 +138,7 @@ sluice_status tflop_embedding_lookup(struct tfl_import *c, const struct tfl_oper
     SL_TRY(input(c, 1, &x));
     if (x->shape.rank < 1)
         return sl_fail(c->e, SLUICE_E_SHAPE, "the table has no dimensions");
-    return tfl_node_const(indices) ? gather_fixed(c, x, tfl_node_const(indices), 0) : gather_computed(c, x, indices, 0);
+    return sl_node_const(indices) ? gather_fixed(c, x, sl_node_const(indices), 0) : gather_computed(c, x, indices, 0);
 }
 
 sluice_status tflop_gather_nd(struct tfl_import *c, const struct tfl_operator *op)
@@ -146,8 +146,8 @@ sluice_status tflop_gather_nd(struct tfl_import *c, const struct tfl_operator *o
     struct sl_node *in[2], *y;
     SL_TRY(input(c, 0, &in[0]));
     SL_TRY(input(c, 1, &in[1]));
-    y = tfl_add(c, SL_OP_gather_nd, 2, in);
-    SL_TRY(tfl_finish(c, &y));
+    y = sl_build_add(c->b, SL_OP_gather_nd, 2, in);
+    SL_TRY(sl_build_finish(c->b, &y));
     return tfl_out(c, 0, y);
 }
 
@@ -157,8 +157,8 @@ static sluice_status choose(struct tfl_import *c, struct sl_node *condition, str
                             struct sl_node **out)
 {
     struct sl_node *in[3] = {condition, x, y};
-    *out = tfl_add(c, SL_OP_where, 3, in);
-    return tfl_finish(c, out);
+    *out = sl_build_add(c->b, SL_OP_where, 3, in);
+    return sl_build_finish(c->b, out);
 }
 
 /* SELECT's condition may be one value a row of x; SELECT_V2 broadcasts as usual. */
@@ -173,7 +173,7 @@ sluice_status tflop_select(struct tfl_import *c, const struct tfl_operator *op)
         int64_t dims[SL_MAX_RANK] = {in[0]->shape.dim[0]};
         for (int i = 1; i < rank; i++)
             dims[i] = 1;
-        SL_TRY(tfl_reshape(c, in[0], rank, dims, &in[0]));
+        SL_TRY(sl_build_reshape(c->b, in[0], rank, dims, &in[0]));
     }
     SL_TRY(choose(c, in[0], in[1], in[2], &y));
     return tfl_out(c, 0, y);
@@ -194,7 +194,7 @@ sluice_status tflop_one_hot(struct tfl_import *c, const struct tfl_operator *op)
         (indices->dtype != SL_S32 && indices->dtype != SL_S64))
         return sl_fail(c->e, SLUICE_E_VALUE, "depth %lld on %d dimensions of %s", (long long)depth[0], rank - 1,
                        sl_dtype_name(indices->dtype));
-    SL_TRY(tfl_axis(c, flat_s32(&op->options, ONE_HOT_AXIS, -1), rank, &axis));
+    SL_TRY(sl_build_axis(c->b, flat_s32(&op->options, ONE_HOT_AXIS, -1), rank, &axis));
     for (int i = 0, k = 0; i < rank; i++) {
         dims[i] = i == axis ? 1 : indices->shape.dim[k++];
         along[i] = i == axis ? depth[0] : 1;
@@ -202,10 +202,10 @@ sluice_status tflop_one_hot(struct tfl_import *c, const struct tfl_operator *op)
     int64_t *numbers = SL_NEW_ARRAY(c->a, int64_t, depth[0]);
     for (int64_t i = 0; i < depth[0]; i++)
         numbers[i] = i;
-    range = tfl_ints(c, indices->dtype, 1, (int)depth[0], numbers);
-    SL_TRY(tfl_reshape(c, range, rank, along, &range));
-    SL_TRY(tfl_reshape(c, indices, rank, dims, &indices));
-    SL_TRY(tfl_binary(c, SL_OP_ew_equal, indices, range, &y));
+    range = sl_build_ints(c->b, indices->dtype, 1, (int)depth[0], numbers);
+    SL_TRY(sl_build_reshape(c->b, range, rank, along, &range));
+    SL_TRY(sl_build_reshape(c->b, indices, rank, dims, &indices));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_equal, indices, range, &y));
     SL_TRY(choose(c, y, on, off, &y));
     return tfl_out(c, 0, y);
 }
@@ -218,12 +218,12 @@ sluice_status tflop_logical(struct tfl_import *c, const struct tfl_operator *op)
     struct sl_node *x, *y;
     SL_TRY(input(c, 0, &x));
     if (op->code == LOGICAL_NOT) {
-        y = tfl_add(c, SL_OP_predicate, 1, &x);
+        y = sl_build_add(c->b, SL_OP_predicate, 1, &x);
         sl_set_string(c->g, y, "type", "not");
-        SL_TRY(tfl_finish(c, &y));
+        SL_TRY(sl_build_finish(c->b, &y));
         return tfl_out(c, 0, y);
     }
     SL_TRY(input(c, 1, &y));
-    SL_TRY(tfl_binary(c, op->code == LOGICAL_OR ? SL_OP_ew_or : SL_OP_ew_and, x, y, &y));
+    SL_TRY(sl_build_binary(c->b, op->code == LOGICAL_OR ? SL_OP_ew_or : SL_OP_ew_and, x, y, &y));
     return tfl_out(c, 0, y);
 }

@@ -17,8 +17,8 @@ static sluice_status kernel_scales(struct tfl_import *c, const struct tfl_tensor
     if (!tfl_is_quantized(t) || (t->type != TFL_INT8 && t->type != TFL_INT4))
         return SLUICE_OK;
     if (t->n_scales > 1 && t->channel_axis != channel_axis)
-        return tfl_unsupported(c, "weights '%s' have scales along axis %d, output channels are axis %d", t->name,
-                               t->channel_axis, channel_axis);
+        return sl_unsupported(c->b, "weights '%s' have scales along axis %d, output channels are axis %d", t->name,
+                              t->channel_axis, channel_axis);
     for (int i = 0; i < t->n_scales; i++)
         if (t->zero_points[i] != 0 || !(t->scales[i] > 0))
             return SLUICE_OK;
@@ -38,7 +38,7 @@ static sluice_status integer_bias(struct tfl_import *c, const struct tfl_tensor 
     const struct sl_const *k;
     void *out;
     if (data->n_scales != 1 || kernel->n_scales < 1)
-        return tfl_unsupported(c, "bias '%s' is of integers, input and weights are not quantized", bias->name);
+        return sl_unsupported(c->b, "bias '%s' is of integers, input and weights are not quantized", bias->name);
     SL_TRY(tfl_tensor_const(c, bias, &k));
     size_t n = sl_shape_elements(&k->shape);
     const struct sl_const *real = sl_const_new(c->a, SL_F32, &k->shape, &out);
@@ -47,7 +47,7 @@ static sluice_status integer_bias(struct tfl_import *c, const struct tfl_tensor 
     for (size_t i = 0; i < n; i++) {
         double scale =
             (double)data->scales[0] * (double)kernel->scales[kernel->n_scales > 1 && i < (size_t)kernel->n_scales ? i : 0];
-        ((float *)out)[i] = (float)(scale * (double)tfl_const_int(k, i));
+        ((float *)out)[i] = (float)(scale * (double)sl_const_integer(k, i));
     }
     w->bias = real;
     w->file_bias = k->dtype == SL_S32 ? k : NULL;
@@ -83,7 +83,7 @@ sluice_status tfl_read_weights(struct tfl_import *c, int kernel_input, int bias_
     if (w->kernel->shape.rank != rank)
         return sl_fail(c->e, SLUICE_E_SHAPE, "weights have %d dimensions, %d are wanted", w->kernel->shape.rank, rank);
     if (w->kernel->dtype != SL_F32)
-        return tfl_unsupported(c, "weights of type %s without scales", tfl_type_name(t->type));
+        return sl_unsupported(c->b, "weights of type %s without scales", tfl_type_name(t->type));
     for (int k = 0; k < rank; k++)
         if (w->kernel->shape.dim[k] < 1)
             return sl_fail(c->e, SLUICE_E_SHAPE, "weights: dimension %d is %lld", k, (long long)w->kernel->shape.dim[k]);
@@ -91,7 +91,7 @@ sluice_status tfl_read_weights(struct tfl_import *c, int kernel_input, int bias_
     if (t->data.size && t->shape.rank == rank && !tfl_in_tensor(c, data_input)->data.size)
         SL_TRY(kernel_scales(c, t, channel_axis, &w->scale));
     SL_TRY(read_bias(c, bias_input, data_input, kernel_input, channels, w));
-    SL_TRY(tfl_grow(c, w->kernel->splat ? 0 : sl_shape_elements(&w->kernel->shape)));
+    SL_TRY(sl_build_take(c->b, w->kernel->splat ? 0 : sl_shape_elements(&w->kernel->shape)));
     return sl_const_permute(c->a, w->kernel, perm, &w->kernel, c->e);
 }
 
@@ -111,9 +111,9 @@ void tfl_set_weights(struct tfl_import *c, struct sl_node *n, const struct tfl_w
 sluice_status tfl_matmul(struct tfl_import *c, struct sl_node *x, struct sl_node *y, bool transpose_y, struct sl_node **out)
 {
     struct sl_node *in[2] = {x, y};
-    *out = tfl_add(c, SL_OP_matmul, 2, in);
+    *out = sl_build_add(c->b, SL_OP_matmul, 2, in);
     sl_set_int(c->g, *out, "transpose_b", transpose_y);
-    return tfl_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 static sluice_status swap_last(struct tfl_import *c, struct sl_node *in, struct sl_node **out)
@@ -157,7 +157,7 @@ static sluice_status flatten(struct tfl_import *c, struct sl_node **x, int64_t k
                            (long long)out->dim[out->rank - 1], (long long)k);
         out->dim[out->rank - 1] = units;
     }
-    return tfl_reshape(c, *x, 2, dims, x);
+    return sl_build_reshape(c->b, *x, 2, dims, x);
 }
 
 static sluice_status connect_weights(struct tfl_import *c, struct sl_node *x, bool keep_dims)
@@ -169,13 +169,13 @@ static sluice_status connect_weights(struct tfl_import *c, struct sl_node *x, bo
     SL_TRY(flatten(c, &x, w.kernel->shape.dim[0], w.kernel->shape.dim[1], keep_dims, &shape));
     if (x->op == SL_OP_reshape && x->quant.dtype == SL_NONE)
         x->quant = x->in[0]->quant;
-    struct sl_node *n = tfl_add(c, SL_OP_fc, 1, &x);
+    struct sl_node *n = sl_build_add(c->b, SL_OP_fc, 1, &x);
     tfl_set_weights(c, n, &w);
-    SL_TRY(tfl_finish(c, &n));
+    SL_TRY(sl_build_finish(c->b, &n));
     SL_TRY(tfl_activate(c, n, flat_s8(&c->op->options, FC_ACTIVATION, TFL_ACT_NONE), &n));
     if (shape.rank != 2 && n->op != SL_OP_const_input)
         n->quant = tfl_encoding(&c->model.tensors[c->op->out[0]]);
-    SL_TRY(tfl_reshape(c, n, shape.rank, shape.dim, &n));
+    SL_TRY(sl_build_reshape(c->b, n, shape.rank, shape.dim, &n));
     return tfl_out(c, 0, n);
 }
 
@@ -189,7 +189,7 @@ sluice_status tflop_fully_connected(struct tfl_import *c, const struct tfl_opera
     if (!x || !y)
         return sl_fail(c->e, SLUICE_E_FORMAT, "input or weights are missing");
     if (flat_s8(&op->options, FC_FORMAT, 0) != 0)
-        return tfl_unsupported(c, "shuffled weights; convert the model for portable kernels");
+        return sl_unsupported(c->b, "shuffled weights; convert the model for portable kernels");
     if (y->op == SL_OP_const_input && x->op != SL_OP_const_input)
         return connect_weights(c, x, keep_dims);
     if (y->shape.rank != 2)
@@ -198,8 +198,8 @@ sluice_status tflop_fully_connected(struct tfl_import *c, const struct tfl_opera
     SL_TRY(tfl_matmul(c, x, y, true, &x));
     SL_TRY(tfl_in(c, 2, &bias));
     if (bias)
-        SL_TRY(tfl_binary(c, SL_OP_ew_add, x, bias, &x));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, x, bias, &x));
     SL_TRY(tfl_activate(c, x, flat_s8(&op->options, FC_ACTIVATION, TFL_ACT_NONE), &x));
-    SL_TRY(tfl_reshape(c, x, shape.rank, shape.dim, &x));
+    SL_TRY(sl_build_reshape(c->b, x, shape.rank, shape.dim, &x));
     return tfl_out(c, 0, x);
 }

@@ -22,13 +22,13 @@ static sluice_status reduce(struct tfl_import *c, enum sl_op op)
     SL_TRY(one(c, &x));
     SL_TRY(tfl_need_ints(c, 1, "axes", &n, given));
     for (int i = 0; i < n; i++) {
-        SL_TRY(tfl_axis(c, given[i], x->shape.rank, &axis));
+        SL_TRY(sl_build_axis(c->b, given[i], x->shape.rank, &axis));
         chosen[axis] = true;
     }
     for (int i = 0; i < x->shape.rank; i++)
         if (chosen[i])
             axes[count++] = i;
-    SL_TRY(tfl_reduce(c, op, x, count, axes, flat_u8(&c->op->options, REDUCE_KEEP_DIMS, 0) != 0, &x));
+    SL_TRY(sl_build_reduce(c->b, op, x, count, axes, flat_u8(&c->op->options, REDUCE_KEEP_DIMS, 0) != 0, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -54,10 +54,10 @@ sluice_status tflop_softmax(struct tfl_import *c, const struct tfl_operator *op)
     if (!isfinite(beta) || beta <= 0)
         return sl_fail(c->e, SLUICE_E_VALUE, "beta %g is not positive", beta);
     if (beta != 1)
-        SL_TRY(tfl_unary2(c, x, "affine", "alpha", beta, "beta", 0, &x));
-    struct sl_node *y = tfl_add(c, SL_OP_softmax, 1, &x);
+        SL_TRY(sl_build_unary2(c->b, x, "affine", "alpha", beta, "beta", 0, &x));
+    struct sl_node *y = sl_build_add(c->b, SL_OP_softmax, 1, &x);
     sl_set_int(c->g, y, "axis", x->shape.rank - 1);
-    SL_TRY(tfl_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return tfl_out(c, 0, y);
 }
 
@@ -68,17 +68,17 @@ sluice_status tflop_log_softmax(struct tfl_import *c, const struct tfl_operator 
     SL_TRY(one(c, &x));
     int64_t last = x->shape.rank - 1;
     if (x->quant.dtype == SL_NONE) {
-        y = tfl_add(c, SL_OP_log_softmax, 1, &x);
+        y = sl_build_add(c->b, SL_OP_log_softmax, 1, &x);
         sl_set_int(c->g, y, "axis", last);
-        SL_TRY(tfl_finish(c, &y));
+        SL_TRY(sl_build_finish(c->b, &y));
         return tfl_out(c, 0, y);
     }
-    SL_TRY(tfl_reduce(c, SL_OP_reduce_max, x, 1, &last, true, &y));
-    SL_TRY(tfl_binary(c, SL_OP_ew_sub, x, y, &x));
-    SL_TRY(tfl_unary(c, x, "exp", &y));
-    SL_TRY(tfl_reduce(c, SL_OP_reduce_sum, y, 1, &last, true, &y));
-    SL_TRY(tfl_unary(c, y, "log", &y));
-    SL_TRY(tfl_binary(c, SL_OP_ew_sub, x, y, &y));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_max, x, 1, &last, true, &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, y, &x));
+    SL_TRY(sl_build_unary(c->b, x, "exp", &y));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_sum, y, 1, &last, true, &y));
+    SL_TRY(sl_build_unary(c->b, y, "log", &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, y, &y));
     return tfl_out(c, 0, y);
 }
 
@@ -94,17 +94,17 @@ sluice_status tflop_l2_normalization(struct tfl_import *c, const struct tfl_oper
     if (x->quant.dtype != SL_NONE && n > 0) {
         const struct sl_shape s = {1, {n}};
         float gamma = (float)(1 / sqrt((double)n));
-        y = tfl_add(c, SL_OP_rms_norm, 1, &x);
+        y = sl_build_add(c->b, SL_OP_rms_norm, 1, &x);
         sl_set_param(c->g, y, "gamma", sl_const_splat(c->a, SL_F32, &s, &gamma));
         sl_set_float(c->g, y, "epsilon", 1e-6 / (double)n);
-        SL_TRY(tfl_finish(c, &y));
+        SL_TRY(sl_build_finish(c->b, &y));
         return tfl_activated_out(c, EW_ACTIVATION, y);
     }
-    SL_TRY(tfl_unary(c, x, "square", &y));
-    SL_TRY(tfl_reduce(c, SL_OP_reduce_sum, y, 1, &last, true, &y));
-    SL_TRY(tfl_unary2(c, y, "clip", "minimum", 1e-6, NULL, 0, &y));
-    SL_TRY(tfl_unary(c, y, "rsqrt", &y));
-    SL_TRY(tfl_binary(c, SL_OP_ew_mult, x, y, &y));
+    SL_TRY(sl_build_unary(c->b, x, "square", &y));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_sum, y, 1, &last, true, &y));
+    SL_TRY(sl_build_unary2(c->b, y, "clip", "minimum", 1e-6, NULL, 0, &y));
+    SL_TRY(sl_build_unary(c->b, y, "rsqrt", &y));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, x, y, &y));
     return tfl_activated_out(c, EW_ACTIVATION, y);
 }
 
@@ -117,12 +117,12 @@ sluice_status tflop_lrn(struct tfl_import *c, const struct tfl_operator *op)
     if (radius < 0 || radius > 65536)
         return sl_fail(c->e, SLUICE_E_VALUE, "radius %lld is outside 0..65536", (long long)radius);
     int64_t size = 2 * radius + 1;
-    struct sl_node *y = tfl_add(c, SL_OP_lrn, 1, &x);
+    struct sl_node *y = sl_build_add(c->b, SL_OP_lrn, 1, &x);
     sl_set_int(c->g, y, "size", size);
     sl_set_float(c->g, y, "alpha", flat_f32(&op->options, LRN_ALPHA, 0) * (double)size);
     sl_set_float(c->g, y, "beta", flat_f32(&op->options, LRN_BETA, 0));
     sl_set_float(c->g, y, "bias", flat_f32(&op->options, LRN_BIAS, 0));
-    SL_TRY(tfl_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return tfl_out(c, 0, y);
 }
 
@@ -137,13 +137,13 @@ static sluice_status resize(struct tfl_import *c, const char *mode, const char *
     SL_TRY(tfl_need_ints(c, 1, "size", &n, sizes));
     if (n != 2 || x->shape.rank != 4)
         return sl_fail(c->e, SLUICE_E_SHAPE, "%d sizes for %d dimensions, 2 for 4 are wanted", n, x->shape.rank);
-    struct sl_node *y = tfl_add(c, SL_OP_resize, 1, &x);
+    struct sl_node *y = sl_build_add(c->b, SL_OP_resize, 1, &x);
     sl_set_string(c->g, y, "mode", mode);
     sl_set_ints(c->g, y, "sizes", 2, sizes);
     sl_set_string(c->g, y, "coordinate", coordinate);
     if (nearest)
         sl_set_string(c->g, y, "nearest_mode", nearest);
-    SL_TRY(tfl_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return tfl_out(c, 0, y);
 }
 

@@ -92,25 +92,25 @@ static bool reads_missing(const struct tfl_import *c, const struct tfl_operator 
 static sluice_status refuse_custom(struct tfl_import *c, const struct tfl_operator *op)
 {
     if (strcmp(op->custom, "TFLite_Detection_PostProcess") == 0)
-        return tfl_unsupported(
-            c, "the detection post-process (box decoding and NMS) is no layer; end the network before it and decode on "
-               "the host, or use nms_postprocess in a model script");
+        return sl_unsupported(
+            c->b, "the detection post-process (box decoding and NMS) is no layer; end the network before it and decode on "
+                  "the host, or use nms_postprocess in a model script");
     if (strcmp(op->custom, "ethos-u") == 0)
-        return tfl_unsupported(c, "a program compiled for another chip; give the model as it was before Vela");
-    return tfl_unsupported(
-        c, "a custom operator: its meaning is not in the file; end the network before it, or convert the model without it");
+        return sl_unsupported(c->b, "a program compiled for another chip; give the model as it was before Vela");
+    return sl_unsupported(
+        c->b, "a custom operator: its meaning is not in the file; end the network before it, or convert the model without it");
 }
 
 static sluice_status run_row(struct tfl_import *c, const struct tfl_operator *op)
 {
     const struct tfl_op_row *row = tfl_op_find(op->code);
-    c->op_name = op->custom ? op->custom : row ? row->name : sl_arena_printf(c->a, "operator %d", op->code);
+    c->b->op = op->custom ? op->custom : row ? row->name : sl_arena_printf(c->a, "operator %d", op->code);
     if (op->custom)
         return refuse_custom(c, op);
     if (!row)
-        return tfl_unsupported(c, "builtin operator %d is not known", op->code);
+        return sl_unsupported(c->b, "builtin operator %d is not known", op->code);
     if (!row->translate)
-        return tfl_unsupported(c, "%s", row->reason);
+        return sl_unsupported(c->b, "%s", row->reason);
     if (op->n_in < row->least_in || (row->most_in >= 0 && op->n_in > row->most_in))
         return sl_fail(c->e, SLUICE_E_FORMAT, "%d inputs, %d to %d are wanted", op->n_in, row->least_in, row->most_in);
     if (op->n_out < 1)
@@ -133,19 +133,19 @@ static sluice_status translate_one(struct tfl_import *c, int i)
 {
     const struct tfl_operator *op = &c->model.operators[i];
     c->op = op;
-    c->op_name = "";
-    c->origin = op->label;
-    c->report->n_used_nodes++;
+    c->b->op = "";
+    c->b->origin = op->label;
+    c->b->report->n_used_nodes++;
     sluice_status s = SLUICE_OK;
     if (reads_missing(c, op)) {
         c->fates[i] = TFL_SKIPPED;
     } else {
-        int problems = c->report->n_problems;
+        int problems = c->b->report->n_problems;
         s = run_row(c, op);
-        if (s != SLUICE_OK && c->report->n_problems == problems)
-            return sl_context(c->e, "operator '%s' (%s)", op->label, c->op_name);
+        if (s != SLUICE_OK && c->b->report->n_problems == problems)
+            return sl_context(c->e, "operator '%s' (%s)", op->label, c->b->op);
         c->fates[i] = s != SLUICE_OK ? TFL_UNSUPPORTED : all_constant(c, op) ? TFL_FOLDED : TFL_TRANSLATED;
-        c->report->n_folded += c->fates[i] == TFL_FOLDED;
+        c->b->report->n_folded += c->fates[i] == TFL_FOLDED;
     }
     for (int k = 0; k < op->n_out; k++)
         c->values[op->out[k]].missing = !c->values[op->out[k]].node;
@@ -161,6 +161,6 @@ sluice_status tfl_translate(struct tfl_import *c)
         if (needed[i])
             SL_TRY(translate_one(c, i));
     c->op = NULL;
-    c->origin = NULL;
-    return c->report->n_problems ? tfl_fail_unsupported(c) : SLUICE_OK;
+    c->b->origin = NULL;
+    return c->b->report->n_problems ? tfl_fail_unsupported(c) : SLUICE_OK;
 }

@@ -66,7 +66,7 @@ static sluice_status input_shape(struct tfl_import *c, const struct tfl_tensor *
                        given->rank, t->shape.rank);
     if (!given && t->dynamic) {
         char text[160];
-        tfl_note(c, "input '%s': its shape is open in the model, %s is used", t->name, sl_shape_text(s, text, sizeof text));
+        sl_note(c->b, "input '%s': its shape is open in the model, %s is used", t->name, sl_shape_text(s, text, sizeof text));
     }
     for (int k = 0; k < s->rank; k++)
         if (s->dim[k] < 1)
@@ -125,7 +125,7 @@ sluice_status tfl_make_outputs(struct tfl_import *c)
         if (!from && t->data.size) {
             const struct sl_const *k;
             SL_TRY(tfl_tensor_const(c, t, &k));
-            from = tfl_constant(c, k);
+            from = sl_build_const(c->b, k);
             from->quant = tfl_encoding(t);
         }
         if (!from)
@@ -140,8 +140,8 @@ sluice_status tfl_make_outputs(struct tfl_import *c)
         p->origin_shape = out->shape;
         char file[160], made[160];
         if (!sl_shape_equal(&t->shape, &out->shape) && !t->dynamic)
-            tfl_note(c, "output '%s' has shape %s, the file says %s", t->name, sl_shape_text(&out->shape, made, sizeof made),
-                     sl_shape_text(&t->shape, file, sizeof file));
+            sl_note(c->b, "output '%s' has shape %s, the file says %s", t->name, sl_shape_text(&out->shape, made, sizeof made),
+                    sl_shape_text(&t->shape, file, sizeof file));
         out->quant = from->quant;
     }
     return SLUICE_OK;

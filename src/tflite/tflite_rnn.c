@@ -47,25 +47,25 @@ static sluice_status check_plain(struct tfl_import *c)
 {
     for (int i = 0; i < 4; i++)
         if (!tfl_has_in(c, LSTM_W + i) || !tfl_has_in(c, LSTM_R + i) || !tfl_has_in(c, LSTM_BIAS + i))
-            return tfl_unsupported(c, "gates that share weights (CIFG) or have no bias");
+            return sl_unsupported(c->b, "gates that share weights (CIFG) or have no bias");
     for (int i = LSTM_PEEPHOLE; i < LSTM_PEEPHOLE + 3; i++)
         if (tfl_has_in(c, i))
-            return tfl_unsupported(c, "peephole connections");
+            return sl_unsupported(c->b, "peephole connections");
     if (tfl_has_in(c, LSTM_PROJECTION))
-        return tfl_unsupported(c, "a projection");
+        return sl_unsupported(c->b, "a projection");
     for (int i = LSTM_NORM; i < LSTM_NORM + 4; i++)
         if (tfl_has_in(c, i))
-            return tfl_unsupported(c, "layer normalization of gates");
+            return sl_unsupported(c->b, "layer normalization of gates");
     if (flat_s8(&c->op->options, LSTM_ACTIVATION, TFL_ACT_NONE) != TFL_ACT_TANH)
-        return tfl_unsupported(c, "an activation of cells other than TANH");
+        return sl_unsupported(c->b, "an activation of cells other than TANH");
     return SLUICE_OK;
 }
 
 static sluice_status connect(struct tfl_import *c, struct sl_node *x, const struct tfl_weights *w, struct sl_node **out)
 {
-    *out = tfl_add(c, SL_OP_fc, 1, &x);
+    *out = sl_build_add(c->b, SL_OP_fc, 1, &x);
     tfl_set_weights(c, *out, w);
-    return tfl_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 /* The input's part of all gates, for all steps at once. */
@@ -80,8 +80,8 @@ static sluice_status input_parts(struct tfl_import *c, struct lstm *l)
     l->steps = x->shape.dim[l->time_major ? 0 : 1];
     l->features = x->shape.dim[2];
     if (l->steps < 1 || l->steps > MOST_STEPS)
-        return tfl_unsupported(c, "%lld steps, 1 to %d can be written out", (long long)l->steps, MOST_STEPS);
-    SL_TRY(tfl_reshape(c, x, 2, (int64_t[]){x->shape.dim[0] * x->shape.dim[1], l->features}, &rows));
+        return sl_unsupported(c->b, "%lld steps, 1 to %d can be written out", (long long)l->steps, MOST_STEPS);
+    SL_TRY(sl_build_reshape(c->b, x, 2, (int64_t[]){x->shape.dim[0] * x->shape.dim[1], l->features}, &rows));
     for (int i = 0; i < 4; i++) {
         struct tfl_weights w, *r = &l->r[i];
         SL_TRY(tfl_read_weights(c, LSTM_W + i, LSTM_BIAS + i, LSTM_X, 2, 0, io, &w));
@@ -93,7 +93,7 @@ static sluice_status input_parts(struct tfl_import *c, struct lstm *l)
                            (long long)l->features, (long long)l->cells);
         SL_TRY(connect(c, rows, &w, &l->x[i]));
         encode(l, l->x[i], &gate_sum);
-        SL_TRY(tfl_reshape(c, l->x[i], 3, (int64_t[]){x->shape.dim[0], x->shape.dim[1], l->cells}, &l->x[i]));
+        SL_TRY(sl_build_reshape(c->b, l->x[i], 3, (int64_t[]){x->shape.dim[0], x->shape.dim[1], l->cells}, &l->x[i]));
     }
     return SLUICE_OK;
 }
@@ -102,15 +102,15 @@ static sluice_status gate(struct tfl_import *c, const struct lstm *l, int which,
                           struct sl_node **out)
 {
     struct sl_node *back;
-    SL_TRY(tfl_slice_axis(c, l->x[which], l->time_major ? 0 : 1, t, t + 1, out));
-    SL_TRY(tfl_reshape(c, *out, 2, (int64_t[]){l->batch, l->cells}, out));
+    SL_TRY(sl_build_slice_axis(c->b, l->x[which], l->time_major ? 0 : 1, t, t + 1, out));
+    SL_TRY(sl_build_reshape(c->b, *out, 2, (int64_t[]){l->batch, l->cells}, out));
     if (h) {
         SL_TRY(connect(c, h, &l->r[which], &back));
         encode(l, back, &gate_sum);
-        SL_TRY(tfl_binary(c, SL_OP_ew_add, *out, back, out));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, *out, back, out));
         encode(l, *out, &gate_sum);
     }
-    SL_TRY(tfl_unary(c, *out, which == GATE_CELL ? "tanh" : "sigmoid", out));
+    SL_TRY(sl_build_unary(c->b, *out, which == GATE_CELL ? "tanh" : "sigmoid", out));
     encode(l, *out, &gate_value);
     return SLUICE_OK;
 }
@@ -121,21 +121,21 @@ static sluice_status step(struct tfl_import *c, const struct lstm *l, int64_t t,
     for (int i = 0; i < 4; i++)
         if (i != GATE_FORGET || *cell)
             SL_TRY(gate(c, l, i, t, *h, &g[i]));
-    SL_TRY(tfl_binary(c, SL_OP_ew_mult, g[GATE_INPUT], g[GATE_CELL], &g[GATE_CELL]));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, g[GATE_INPUT], g[GATE_CELL], &g[GATE_CELL]));
     encode(l, g[GATE_CELL], &l->cell);
     if (*cell) {
-        SL_TRY(tfl_binary(c, SL_OP_ew_mult, g[GATE_FORGET], *cell, &kept));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, g[GATE_FORGET], *cell, &kept));
         encode(l, kept, &l->cell);
-        SL_TRY(tfl_binary(c, SL_OP_ew_add, kept, g[GATE_CELL], &g[GATE_CELL]));
+        SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, kept, g[GATE_CELL], &g[GATE_CELL]));
         encode(l, g[GATE_CELL], &l->cell);
     }
     *cell = g[GATE_CELL];
     if (l->clip > 0)
-        SL_TRY(tfl_unary2(c, *cell, "clip", "minimum", -l->clip, "maximum", l->clip, cell));
+        SL_TRY(sl_build_unary2(c->b, *cell, "clip", "minimum", -l->clip, "maximum", l->clip, cell));
     encode(l, *cell, &l->cell);
-    SL_TRY(tfl_unary(c, *cell, "tanh", &kept));
+    SL_TRY(sl_build_unary(c->b, *cell, "tanh", &kept));
     encode(l, kept, &gate_value);
-    SL_TRY(tfl_binary(c, SL_OP_ew_mult, g[GATE_OUTPUT], kept, h));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, g[GATE_OUTPUT], kept, h));
     encode(l, *h, &l->h);
     return SLUICE_OK;
 }
@@ -152,15 +152,16 @@ sluice_status tflop_sequence_lstm(struct tfl_import *c, const struct tfl_operato
         l.encoded = l.h.dtype != SL_NONE && l.cell.dtype != SL_NONE && tfl_is_quantized(tfl_in_tensor(c, LSTM_X));
     }
     SL_TRY(input_parts(c, &l));
-    SL_TRY(tfl_grow(c, (size_t)l.steps * 512)); /* what the layers of a step take, in elements of a constant */
+    SL_TRY(sl_build_take(c->b, (size_t)l.steps * 512)); /* what the layers of a step take, in elements of a constant */
     struct sl_node **all = SL_NEW_ARRAY(c->a, struct sl_node *, l.steps);
     for (int64_t t = 0; t < l.steps; t++) {
         SL_TRY(step(c, &l, t, &h, &cell));
-        SL_TRY(tfl_reshape(c, h, 3, (int64_t[]){l.time_major ? 1 : l.batch, l.time_major ? l.batch : 1, l.cells}, &all[t]));
+        SL_TRY(sl_build_reshape(c->b, h, 3, (int64_t[]){l.time_major ? 1 : l.batch, l.time_major ? l.batch : 1, l.cells},
+                                &all[t]));
         encode(&l, all[t], &l.h);
     }
-    SL_TRY(tfl_concat(c, l.time_major ? 0 : 1, (int)l.steps, all, &y));
-    tfl_note(c, "'%s': the LSTM's state begins at zero in each run", c->origin);
+    SL_TRY(sl_build_concat(c->b, l.time_major ? 0 : 1, (int)l.steps, all, &y));
+    sl_note(c->b, "'%s': the LSTM's state begins at zero in each run", c->b->origin);
     return tfl_out(c, 0, y);
 }
 
@@ -202,10 +203,10 @@ sluice_status tflop_svdf(struct tfl_import *c, const struct tfl_operator *op)
     if (!x || x->shape.rank != 2 || x->shape.dim[1] != w.kernel->shape.dim[0])
         return sl_fail(c->e, SLUICE_E_SHAPE, "the input is not rows of %lld", (long long)w.kernel->shape.dim[0]);
     if (tfl_has_in(c, 3) && tfl_in_tensor(c, 3)->type != TFL_FLOAT32)
-        return tfl_unsupported(c, "an integer bias");
+        return sl_unsupported(c->b, "an integer bias");
     if (tfl_has_in(c, 3))
         SL_TRY(tfl_need_const(c, 3, "bias", &w.bias));
     SL_TRY(connect(c, x, &w, &x));
-    tfl_note(c, "'%s': the SVDF's memory begins at zero in each run", c->origin);
+    sl_note(c->b, "'%s': the SVDF's memory begins at zero in each run", c->b->origin);
     return tfl_activated_out(c, SVDF_ACTIVATION, x);
 }

@@ -42,7 +42,7 @@ static sluice_status reshape_to(struct tfl_import *c, struct sl_node *x, int n, 
                            (long long)known);
         dims[open] = left / known;
     }
-    SL_TRY(tfl_reshape(c, x, n, dims, &x));
+    SL_TRY(sl_build_reshape(c->b, x, n, dims, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -58,7 +58,7 @@ sluice_status tflop_reshape(struct tfl_import *c, const struct tfl_operator *op)
     }
     struct flat_vector v = flat_list(&op->options, RESHAPE_SHAPE, 4);
     if (v.n > SL_MAX_RANK)
-        return tfl_unsupported(c, "a shape of %u dimensions, at most %d are supported", (unsigned)v.n, SL_MAX_RANK);
+        return sl_unsupported(c->b, "a shape of %u dimensions, at most %d are supported", (unsigned)v.n, SL_MAX_RANK);
     for (uint32_t i = 0; i < v.n; i++)
         dims[n++] = flat_item_s32(&v, i);
     return reshape_to(c, x, n, dims);
@@ -73,7 +73,7 @@ sluice_status tflop_squeeze(struct tfl_import *c, const struct tfl_operator *op)
     int n = 0, axis;
     SL_TRY(input(c, 0, &x));
     for (uint32_t i = 0; i < v.n; i++) {
-        SL_TRY(tfl_axis(c, flat_item_s32(&v, i), x->shape.rank, &axis));
+        SL_TRY(sl_build_axis(c->b, flat_item_s32(&v, i), x->shape.rank, &axis));
         drop[axis] = true;
     }
     for (int i = 0; i < x->shape.rank; i++)
@@ -91,10 +91,10 @@ sluice_status tflop_expand_dims(struct tfl_import *c, const struct tfl_operator 
     SL_TRY(tfl_need_ints(c, 1, "axis", &n, axes));
     if (n != 1 || x->shape.rank == SL_MAX_RANK)
         return sl_fail(c->e, SLUICE_E_SHAPE, "%d axes for a tensor of %d dimensions, one is wanted", n, x->shape.rank);
-    SL_TRY(tfl_axis(c, axes[0], x->shape.rank + 1, &axis));
+    SL_TRY(sl_build_axis(c->b, axes[0], x->shape.rank + 1, &axis));
     for (int i = 0, k = 0; i <= x->shape.rank; i++)
         dims[i] = i == axis ? 1 : x->shape.dim[k++];
-    SL_TRY(tfl_reshape(c, x, x->shape.rank + 1, dims, &x));
+    SL_TRY(sl_build_reshape(c->b, x, x->shape.rank + 1, dims, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -133,8 +133,8 @@ sluice_status tflop_concatenation(struct tfl_import *c, const struct tfl_operato
     struct sl_node **in, *y;
     int axis;
     SL_TRY(all_inputs(c, &in));
-    SL_TRY(tfl_axis(c, flat_s32(&op->options, CONCAT_AXIS, 0), in[0]->shape.rank, &axis));
-    SL_TRY(tfl_concat(c, axis, op->n_in, in, &y));
+    SL_TRY(sl_build_axis(c->b, flat_s32(&op->options, CONCAT_AXIS, 0), in[0]->shape.rank, &axis));
+    SL_TRY(sl_build_concat(c->b, axis, op->n_in, in, &y));
     return tfl_activated_out(c, CONCAT_ACTIVATION, y);
 }
 
@@ -144,9 +144,9 @@ sluice_status tflop_pack(struct tfl_import *c, const struct tfl_operator *op)
     int axis;
     SL_TRY(all_inputs(c, &in));
     int rank = in[0]->shape.rank + 1;
-    SL_TRY(tfl_axis(c, flat_s32(&op->options, PACK_AXIS, 0), rank, &axis));
+    SL_TRY(sl_build_axis(c->b, flat_s32(&op->options, PACK_AXIS, 0), rank, &axis));
     if (rank > SL_MAX_RANK)
-        return tfl_unsupported(c, "a result of %d dimensions", rank);
+        return sl_unsupported(c->b, "a result of %d dimensions", rank);
     for (int i = 0; i < op->n_in; i++) {
         int64_t dims[SL_MAX_RANK];
         struct sl_node *from = in[i];
@@ -154,10 +154,10 @@ sluice_status tflop_pack(struct tfl_import *c, const struct tfl_operator *op)
             return sl_fail(c->e, SLUICE_E_SHAPE, "input %d has %d dimensions, input 0 has %d", i, from->shape.rank, rank - 1);
         for (int k = 0, at = 0; k < rank; k++)
             dims[k] = k == axis ? 1 : from->shape.dim[at++];
-        SL_TRY(tfl_reshape(c, from, rank, dims, &in[i]));
+        SL_TRY(sl_build_reshape(c->b, from, rank, dims, &in[i]));
         keep_encoding(in[i], from);
     }
-    SL_TRY(tfl_concat(c, axis, op->n_in, in, &y));
+    SL_TRY(sl_build_concat(c->b, axis, op->n_in, in, &y));
     return tfl_out(c, 0, y);
 }
 
@@ -166,17 +166,17 @@ sluice_status tflop_unpack(struct tfl_import *c, const struct tfl_operator *op)
     struct sl_node *x, *y;
     int axis;
     SL_TRY(input(c, 0, &x));
-    SL_TRY(tfl_axis(c, flat_s32(&op->options, PACK_AXIS, 0), x->shape.rank, &axis));
+    SL_TRY(sl_build_axis(c->b, flat_s32(&op->options, PACK_AXIS, 0), x->shape.rank, &axis));
     if (x->shape.dim[axis] != op->n_out)
         return sl_fail(c->e, SLUICE_E_SHAPE, "%d outputs of an axis of %lld", op->n_out, (long long)x->shape.dim[axis]);
     for (int i = 0; i < op->n_out; i++) {
         int64_t dims[SL_MAX_RANK];
-        SL_TRY(tfl_slice_axis(c, x, axis, i, i + 1, &y));
+        SL_TRY(sl_build_slice_axis(c->b, x, axis, i, i + 1, &y));
         keep_encoding(y, x);
         for (int k = 0, at = 0; k < x->shape.rank; k++)
             if (k != axis)
                 dims[at++] = x->shape.dim[k];
-        SL_TRY(tfl_reshape(c, y, x->shape.rank - 1, dims, &y));
+        SL_TRY(sl_build_reshape(c->b, y, x->shape.rank - 1, dims, &y));
         SL_TRY(tfl_out(c, i, y));
     }
     return SLUICE_OK;
@@ -190,7 +190,7 @@ static sluice_status split_at(struct tfl_import *c, struct sl_node *x, int axis,
         if (sizes[i] < 0 || sizes[i] > x->shape.dim[axis] - at)
             return sl_fail(c->e, SLUICE_E_SHAPE, "part %d of %lld does not fit an axis of %lld", i, (long long)sizes[i],
                            (long long)x->shape.dim[axis]);
-        SL_TRY(tfl_slice_axis(c, x, axis, at, at + sizes[i], &y));
+        SL_TRY(sl_build_slice_axis(c->b, x, axis, at, at + sizes[i], &y));
         SL_TRY(tfl_out(c, i, y));
         at += sizes[i];
     }
@@ -204,7 +204,7 @@ static sluice_status one_axis(struct tfl_import *c, int i, int rank, int *axis)
     SL_TRY(tfl_need_ints(c, i, "axis", &n, v));
     if (n != 1)
         return sl_fail(c->e, SLUICE_E_SHAPE, "%d axes, one is wanted", n);
-    return tfl_axis(c, v[0], rank, axis);
+    return sl_build_axis(c->b, v[0], rank, axis);
 }
 
 sluice_status tflop_split(struct tfl_import *c, const struct tfl_operator *op)
@@ -233,7 +233,7 @@ sluice_status tflop_split_v(struct tfl_import *c, const struct tfl_operator *op)
         return sl_fail(c->e, SLUICE_E_SHAPE, "%zu sizes for %d outputs", sl_shape_elements(&k->shape), n);
     int64_t *sizes = SL_NEW_ARRAY(c->scratch, int64_t, n), left = x->shape.dim[axis];
     for (int i = 0; i < n; i++) {
-        sizes[i] = tfl_const_int(k, (size_t)i);
+        sizes[i] = sl_const_integer(k, (size_t)i);
         if (sizes[i] == -1 && open < 0)
             open = i;
         else if (sizes[i] < 0 || sizes[i] > left)
@@ -266,7 +266,7 @@ sluice_status tflop_slice(struct tfl_import *c, const struct tfl_operator *op)
                            (long long)begin[i], (long long)size[i]);
         ends[i] = size[i] == -1 ? dim : begin[i] + size[i];
     }
-    SL_TRY(tfl_slice(c, x, begin, ends, steps, &x));
+    SL_TRY(sl_build_slice(c->b, x, begin, ends, steps, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -354,9 +354,9 @@ sluice_status tflop_strided_slice(struct tfl_import *c, const struct tfl_operato
             dims[out++] = step[axis] > 0 ? (span + step[axis] - 1) / step[axis] : (span + step[axis] + 1) / step[axis];
         axis++;
     }
-    SL_TRY(tfl_slice(c, x, start, end, step, &y));
+    SL_TRY(sl_build_slice(c->b, x, start, end, step, &y));
     keep_encoding(y, x);
-    SL_TRY(tfl_reshape(c, y, out, dims, &y));
+    SL_TRY(sl_build_reshape(c->b, y, out, dims, &y));
     return tfl_out(c, 0, y);
 }
 
@@ -373,11 +373,11 @@ sluice_status tflop_reverse(struct tfl_import *c, const struct tfl_operator *op)
         step[i] = 1;
     }
     for (int i = 0; i < n; i++) {
-        SL_TRY(tfl_axis(c, axes[i], x->shape.rank, &axis));
+        SL_TRY(sl_build_axis(c->b, axes[i], x->shape.rank, &axis));
         start[axis] = x->shape.dim[axis] - 1;
         end[axis] = step[axis] = -1;
     }
-    SL_TRY(tfl_slice(c, x, start, end, step, &x));
+    SL_TRY(sl_build_slice(c->b, x, start, end, step, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -398,7 +398,7 @@ sluice_status tflop_tile(struct tfl_import *c, const struct tfl_operator *op)
         struct sl_node **in = SL_NEW_ARRAY(c->a, struct sl_node *, times[i]), *from = x;
         for (int64_t k = 0; k < times[i]; k++)
             in[k] = x;
-        SL_TRY(tfl_concat(c, i, (int)times[i], in, &x));
+        SL_TRY(sl_build_concat(c->b, i, (int)times[i], in, &x));
         keep_encoding(x, from);
     }
     return tfl_out(c, 0, x);
@@ -413,11 +413,11 @@ sluice_status tflop_broadcast_to(struct tfl_import *c, const struct tfl_operator
     SL_TRY(input(c, 0, &x));
     SL_TRY(tfl_need_ints(c, 1, "shape", &n, dims));
     if (n > SL_MAX_RANK)
-        return tfl_unsupported(c, "a shape of %d dimensions", n);
+        return sl_unsupported(c->b, "a shape of %d dimensions", n);
     struct sl_shape s = sl_shape_of(n, dims);
     if (!sl_shape_count(&s, &count))
         return sl_fail(c->e, SLUICE_E_LIMIT, "the shape is too large");
-    SL_TRY(tfl_expand(c, x, &s, &x));
+    SL_TRY(sl_build_expand(c->b, x, &s, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -449,8 +449,8 @@ sluice_status tflop_pad(struct tfl_import *c, const struct tfl_operator *op)
     SL_TRY(input(c, 0, &x));
     SL_TRY(read_pads(c, x, pads));
     SL_TRY(tfl_in(c, 2, &fill));
-    if (fill && !tfl_node_scalar(fill, &value))
-        return tfl_unsupported(c, "a padding value that is computed at run time");
+    if (fill && !sl_node_scalar(fill, &value))
+        return sl_unsupported(c->b, "a padding value that is computed at run time");
     SL_TRY(tfl_pad(c, x, pads, "constant", value, &x));
     return tfl_out(c, 0, x);
 }
@@ -479,10 +479,10 @@ static sluice_status symmetric_pad(struct tfl_import *c, struct sl_node *x, cons
             start[i] = side == 0 ? many - 1 : dim - 1;
             end[i] = side == 0 ? -1 : dim - 1 - many;
             step[i] = -1;
-            SL_TRY(tfl_slice(c, x, start, end, step, &parts[n]));
+            SL_TRY(sl_build_slice(c->b, x, start, end, step, &parts[n]));
             keep_encoding(parts[n++], from);
         }
-        SL_TRY(tfl_concat(c, i, n, parts, &x));
+        SL_TRY(sl_build_concat(c->b, i, n, parts, &x));
         keep_encoding(x, from);
     }
     *out = x;

@@ -10,10 +10,10 @@ sluice_status tflop_depth_space(struct tfl_import *c, const struct tfl_operator 
     SL_TRY(tfl_in(c, 0, &x));
     if (!x || x->shape.rank != 4)
         return sl_fail(c->e, SLUICE_E_SHAPE, "the input does not have 4 dimensions");
-    struct sl_node *y = tfl_add(c, op->code == DEPTH_TO_SPACE ? SL_OP_depth_to_space : SL_OP_space_to_depth, 1, &x);
+    struct sl_node *y = sl_build_add(c->b, op->code == DEPTH_TO_SPACE ? SL_OP_depth_to_space : SL_OP_space_to_depth, 1, &x);
     sl_set_int(c->g, y, "block", flat_s32(&op->options, BLOCK_SIZE, 0));
     sl_set_string(c->g, y, "mode", "dcr");
-    SL_TRY(tfl_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return tfl_out(c, 0, y);
 }
 
@@ -81,11 +81,11 @@ sluice_status tflop_space_to_batch(struct tfl_import *c, const struct tfl_operat
     for (int i = 2 * b.n + 1; i < m; i++)
         perm[i] = i;
     struct sl_node *y = padded;
-    SL_TRY(tfl_reshape(c, y, m, split, &y));
+    SL_TRY(sl_build_reshape(c->b, y, m, split, &y));
     copy_encoding(y, &x->quant);
     SL_TRY(tfl_transpose(c, y, perm, &y));
     copy_encoding(y, &x->quant);
-    SL_TRY(tfl_reshape(c, y, rank, joined, &y));
+    SL_TRY(sl_build_reshape(c->b, y, rank, joined, &y));
     SL_TRY(tfl_out(c, 0, y));
     if (b.n == 2 && rank == 4) { /* a convolution may read the picture itself */
         struct tfl_space *s = SL_NEW(c->a, struct tfl_space);
@@ -107,7 +107,7 @@ static sluice_status crop(struct tfl_import *c, struct sl_node *x, int n, const 
         if (start[i] > end[i])
             return sl_fail(c->e, SLUICE_E_SHAPE, "crops of axis %d leave nothing of %lld", i, (long long)x->shape.dim[i]);
     }
-    return tfl_slice(c, x, start, end, step, out);
+    return sl_build_slice(c->b, x, start, end, step, out);
 }
 
 /* The inverse: [a*b*n, h, w, ...] -> [a, b, n, h, w, ...] -> [n, h, a, w, b, ...] -> [n, h*a, w*b, ...], then the crops. */
@@ -120,7 +120,7 @@ sluice_status tflop_batch_to_space(struct tfl_import *c, const struct tfl_operat
     SL_TRY(read_blocks(c, &x, "crops", &b));
     if (mark && !mark->from) {
         if (b.n != 2 || mark->block[0] != b.size[0] || mark->block[1] != b.size[1])
-            return tfl_unsupported(c, "blocks that differ from those of SPACE_TO_BATCH_ND before the convolution");
+            return sl_unsupported(c->b, "blocks that differ from those of SPACE_TO_BATCH_ND before the convolution");
         SL_TRY(crop(c, x, 2, mark->pads, &y));
         return tfl_out(c, 0, y);
     }
@@ -144,11 +144,11 @@ sluice_status tflop_batch_to_space(struct tfl_import *c, const struct tfl_operat
     for (int i = 2 * b.n + 1; i < m; i++)
         perm[i] = i;
     y = x;
-    SL_TRY(tfl_reshape(c, y, m, split, &y));
+    SL_TRY(sl_build_reshape(c->b, y, m, split, &y));
     copy_encoding(y, &x->quant);
     SL_TRY(tfl_transpose(c, y, perm, &y));
     copy_encoding(y, &x->quant);
-    SL_TRY(tfl_reshape(c, y, rank, joined, &y));
+    SL_TRY(sl_build_reshape(c->b, y, rank, joined, &y));
     copy_encoding(y, &x->quant);
     SL_TRY(crop(c, y, b.n, b.sides, &y));
     return tfl_out(c, 0, y);

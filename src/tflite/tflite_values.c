@@ -1,10 +1,6 @@
 /* tflite_values.c: how a translate function sees its operator: inputs as nodes or constants, and where results go. */
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "ir/grow.h"
 #include "ops/values.h"
 #include "tflite/tflite_import.h"
 
@@ -93,9 +89,9 @@ static sluice_status check_payload(struct tfl_import *c, const struct tfl_tensor
     enum sl_dtype d = tfl_dtype(t->type);
     size_t bytes;
     if (d == SL_NONE)
-        return tfl_unsupported(c, "tensor '%s' has type %s", t->name, tfl_type_name(t->type));
+        return sl_unsupported(c->b, "tensor '%s' has type %s", t->name, tfl_type_name(t->type));
     if (t->sparse)
-        return tfl_unsupported(c, "tensor '%s' is sparse; convert the model without sparsity", t->name);
+        return sl_unsupported(c->b, "tensor '%s' is sparse; convert the model without sparsity", t->name);
     if (!sl_shape_count(&t->shape, count) || !sl_bytes_of(d, &t->shape, &bytes) || bytes != t->data.size) {
         char shape[160];
         return sl_fail(c->e, SLUICE_E_FORMAT, "tensor '%s' %s %s has %zu bytes in the file", t->name, tfl_type_name(t->type),
@@ -115,7 +111,7 @@ sluice_status tfl_tensor_const(struct tfl_import *c, const struct tfl_tensor *t,
         *out = sl_const_view(c->a, stored, &t->shape, t->data.data);
         return SLUICE_OK;
     }
-    SL_TRY(tfl_grow(c, n));
+    SL_TRY(sl_build_take(c->b, n));
     *out = sl_const_new(c->a, stored == SL_S4 ? SL_S8 : stored, &t->shape, &data);
     if (!*out)
         return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for tensor '%s'", t->name);
@@ -133,20 +129,6 @@ sluice_status tfl_tensor_const(struct tfl_import *c, const struct tfl_tensor *t,
             ((float *)data)[i] = (float)sl_value_number(declared, &element, 0);
         }
     return SLUICE_OK;
-}
-
-const struct sl_const *tfl_node_const(const struct sl_node *n)
-{
-    return n && n->op == SL_OP_const_input ? sl_param(n, "data") : NULL;
-}
-
-bool tfl_node_scalar(const struct sl_node *n, double *out)
-{
-    const struct sl_const *k = tfl_node_const(n);
-    if (!k || (!k->splat && sl_shape_elements(&k->shape) != 1))
-        return false;
-    *out = sl_value_number(k->dtype, k->data, 0);
-    return true;
 }
 
 /* ---- inputs ---- */
@@ -168,11 +150,11 @@ static sluice_status value_node(struct tfl_import *c, int tensor, struct sl_node
     if (!v->node) {
         const struct sl_const *k;
         if (t->data.size == 0 && sl_shape_elements(&t->shape) != 0)
-            return t->variable ? tfl_unsupported(c, "tensor '%s' is state kept between runs", t->name)
+            return t->variable ? sl_unsupported(c->b, "tensor '%s' is state kept between runs", t->name)
                                : sl_fail(c->e, SLUICE_E_FORMAT,
                                          "tensor '%s' is made by no operator before this one and has no data", t->name);
         SL_TRY(tfl_tensor_const(c, t, &k));
-        v->node = tfl_constant(c, k);
+        v->node = sl_build_const(c->b, k);
         v->node->quant = tfl_encoding(t);
         SL_TRY(sl_infer(c->g, v->node, c->e));
     }
@@ -192,10 +174,10 @@ sluice_status tfl_need_const(struct tfl_import *c, int i, const char *what, cons
     SL_TRY(tfl_in(c, i, &n));
     if (!n)
         return sl_fail(c->e, SLUICE_E_FORMAT, "input %d (%s) is missing", i, what);
-    *out = tfl_node_const(n);
+    *out = sl_node_const(n);
     return *out ? SLUICE_OK
-                : tfl_unsupported(c, "input '%s' (%s) is computed at run time, it must be a constant",
-                                  tfl_in_tensor(c, i)->name, what);
+                : sl_unsupported(c->b, "input '%s' (%s) is computed at run time, it must be a constant",
+                                 tfl_in_tensor(c, i)->name, what);
 }
 
 sluice_status tfl_need_ints(struct tfl_import *c, int i, const char *what, int *n, int64_t *out)
@@ -207,7 +189,7 @@ sluice_status tfl_need_ints(struct tfl_import *c, int i, const char *what, int *
         return sl_fail(c->e, SLUICE_E_SHAPE, "%s is not a short list of integers", what);
     *n = (int)count;
     for (size_t j = 0; j < count; j++)
-        out[j] = tfl_const_int(k, j);
+        out[j] = sl_const_integer(k, j);
     return SLUICE_OK;
 }
 
@@ -228,7 +210,7 @@ sluice_status tfl_out(struct tfl_import *c, int i, struct sl_node *n)
         return sl_fail(c->e, SLUICE_E_FORMAT, "tensor '%s' is made twice", c->model.tensors[c->op->out[i]].name);
     if (q.dtype != SL_NONE && n->op != SL_OP_const_input) {
         if (n->quant.dtype != SL_NONE && !same_encoding(&n->quant, &q)) { /* the operator changes nothing but the encoding */
-            n = tfl_add(c, SL_OP_requantize, 1, &n);
+            n = sl_build_add(c->b, SL_OP_requantize, 1, &n);
             SL_TRY(sl_infer(c->g, n, c->e));
         }
         n->quant = q;
@@ -236,32 +218,4 @@ sluice_status tfl_out(struct tfl_import *c, int i, struct sl_node *n)
     }
     v->node = n;
     return SLUICE_OK;
-}
-
-/* ---- reports ---- */
-
-sluice_status tfl_unsupported(struct tfl_import *c, const char *format, ...)
-{
-    char reason[SLUICE_ERROR_TEXT / 2];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(reason, sizeof reason, format, args);
-    va_end(args);
-    struct sl_tflite_report *r = c->report;
-    r->problems = sl_grow(c->a, r->problems, r->n_problems, sizeof *r->problems);
-    r->problems[r->n_problems++] =
-        (struct sl_tflite_problem){c->op ? c->op->label : "", c->op_name ? c->op_name : "", sl_arena_strdup(c->a, reason)};
-    return SLUICE_E_UNSUPPORTED;
-}
-
-void tfl_note(struct tfl_import *c, const char *format, ...)
-{
-    char text[SLUICE_ERROR_TEXT];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    struct sl_tflite_report *r = c->report;
-    r->notes = sl_grow(c->a, (void *)r->notes, r->n_notes, sizeof *r->notes);
-    r->notes[r->n_notes++] = sl_arena_strdup(c->a, text);
 }

@@ -111,7 +111,7 @@ static sluice_status dilate(struct tfl_import *c, const struct tfl_space *s, str
         w->before[i] = w->before[i] * s->block[i] + s->pads[2 * i];
         w->after[i] = w->after[i] * s->block[i] + s->pads[2 * i + 1];
         for (int k = 0; k < 2 && crops && sl_shape_elements(&crops->shape) == 4; k++)
-            mark->pads[2 * i + k] = tfl_const_int(crops, (size_t)(2 * i + k));
+            mark->pads[2 * i + k] = sl_const_integer(crops, (size_t)(2 * i + k));
         int64_t spare = SL_MIN(w->after[i], mark->pads[2 * i + 1]);
         if (spare > 0) {
             w->after[i] -= spare;
@@ -128,11 +128,11 @@ static sluice_status weighted_out(struct tfl_import *c, enum sl_op op, struct sl
     struct tfl_space *mark = s ? SL_NEW(c->a, struct tfl_space) : NULL;
     if (s)
         SL_TRY(dilate(c, s, &x, w, mark));
-    struct sl_node *n = tfl_add(c, op, 1, &x);
+    struct sl_node *n = sl_build_add(c->b, op, 1, &x);
     tfl_set_weights(c, n, weights);
     set_window(c, n, w);
     sl_set_int(c->g, n, "groups", groups);
-    SL_TRY(tfl_finish(c, &n));
+    SL_TRY(sl_build_finish(c->b, &n));
     SL_TRY(tfl_activated_out(c, activation, n));
     c->values[c->op->out[0]].space = mark;
     return SLUICE_OK;
@@ -212,12 +212,12 @@ sluice_status tflop_transpose_conv(struct tfl_import *c, const struct tfl_operat
         w.before[i] = same ? total / 2 : 0;
         w.after[i] = total - w.before[i];
     }
-    struct sl_node *y = tfl_add(c, SL_OP_deconv, 1, &x);
+    struct sl_node *y = sl_build_add(c->b, SL_OP_deconv, 1, &x);
     tfl_set_weights(c, y, &weights);
     set_window(c, y, &w);
     sl_set_int(c->g, y, "groups", 1);
     sl_set_ints(c->g, y, "output_padding", 2, more);
-    SL_TRY(tfl_finish(c, &y));
+    SL_TRY(sl_build_finish(c->b, &y));
     return tfl_activated_out(c, TCONV_ACTIVATION, y);
 }
 
@@ -236,12 +236,12 @@ static sluice_status pool_window(struct tfl_import *c, struct sl_node **x, struc
 static sluice_status pool_layer(struct tfl_import *c, enum sl_op op, struct sl_node *x, const struct window *w,
                                 struct sl_node **out)
 {
-    *out = tfl_add(c, op, 1, &x);
+    *out = sl_build_add(c->b, op, 1, &x);
     sl_set_ints(c->g, *out, "kernel_shape", 4, (int64_t[]){1, w->kernel[0], w->kernel[1], 1});
     set_window(c, *out, w);
     if (op == SL_OP_avgpool)
         sl_set_int(c->g, *out, "count_include_pad", 0);
-    return tfl_finish(c, out);
+    return sl_build_finish(c->b, out);
 }
 
 sluice_status tflop_average_pool(struct tfl_import *c, const struct tfl_operator *op)
@@ -267,8 +267,8 @@ sluice_status tflop_l2_pool(struct tfl_import *c, const struct tfl_operator *op)
     struct sl_node *x;
     struct window w = {0};
     SL_TRY(pool_window(c, &x, &w));
-    SL_TRY(tfl_unary(c, x, "square", &x));
+    SL_TRY(sl_build_unary(c->b, x, "square", &x));
     SL_TRY(pool_layer(c, SL_OP_avgpool, x, &w, &x));
-    SL_TRY(tfl_unary(c, x, "sqrt", &x));
+    SL_TRY(sl_build_unary(c->b, x, "sqrt", &x));
     return tfl_activated_out(c, POOL_ACTIVATION, x);
 }

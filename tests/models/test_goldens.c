@@ -151,7 +151,7 @@ static sluice_status run_model(struct golden *t, sl_err *e)
     size_t n_cases = json_array_size(json_object_get(t->manifest, "cases"));
     for (size_t i = 0; i < n_cases; i++)
         SL_TRY(run_case(t, (int)i, e));
-    printf("%s: %d layers, %d transposes left, %zu cases", t->name, t->g->n_nodes, t->report.n_transposes, n_cases);
+    printf("%s: %d layers, %d transposes left, %zu cases", t->name, t->g->n_nodes, t->report.common.n_transposes, n_cases);
     return SLUICE_OK;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "onnx/onnx_import.h"
+#include "ops/float_run.h"
 
 enum { SKIPPED = 77, MOST_FILES = 32 };
 
@@ -53,9 +54,9 @@ static void *stored_value(sl_arena *a, const struct sl_const *k, const struct sl
         for (int j = 0; j < s->rank; j++)
             at += index[j] * stride[p->perm[j]];
         if (is_float)
-            ((float *)data)[at] = (float)onnx_const_at_f64(k, i);
+            ((float *)data)[at] = (float)sl_const_number(k, i);
         else
-            ((int64_t *)data)[at] = onnx_const_at_s64(k, i);
+            ((int64_t *)data)[at] = sl_const_integer(k, i);
         for (int j = s->rank - 1; j >= 0 && ++index[j] == s->dim[p->perm[j]]; j--)
             index[j] = 0;
     }
@@ -80,7 +81,7 @@ static sluice_status compare(const struct sl_tensor *y, const struct sl_port *p,
             at += index[j] * stride[p->perm[j]];
         bool is_float = sl_dtype_is_float(y->dtype);
         double got = is_float ? (double)((const float *)y->data)[at] : (double)((const int64_t *)y->data)[at];
-        double want = onnx_const_at_f64(wanted, i);
+        double want = sl_const_number(wanted, i);
         bool same = got == want || (isnan(got) && isnan(want)) || fabs(got - want) <= 1e-5 + 1e-3 * fabs(want);
         if (!same)
             return sl_fail(e, SLUICE_E_VALUE, "output '%s' element %zu is %g, not %g", p->origin_name, i, got, want);

@@ -171,8 +171,8 @@ static void test_opsets(void **state)
     struct sl_onnx_report report;
     struct sl_graph *g = import(a, one_node(a, "Relu", 25, "unused", 0), NULL, &report);
     assert_int_equal(report.opset, 25);
-    assert_int_equal(report.n_notes, 1);
-    assert_non_null(strstr(report.notes[0], "opset 25"));
+    assert_int_equal(report.common.n_notes, 1);
+    assert_non_null(strstr(report.common.notes[0], "opset 25"));
     g = import(a, one_node(a, "Swish", 24, "unused", 0), NULL, NULL);
     assert_int_equal(count_layers(g, SL_OP_activation), 1);
 

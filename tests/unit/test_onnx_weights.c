@@ -44,11 +44,11 @@ static void expect_weights(struct sl_buffer *file, const char *path)
         fail_msg("%s", e.message);
     for (int i = 0; i < g->n_nodes; i++)
         if (g->nodes[i]->op == SL_OP_const_input) {
-            const struct sl_const *k = onnx_node_const(g->nodes[i]);
+            const struct sl_const *k = sl_node_const(g->nodes[i]);
             found = true;
             assert_int_equal(k->dtype, SL_F32);
             for (size_t j = 0; j < 4; j++)
-                assert_true(onnx_const_at_f64(k, j) == wanted[j]);
+                assert_true(sl_const_number(k, j) == wanted[j]);
         }
     assert_true(found);
     sl_buffer_free(file);
