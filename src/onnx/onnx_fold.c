@@ -1,6 +1,6 @@
 /*
  * onnx_fold.c: what shape arithmetic is made of besides moving and adding: Constant, ConstantOfShape, Cast, Range, comparisons,
- * logic, Where, If. On constants they fold; comparisons and the like also run in the network.
+ * logic, Where. On constants they fold; comparisons and the like also run in the network.
  */
 #include <math.h>
 #include <string.h>
@@ -327,24 +327,4 @@ sluice_status translate_non_zero(struct onnx_import *c, const struct onnx_node *
         at++;
     }
     return onnx_out(c, 0, sl_build_const(c->b, result));
-}
-
-/* ---- branches ---- */
-
-/* The condition is known, so one branch is the network. */
-sluice_status translate_if(struct onnx_import *c, const struct onnx_node *n)
-{
-    const struct sl_const *k;
-    double condition;
-    SL_TRY(onnx_need_const(c, 0, "condition", &k));
-    if (!sl_const_scalar(k, &condition))
-        return sl_fail(c->e, SLUICE_E_SHAPE, "the condition is not one value");
-    const struct onnx_attr *at = onnx_attribute(c, condition != 0 ? "then_branch" : "else_branch");
-    if (!at || !at->graph || at->graph->n_outputs < n->n_out)
-        return sl_fail(c->e, SLUICE_E_FORMAT, "the branch is missing or has too few outputs");
-    struct sl_node **out = SL_NEW_ARRAY(c->a, struct sl_node *, (size_t)at->graph->n_outputs + 1);
-    SL_TRY(onnx_inline_graph(c, at->graph, 0, NULL, out));
-    for (int i = 0; i < n->n_out; i++)
-        SL_TRY(onnx_out(c, i, out[i]));
-    return SLUICE_OK;
 }

@@ -17,7 +17,12 @@ import onnx_file as f
 
 
 class Cases(list):
-    """Each: name, model, inputs (name -> array, all given at run time), outputs, whether onnxruntime defines it the same way."""
+    """Each: name, model, inputs (name -> array, all given at run time), outputs (a text: the error that must come), whether
+    onnxruntime defines it the same way."""
+
+    def refuse(self, name, nodes, inputs, error, outputs=("y",), initializers=None, opset=18, functions=(), domains=("com.microsoft",)):
+        g = f.graph(nodes, inputs, {k: None for k in outputs}, initializers)
+        self.append((name, f.model(g, opset, domains, functions), inputs, error, False))
 
     def add(self, name, nodes, inputs, outputs, initializers=None, opset=18, functions=(), ort=True, domains=("com.microsoft",)):
         g = f.graph(nodes, inputs, {k: v for k, v in outputs.items()}, initializers)
@@ -34,6 +39,9 @@ def write(cases, path):
             put(f"{name}/model.onnx", model)
             for k, (n, x) in enumerate(inputs.items()):
                 put(f"{name}/test_data_set_0/input_{k}.pb", f.tensor(n, x))
+            if isinstance(outputs, str):
+                put(f"{name}/error.txt", outputs.encode())
+                continue
             for k, (n, x) in enumerate(outputs.items()):
                 put(f"{name}/test_data_set_0/output_{k}.pb", f.tensor(n, x))
 

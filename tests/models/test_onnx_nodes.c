@@ -1,6 +1,6 @@
 /*
  * test_onnx_nodes.c: ONNX's operator vectors (shared data: onnx_node/vectors.tar.xz) through the importer and the float runner.
- * Counts by operator; a vector that fails must say why. The run fails when one does not pass. Usage: test_onnx_nodes [-v] [-r]
+ * Counts by operator; a vector that fails must say why. A vector with error.txt must fail, with that text in the message. The run fails when one does not pass. Usage: test_onnx_nodes [-v] [-r]
  * [-f ARCHIVE] [NAME_PART]; -r: every input arrives at run time, none may become a constant.
  */
 #include <archive.h>
@@ -20,6 +20,7 @@ struct vector {
     sl_arena *a;
     char name[256];
     struct sl_view model, in[MOST_FILES], out[MOST_FILES];
+    struct sl_view error; /* what the message must hold, for a model that must not be taken */
 };
 
 struct tally {
@@ -162,6 +163,12 @@ static void check(struct vector *v, struct tally *t)
         if (!good && e.code == SLUICE_E_VALUE && strncmp(e.message, "output '", 8) == 0)
             break; /* it ran, and is wrong */
     }
+    if (v->error.data) {
+        const char *wanted = sl_arena_strndup(v->a, (const char *)v->error.data, v->error.size);
+        if (good)
+            sl_fail(&e, SLUICE_E_VALUE, "it runs, an error with '%s' is wanted", wanted);
+        good = !good && strstr(e.message, wanted);
+    }
     t->passed += good;
     t->bound += good && round > 1;
     t->folded += good && round == 4;
@@ -181,6 +188,8 @@ static void take_file(struct vector *v, const char *path, struct sl_view bytes)
         return;
     if (strcmp(slash + 1, "model.onnx") == 0)
         v->model = bytes;
+    else if (strcmp(slash + 1, "error.txt") == 0)
+        v->error = bytes;
     else if (sscanf(slash, "/test_data_set_0/input_%u.pb", &number) == 1 && number < MOST_FILES)
         v->in[number] = bytes;
     else if (sscanf(slash, "/test_data_set_0/output_%u.pb", &number) == 1 && number < MOST_FILES)
