@@ -5,7 +5,6 @@ fed the golden's own intermediate.
 Float: 1e-4 of the range (at least 1e-2). Int8: within 1 step on >= 99.9 % of the values, and bit-equal where values are only moved or
 pooled."""
 import pathlib
-import struct
 import sys
 import tarfile
 import tempfile
@@ -13,46 +12,12 @@ import tempfile
 import numpy as np
 
 import models
+from tflite_tables import read_graph
 
 EXACT = {"AVERAGE_POOL_2D", "MAX_POOL_2D", "PAD", "CONCATENATION", "RESHAPE", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT", "SQUEEZE", "PACK",
          "GATHER", "TILE", "DEPTH_TO_SPACE", "BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "RESIZE_NEAREST_NEIGHBOR"}
 MODELS = ["hello_world_int8", "micro_speech_int8", "str_ww_ref_int8", "resnet8_cifar10_int8", "kws_ref_int8", "ad01_int8", "vww_96_int8",
           "person_detect_int8", "mobilenet_v2_int8_nchw"]
-
-
-class Table:
-    """Just enough of FlatBuffers to see which tensors an operator reads."""
-
-    def __init__(self, data, at):
-        self.data, self.at = data, at
-        self.vtable = at - self.int(at)
-        self.slots = (struct.unpack_from("<H", data, self.vtable)[0] - 4) // 2
-
-    def int(self, at):
-        return struct.unpack_from("<i", self.data, at)[0]
-
-    def follow(self, slot):
-        offset = struct.unpack_from("<H", self.data, self.vtable + 4 + 2 * slot)[0] if slot < self.slots else 0
-        return self.at + offset + self.int(self.at + offset) if offset else 0
-
-    def ints(self, slot):
-        at = self.follow(slot)
-        return [self.int(at + 4 + 4 * i) for i in range(self.int(at))] if at else []
-
-    def tables(self, slot):
-        at = self.follow(slot)
-        return [Table(self.data, at + 4 + 4 * i + self.int(at + 4 + 4 * i)) for i in range(self.int(at))]
-
-    def text(self, slot):
-        at = self.follow(slot)
-        return self.data[at + 4:at + 4 + self.int(at)].decode() if at else ""
-
-
-def read_graph(path):
-    data = path.read_bytes()
-    root = Table(data, struct.unpack_from("<i", data, 0)[0])
-    graph = root.tables(2)[0]
-    return [t.text(3) for t in graph.tables(0)], graph.ints(1), [(o.ints(1), o.ints(2)) for o in graph.tables(3)]
 
 
 def emulate(har, work, mode, arrays):
