@@ -1,12 +1,15 @@
 /*
- * tflite_import.c: the TFLite front end from bytes to a finished native graph: structure, inputs, operators, layout, names. The
+ * tflite_import.c: the TFLite front end from bytes to a finished native graph: structure, inputs, operators, patterns, layout, names. The
  * stages are the lines of import_model.
  */
 #include <string.h>
 
 #include "base/file.h"
 #include "ir/name.h"
+#include "front/focus.h"
 #include "front/layout.h"
+#include "front/patterns.h"
+#include "front/stored_patterns.h"
 #include "tflite/tflite_import.h"
 
 /* Network names become file and scope names: other characters than these become '_'. */
@@ -65,8 +68,14 @@ static sluice_status finish_graph(struct tfl_import *c, struct sl_graph **out)
     struct sl_graph *g;
     sl_graph_remove_dead(c->g);
     drop_unused_inputs(c);
+    if (c->n_encoded == 0) /* a quantized file's scales belong to its own tensors */
+        sl_match_patterns(c->g, c->scratch);
     SL_TRY(sl_choose_layout(c->g, false, NULL, c->a, &g, &c->b->report->n_transposes, c->e));
     *out = without_encodings(g, c->a);
+    if (c->n_encoded == 0) {
+        sl_merge_focus(*out);
+        sl_match_stored_patterns(*out);
+    }
     SL_TRY(sl_assign_names(*out, c->e));
     SL_TRY(sl_verify_types(*out, c->e));
     if (c->n_encoded == 0)

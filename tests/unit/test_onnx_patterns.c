@@ -52,6 +52,14 @@ static const struct {
      "layer_norm"},
     {"layer norm, centred twice",
      "ReduceMean x u; Sub x u c; Sub x u c2x; Mul c2x c2x p; ReduceMean p v; Add v tiny e; Sqrt e r; Div c r y", "layer_norm"},
+    {"layer norm by moments",
+     "ReduceMean x u; Sub x u c; Mul c c p; ReduceMean p v; Add v tiny e; Sqrt e r; Reciprocal r i; Mul i gamma f; Mul x f a; "
+     "Mul u f b; Sub beta b o; Add a o y",
+     "layer_norm"},
+    {"moments of something else",
+     "ReduceMean x u; Neg x n; Sub n u c; Mul c c p; ReduceMean p v; Add v tiny e; Sqrt e r; Reciprocal r i; Mul x i a; "
+     "Mul u i b; Sub a b y",
+     "reduce_mean neg ew_sub ew_mult reduce_mean ew_add sqrt reciprocal ew_mult ew_mult ew_sub"},
     {"rms norm", "Pow x two p; ReduceMean p v; Add v tiny e; Sqrt e r; Reciprocal r i; Mul x i n; Mul gamma n y", "rms_norm"},
     {"rms norm by division", "Mul x x p; ReduceMean p v; Add v tiny e; Sqrt e r; Div x r y", "rms_norm"},
 };
@@ -90,7 +98,7 @@ static void add_node(struct model *m, char *text, int number)
 static struct sl_buffer build(const char *nodes)
 {
     struct model m = {0};
-    char text[400], *state;
+    char text[500], *state;
     int number = 0;
     snprintf(text, sizeof text, "%s", nodes);
     value(&m, 11, "x", 3, (int64_t[]){1, 4, 6});
