@@ -41,7 +41,9 @@ struct sluice_parse_options {
     const char *const *input_formats; /* ONNX: axis order of inputs, "NHWC" or "input=NCHW"; NULL: found from the graph */
     size_t n_input_formats;
     bool drop_cut_parts;             /* ONNX: do not keep what start and end nodes cut off */
-    const char *report_path;         /* ONNX: JSON file to write with what parsing found, also when it failed; NULL: none */
+    const char *report_path;         /* JSON file to write with what parsing found, also when it failed; NULL: none */
+    char **recommended;              /* on SLUICE_E_UNSUPPORTED receives the recommended end nodes, one a line (a hint may be too
+                                        short for all), or NULL: sluice_free(); NULL: not wanted */
 };
 
 /** Parse an ONNX file. On success *out is owned by the caller, state HAILO_MODEL. Unsupported operators are all named in one
@@ -111,6 +113,8 @@ sluice_status sluice_list_passes(const char *driver, char **text, struct sluice_
 char *sluice_list_ops(bool markdown);
 /** The commands of model scripts as Markdown. Caller frees. */
 char *sluice_list_script_commands(void);
+/** The detection heads that parsing recognises, as Markdown. Caller frees. */
+char *sluice_list_heads(void);
 
 /** Library version, "5.2.0-compatible" API level aside: "0.1.0". */
 const char *sluice_version(void);

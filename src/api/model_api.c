@@ -1,5 +1,6 @@
 /* model_api.c: include/sluice/model.h over the rooms: parse, load, save, describe. Optimize and compile: api/stages.c. */
 #include "api/api.h"
+#include "api/keep_heads.h"
 #include "api/parse_report.h"
 
 #include <stdlib.h>
@@ -9,7 +10,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/tar.h"
-#include "front/nms_heads.h"
 #include "har/har.h"
 #include "ir/text.h"
 #include "onnx/onnx.h"
@@ -145,22 +145,33 @@ static void keep_cut_parts(struct sl_model *model, const struct sl_onnx_report *
         sl_model_set_file(model, sl_arena_printf(model->arena, "%s.postprocess.onnx", model->name), r->postprocess);
 }
 
-/* Where the network ends in a known detector's heads: what nms_postprocess needs to know of them. */
-static void keep_nms_head(struct sl_model *model)
+struct onnx_file {
+    const char *path;
+    struct sl_view bytes;
+    const struct sl_onnx_options *options;
+};
+
+static struct sl_graph *parse_onnx_part(sl_arena *a, void *context, const char *const *end_nodes, int n_end)
 {
-    struct sl_nms_head head;
-    if (!sl_find_nms_head(model->native, model->arena, &head))
-        return;
-    sl_model_set_file(model, sl_arena_printf(model->arena, "%s.nms.json", model->name),
-                      (struct sl_view){(const uint8_t *)head.json, strlen(head.json)});
-    sl_model_set_file(model, sl_arena_printf(model->arena, "%s.nms.alls", model->name),
-                      (struct sl_view){(const uint8_t *)head.script_line, strlen(head.script_line)});
-    sl_info("%s heads recognised: %s.nms.json is in the archive; the script line for it is %.*s", head.meta_arch, model->name,
-            (int)strlen(head.script_line) - 1, head.script_line);
-    if (head.guessed_anchors)
-        sl_info("the anchors in it are those of the published models: check them against the training");
-    if (head.end_nodes[0])
-        sl_info("nms_postprocess decodes boxes itself: parse with --end-node-names %s", head.end_nodes);
+    const struct onnx_file *f = context;
+    struct sl_onnx_options o = *f->options;
+    struct sl_graph *g = NULL;
+    sl_err ignored = {0};
+    o.end_nodes = end_nodes;
+    o.n_end = n_end;
+    o.drop_cut_parts = true;
+    return sl_onnx_import(a, f->path, f->bytes, &o, &g, NULL, &ignored) == SLUICE_OK ? g : NULL;
+}
+
+/* Names may be more than a hint holds. */
+static void give_recommended(const struct sluice_parse_options *o, const struct sl_import_report *r)
+{
+    struct sl_buffer text = {0};
+    sl_err ignored = {0};
+    for (int i = 0; i < r->n_recommended && o->recommended; i++)
+        sl_put_printf(&text, "%s\n", r->recommended[i]);
+    if (text.size)
+        sl_api_take_text(&text, o->recommended, &ignored);
 }
 
 static sluice_status import_onnx(struct sluice_model *m, const char *path, struct sl_view bytes, const struct sluice_parse_options *o,
@@ -168,6 +179,11 @@ static sluice_status import_onnx(struct sluice_model *m, const char *path, struc
 {
     sl_err unwritten = {0};
     sluice_status s = sl_onnx_import(m->arena, path, bytes, onnx, g, report, e);
+    struct onnx_file file = {path, bytes, onnx};
+    if (s == SLUICE_E_UNSUPPORTED) {
+        sl_recommend_heads(m->arena, parse_onnx_part, &file, &report->common, e);
+        give_recommended(o, &report->common);
+    }
     show_notes(&report->common);
     if (o->report_path && sl_write_onnx_report(o->report_path, path, *g, report, e, &unwritten) != SLUICE_OK && s == SLUICE_OK) {
         *e = unwritten;
@@ -198,6 +214,7 @@ static sluice_status parse_onnx(struct sluice_model *m, const char *path, const 
         .n_start = (int)o->n_start_nodes,
         .end_nodes = o->end_nodes,
         .n_end = (int)o->n_end_nodes,
+        .drop_cut_parts = o->drop_cut_parts,
     };
     SL_TRY(parse_shapes(m->arena, o, &onnx, e));
     SL_TRY(parse_formats(m->arena, o, &onnx, e));
@@ -209,9 +226,8 @@ static sluice_status parse_onnx(struct sluice_model *m, const char *path, const 
     m->model->state = SL_MODEL_HAILO_MODEL;
     m->model->hw_arch = sl_arena_strdup(m->arena, arch);
     m->model->native = g;
-    if (!o->drop_cut_parts)
-        keep_cut_parts(m->model, &report);
-    keep_nms_head(m->model);
+    keep_cut_parts(m->model, &report);
+    sl_keep_nms_head(m->model, &report.common.nms);
     return SLUICE_OK;
 }
 
@@ -227,6 +243,23 @@ static void take_file_quantization(struct sl_model *model, const struct sl_graph
     }
     model->fp_optimized = model->quantized = NULL;
     sl_warn("the file's own quantization is not used: %s", why.message);
+}
+
+struct tflite_file {
+    const char *path;
+    struct sl_view bytes;
+    const struct sl_tflite_options *options;
+};
+
+static struct sl_graph *parse_tflite_part(sl_arena *a, void *context, const char *const *end_nodes, int n_end)
+{
+    const struct tflite_file *f = context;
+    struct sl_tflite_options o = *f->options;
+    struct sl_graph *g = NULL;
+    sl_err ignored = {0};
+    o.end_nodes = end_nodes;
+    o.n_end = n_end;
+    return sl_tflite_import(a, f->path, f->bytes, &o, &g, NULL, &ignored) == SLUICE_OK ? g : NULL;
 }
 
 static sluice_status parse_tflite(struct sluice_model *m, const char *path, const struct sluice_parse_options *o, sl_err *e)
@@ -253,6 +286,11 @@ static sluice_status parse_tflite(struct sluice_model *m, const char *path, cons
     struct sl_tflite_report report = {0};
     sl_err unwritten = {0};
     sluice_status s = sl_tflite_import(m->arena, path, bytes, &tflite, &g, &report, e);
+    struct tflite_file file = {path, bytes, &tflite};
+    if (s == SLUICE_E_UNSUPPORTED) {
+        sl_recommend_heads(m->arena, parse_tflite_part, &file, &report.common, e);
+        give_recommended(o, &report.common);
+    }
     show_notes(&report.common);
     if (o->report_path && sl_write_tflite_report(o->report_path, path, g, &report, e, &unwritten) != SLUICE_OK && s == SLUICE_OK) {
         *e = unwritten;
@@ -266,6 +304,7 @@ static sluice_status parse_tflite(struct sluice_model *m, const char *path, cons
     m->model->hw_arch = sl_arena_strdup(m->arena, arch);
     m->model->native = g;
     take_file_quantization(m->model, report.encoded);
+    sl_keep_nms_head(m->model, &report.common.nms);
     return SLUICE_OK;
 }
 
@@ -275,6 +314,8 @@ static sluice_status parse_file(parse_fn *parse, const char *path, const struct 
                                 sl_err *err)
 {
     struct sluice_model *m = model_new();
+    if (options->recommended)
+        *options->recommended = NULL;
     if (!m)
         return sl_fail(err, SLUICE_E_MEMORY, "out of memory");
     sluice_status s = parse(m, path, options, err);

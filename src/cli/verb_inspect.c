@@ -99,8 +99,10 @@ int cli_docs(const struct cli_args *a, struct sluice_error *err)
         cli_put(sluice_list_ops(true));
     } else if (strcmp(a->positional[0], "script") == 0) {
         cli_put(sluice_list_script_commands());
+    } else if (strcmp(a->positional[0], "heads") == 0) {
+        cli_put(sluice_list_heads());
     } else {
-        return sluice_exit_code(sl_fail(err, SLUICE_E_USAGE, "'%s' is not a generated document (cli, ops, script)", a->positional[0]));
+        return sluice_exit_code(sl_fail(err, SLUICE_E_USAGE, "'%s' is not a generated document (cli, ops, script, heads)", a->positional[0]));
     }
     return 0;
 }

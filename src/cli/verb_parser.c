@@ -12,28 +12,18 @@
 #include "base/log.h"
 #include "sluice/model.h"
 
-static const char recommendation[] = "using these end node names: ";
-
-/* The end nodes an unsupported model's hint recommends, or NULL. Names are separated by ", ". */
-static const char **recommended(sl_arena *a, const char *hint, size_t *n)
+/* The end nodes recommended for an unsupported model, one a line, or NULL. */
+static const char **recommended(sl_arena *a, const char *lines, size_t *n)
 {
-    const char *list = strstr(hint, recommendation);
-    if (!list)
-        return NULL;
-    char *copy = sl_arena_strdup(a, list + strlen(recommendation));
-    size_t count = 1;
-    for (const char *p = copy; (p = strstr(p, ", ")); p += 2)
-        count++;
-    const char **names = SL_NEW_ARRAY(a, const char *, count);
+    char *copy = lines ? sl_arena_strdup(a, lines) : NULL, *rest = NULL;
+    size_t count = 0;
+    for (const char *p = copy; p && *p; p++)
+        count += *p == '\n';
+    const char **names = SL_NEW_ARRAY(a, const char *, count + 1);
     *n = 0;
-    for (char *p = copy; p;) {
-        char *next = strstr(p, ", ");
-        if (next)
-            *next = 0;
-        names[(*n)++] = p;
-        p = next ? next + 2 : NULL;
-    }
-    return names;
+    for (char *name = copy ? strtok_r(copy, "\n", &rest) : NULL; name; name = strtok_r(NULL, "\n", &rest))
+        names[(*n)++] = name;
+    return *n ? names : NULL;
 }
 
 /* The command that parses the recommended part, as it can be pasted. */
@@ -56,12 +46,14 @@ static sluice_status parse(const struct cli_args *a, parse_fn *file, sl_arena *a
     o.input_formats = cli_list(a, "input-format", &o.n_input_formats);
     o.report_path = cli_string(a, "parsing-report-path", NULL);
     o.drop_cut_parts = cli_has(a, "disable-rt-metadata-extraction");
+    char *lines = NULL;
+    o.recommended = &lines;
     sluice_status s = file(a->positional[0], &o, m, err);
-    if (s != SLUICE_E_UNSUPPORTED)
-        return s;
     size_t n = 0;
-    const char **names = recommended(arena, err->hint, &n);
-    if (!names)
+    const char **names = recommended(arena, lines, &n);
+    sluice_free(lines);
+    o.recommended = NULL;
+    if (s != SLUICE_E_UNSUPPORTED || !names)
         return s;
     fprintf(stderr, "%s\n%s\n", err->message, err->hint);
     print_command(a, names, n);

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "front/nms_heads.h"
 
 struct sl_problem {
     const char *node, *op, *reason; /* node: the name by which the file's users know the operator */
@@ -23,6 +24,7 @@ struct sl_import_report {
     const char **recommended;
     int n_notes;
     const char **notes;
+    struct sl_nms_facts nms; /* of a suppression anywhere in the file, whether the network reaches it or not */
 };
 
 void sl_add_problem(struct sl_import_report *r, sl_arena *a, const char *node, const char *op, const char *reason);

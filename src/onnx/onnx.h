@@ -40,6 +40,7 @@ struct sl_onnx_options {
     int n_tensor_values;
     const struct sl_onnx_format *formats; /* of inputs whose axis order is told rather than found */
     int n_formats;
+    bool drop_cut_parts; /* the report's preprocess and postprocess stay empty */
 };
 
 /* What the parsing report shows. */

@@ -1,0 +1,114 @@
+/* keep_heads.c: see keep_heads.h; and docs/heads.md, which is made of the table of kinds. */
+#include "api/keep_heads.h"
+
+#include <string.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "sluice/model.h"
+
+static void keep_text(struct sl_model *model, const char *ending, const char *text)
+{
+    sl_model_set_file(model, sl_arena_printf(model->arena, "%s.%s", model->name, ending),
+                      (struct sl_view){(const uint8_t *)text, strlen(text)});
+}
+
+/* 'a' 'b' 'c', as it can be pasted. */
+static const char *quoted(sl_arena *a, const struct sl_nms_head *head)
+{
+    struct sl_buffer text = {0};
+    for (int i = 0; i < head->n_end_nodes; i++)
+        sl_put_printf(&text, "%s'%s'", i ? " " : "", head->end_nodes[i]);
+    const char *copy = sl_arena_strdup(a, text.failed ? "" : sl_buffer_text(&text));
+    sl_buffer_free(&text);
+    return copy;
+}
+
+/* The line of the script that starts with nms_postprocess, without its end. */
+static const char *last_line(sl_arena *a, const char *script)
+{
+    const char *line = strstr(script, "nms_postprocess");
+    return sl_arena_strndup(a, line, strcspn(line, "\n"));
+}
+
+void sl_keep_nms_head(struct sl_model *model, const struct sl_nms_facts *facts)
+{
+    sl_arena *a = model->arena;
+    struct sl_nms_head head;
+    if (!sl_find_nms_head(model->native, facts, a, &head))
+        return;
+    if (head.json) {
+        keep_text(model, "nms.json", head.json);
+        keep_text(model, "nms.alls", head.script);
+        sl_info("%s heads recognised: %s.nms.json is in the archive, and %s.nms.alls, the script that uses it: %s", head.kind,
+                model->name, model->name, last_line(a, head.script));
+        for (int i = 0; i < head.n_guesses; i++)
+            sl_info("%s.nms.json, guessed: %s", model->name, head.guesses[i]);
+    } else {
+        sl_info("%s heads recognised, without %s.nms.json: %s", head.kind, model->name, head.reason);
+    }
+    if (head.n_end_nodes)
+        sl_info("%s: parse with --end-node-names %s",
+                head.json ? "nms_postprocess decodes boxes itself" : "to decode the raw heads on the host", quoted(a, &head));
+}
+
+static void copy_names(sl_arena *a, const struct sl_nms_head *head, struct sl_import_report *r)
+{
+    r->recommended = SL_NEW_ARRAY(a, const char *, (size_t)head->n_end_nodes);
+    r->n_recommended = head->n_end_nodes;
+    for (int i = 0; i < head->n_end_nodes; i++)
+        r->recommended[i] = sl_arena_strdup(a, head->end_nodes[i]);
+}
+
+void sl_recommend_heads(sl_arena *a, sl_parse_part_fn *parse, void *context, struct sl_import_report *r, sl_err *e)
+{
+    sl_arena *scratch = sl_arena_new();
+    struct sl_nms_head head;
+    struct sl_graph *g = r->n_recommended ? parse(scratch, context, r->recommended, r->n_recommended) : NULL;
+    if (g && sl_find_nms_head(g, &r->nms, scratch, &head)) {
+        struct sl_buffer text = {0};
+        if (head.n_end_nodes)
+            copy_names(a, &head, r);
+        sl_put_printf(&text, "parse up to the raw heads (%s) using these end node names: ", head.kind);
+        for (int i = 0; i < r->n_recommended; i++)
+            sl_put_printf(&text, "%s%s", i ? ", " : "", r->recommended[i]);
+        e->hint[0] = 0;
+        sl_hint(e, "%s", sl_buffer_text(&text));
+        sl_buffer_free(&text);
+    }
+    sl_arena_free(scratch);
+}
+
+char *sluice_list_heads(void)
+{
+    struct sl_buffer b = {0};
+    struct sluice_error err = {0};
+    char *text = NULL;
+    sl_put_printf(
+        &b,
+        "# Detection heads\n\nMade by `sluice docs heads` from `src/front/head_kinds.def`; a test compares.\n\n"
+        "`parser` looks at the convolutions that are met first when one walks up from the outputs. Where they look like a row "
+        "of "
+        "this table, tried from the top, the archive gets `<net>.nms.json`, the configuration of `nms_postprocess`, and "
+        "`<net>.nms.alls`, the lines of a model script that use it (with a sigmoid on scores that have none yet); `har "
+        "extract` "
+        "writes both. A head for which `nms_postprocess` has no `meta_arch` is named in the log, with the reason and the end "
+        "nodes "
+        "to take: boxes are then decoded on the host, by hand.\n\n"
+        "What the network does behind its heads may be there or not. Where it is there, the log tells the end nodes that leave "
+        "it "
+        "out; and where a part of it cannot be parsed, the recommended end nodes are the raw heads. From it, and from a "
+        "suppression in "
+        "the file (`NonMaxSuppression` and TensorRT's forms of it in ONNX, `TFLite_Detection_PostProcess`), come:\n\n"
+        "- anchors of yolo heads: the constants that sizes are multiplied with, in pixels, cells or parts of the image;\n"
+        "- prior boxes, their scale factors and the order of coordinates of ssd heads: the constants of the decoding, or the "
+        "post-process's own list;\n"
+        "- thresholds, boxes kept of a class, number of classes: the suppression's.\n\n"
+        "What nothing tells is taken from the published models (anchors of YOLOv5 and v7; boxes of TensorFlow's MobileNet-SSD "
+        "with six "
+        "scales) and said: `NAME.nms.json, guessed: ...`. Thresholds are then those of the table (score / overlap).\n\n"
+        "| kind | at each scale, and who has it | meta_arch | decoded on | layers | thresholds |\n|---|---|---|---|---|---|\n");
+    sl_put_head_kinds(&b);
+    sl_api_take_text(&b, &text, &err);
+    return text;
+}

@@ -1,0 +1,356 @@
+/* head_kinds.c: the kinds of detection heads: one function a row of head_kinds.def says whether the scales look like it. */
+#include "front/heads.h"
+
+#include <string.h>
+
+int64_t head_channels(const struct head_scale *s, int role)
+{
+    return s->conv[role]->shape.dim[3];
+}
+
+void head_guess(struct heads *h, const char *sentence)
+{
+    if (h->out->n_guesses < (int)SL_COUNT(h->out->guesses))
+        h->out->guesses[h->out->n_guesses++] = sentence;
+}
+
+/* ---- what rows ask ---- */
+
+/* Strides double from `first` on, at `least` to `most` scales. */
+static bool strides(const struct heads *h, int64_t first, int least, int most)
+{
+    for (int i = 0; i < h->n_scales; i++)
+        if (h->scales[i].stride != first << i)
+            return false;
+    return h->n_scales >= least && h->n_scales <= most;
+}
+
+static void move_to(struct head_scale *s, int from, int to)
+{
+    const struct sl_node *found = s->conv[from];
+    memmove(&s->conv[to + 1], &s->conv[to], (size_t)(from - to) * sizeof s->conv[0]);
+    s->conv[to] = found;
+}
+
+/* Every scale has a head with so many channels; they are moved to this role. */
+static bool place(struct heads *h, int role, int64_t wanted)
+{
+    for (int i = 0; i < h->n_scales; i++) {
+        struct head_scale *s = &h->scales[i];
+        int at = role;
+        while (at < s->n && head_channels(s, at) != wanted)
+            at++;
+        if (at == s->n)
+            return false;
+    }
+    for (int i = 0; i < h->n_scales; i++) {
+        int at = role;
+        while (head_channels(&h->scales[i], at) != wanted)
+            at++;
+        move_to(&h->scales[i], at, role);
+    }
+    return true;
+}
+
+static bool same_channels(const struct heads *h, int role)
+{
+    for (int i = 1; i < h->n_scales; i++)
+        if (head_channels(&h->scales[i], role) != head_channels(&h->scales[0], role))
+            return false;
+    return true;
+}
+
+static bool has_roles(const struct heads *h, int n)
+{
+    return h->scales[0].n == n;
+}
+
+/* Boxes as a distribution of `bins` a side, and classes. */
+static bool has_bins(struct heads *h, int n_roles, int bins)
+{
+    if (!has_roles(h, n_roles) || !place(h, 0, 4 * bins) || !same_channels(h, 1))
+        return false;
+    h->classes = head_channels(&h->scales[0], 1);
+    h->regression_length = bins;
+    return true;
+}
+
+/* ---- the rows ---- */
+
+/* The heat map has a sigmoid, or at least other channels than the two layers beside it, which keep their order. */
+static bool is_centernet(struct heads *h)
+{
+    struct head_scale *s = &h->scales[0];
+    int map = 0;
+    if (h->proto || !strides(h, 4, 1, 1) || !has_roles(h, 3))
+        return false;
+    while (map < 3 && !head_is_sigmoid(h->reader[s->conv[map]->index]) && head_channels(s, map) == 2)
+        map++;
+    if (map == 3)
+        return false;
+    move_to(s, map, 0);
+    h->classes = head_channels(s, 0);
+    head_guess(h, "which of the two layers with 2 channels holds sizes is taken from their order");
+    return head_channels(s, 1) == 2 && head_channels(s, 2) == 2;
+}
+
+static bool is_retinaface(struct heads *h)
+{
+    if (h->proto || !has_roles(h, 3) || h->n_scales < 2)
+        return false;
+    for (int boxes = 1; boxes <= 4; boxes++)
+        if (place(h, 0, 4 * boxes) && place(h, 2, 10 * boxes) && (place(h, 1, boxes) || place(h, 1, 2 * boxes))) {
+            h->classes = 1;
+            return true;
+        }
+    return false;
+}
+
+static bool is_yolox(struct heads *h)
+{
+    if (h->proto || !has_roles(h, 3) || !strides(h, 8, 3, 4) || !place(h, 0, 4) || !place(h, 1, 1) || !same_channels(h, 2))
+        return false;
+    h->classes = head_channels(&h->scales[0], 2);
+    return true;
+}
+
+static bool is_yolov8_seg(struct heads *h)
+{
+    return h->proto && strides(h, 8, 3, 4) && has_roles(h, 3) && place(h, 0, 64) && place(h, 2, h->masks) && has_bins(h, 3, 16);
+}
+
+static bool is_yolov8_pose(struct heads *h)
+{
+    if (h->proto || !strides(h, 8, 3, 4) || !has_bins(h, 3, 16) || !same_channels(h, 2))
+        return false;
+    int64_t points = head_channels(&h->scales[0], 2);
+    return points > 4 && (points % 3 == 0 || points % 2 == 0);
+}
+
+static bool is_yolov8_obb(struct heads *h)
+{
+    return !h->proto && strides(h, 8, 3, 4) && has_roles(h, 3) && place(h, 0, 64) && place(h, 2, 1) && has_bins(h, 3, 16);
+}
+
+static bool is_yolov8(struct heads *h)
+{
+    return !h->proto && strides(h, 8, 3, 4) && has_bins(h, 2, 16);
+}
+
+/* The row of unused scores cannot be seen in the raw heads: COCO's 80 + 1 are taken for it. */
+static bool is_damo_yolo(struct heads *h)
+{
+    if (h->proto || !strides(h, 8, 3, 4) || !has_bins(h, 2, 17) || h->classes != 81)
+        return false;
+    h->classes = 80;
+    return true;
+}
+
+static bool is_yolov6_bins(struct heads *h)
+{
+    return !h->proto && strides(h, 8, 3, 4) && has_bins(h, 2, 17);
+}
+
+static bool is_nanodet(struct heads *h)
+{
+    return !h->proto && strides(h, 8, 3, 4) && (has_bins(h, 2, 8) || has_bins(h, 2, 11));
+}
+
+/* Where slices cut the channels of a convolution in two: the channels of the first part, else 0. */
+static int64_t cut_at(const struct heads *h, const struct sl_node *conv)
+{
+    int64_t channels = conv->shape.dim[3];
+    for (int i = conv->index + 1; i < h->g->n_nodes; i++) {
+        const struct sl_node *n = h->g->nodes[i];
+        if (n->op != SL_OP_slice || n->in[0] != conv || n->shape.rank != 4 || n->shape.dim[3] == channels)
+            continue;
+        int64_t starts[4];
+        if (sl_get_ints(n, "starts", 4, starts) && starts[3] == 0)
+            return n->shape.dim[3];
+    }
+    return 0;
+}
+
+/* Classes before the bins. Without the split behind it, COCO's 80 classes are wanted: yolov5 looks alike otherwise. */
+static bool is_nanodet_joint(struct heads *h)
+{
+    if (h->proto || !strides(h, 8, 3, 4) || !has_roles(h, 1) || !same_channels(h, 0))
+        return false;
+    int64_t all = head_channels(&h->scales[0], 0), cut = cut_at(h, h->scales[0].conv[0]);
+    for (int bins = 8; bins <= 11; bins += 3)
+        if (all - 4 * bins == (cut ? cut : 80)) {
+            h->classes = all - 4 * bins;
+            h->regression_length = bins;
+            return true;
+        }
+    return false;
+}
+
+static bool is_yolov6(struct heads *h)
+{
+    if (h->proto || !strides(h, 8, 3, 4) || !has_roles(h, 2) || !place(h, 0, 4) || !same_channels(h, 1))
+        return false;
+    h->classes = head_channels(&h->scales[0], 1);
+    return true;
+}
+
+static bool is_blazeface(struct heads *h)
+{
+    if (h->proto || !has_roles(h, 2))
+        return false;
+    for (int i = 0; i < h->n_scales; i++) {
+        struct head_scale *s = &h->scales[i];
+        if (head_channels(s, 0) < head_channels(s, 1))
+            move_to(s, 1, 0);
+        int64_t reg = head_channels(s, 0), boxes = head_channels(s, 1);
+        if ((reg != 16 * boxes && reg != 18 * boxes) || boxes > HEAD_BOXES)
+            return false;
+    }
+    h->classes = 1;
+    return true;
+}
+
+/* ---- ssd ---- */
+
+/* A sigmoid or softmax behind this convolution, with nothing but movement between. */
+static enum sl_op scored_by(const struct heads *h, const struct sl_node *conv)
+{
+    const struct sl_node *n = h->reader[conv->index];
+    for (int steps = 0; n && steps < 8; steps++, n = h->reader[n->index]) {
+        if (head_is_sigmoid(n) || n->op == SL_OP_softmax)
+            return n->op;
+        if (!head_is_movement(n) || n->op == SL_OP_slice)
+            break;
+    }
+    return SL_OP_COUNT;
+}
+
+/* Boxes and scores of one scale in their roles, for so many classes. */
+static bool place_ssd(const struct heads *h, struct head_scale *s, int64_t classes)
+{
+    for (int swapped = 0; swapped < 2; swapped++) {
+        int64_t reg = head_channels(s, swapped), cls = head_channels(s, 1 - swapped), boxes = reg / 4;
+        bool fits = reg % 4 == 0 && boxes >= 1 && boxes <= HEAD_BOXES && cls == boxes * classes;
+        if (!fits || scored_by(h, s->conv[swapped]) != SL_OP_COUNT)
+            continue;
+        move_to(s, swapped, 0);
+        s->n_boxes = (int)boxes;
+        return true;
+    }
+    return false;
+}
+
+static bool is_ssd(struct heads *h)
+{
+    if (h->proto || !has_roles(h, 2) || h->n_scales < 2)
+        return false;
+    for (int swapped = 0; swapped < 2; swapped++) {
+        int64_t boxes = head_channels(&h->scales[0], swapped) / 4;
+        if (boxes < 1)
+            continue;
+        h->classes = head_channels(&h->scales[0], 1 - swapped) / boxes;
+        bool fits = h->classes >= 1;
+        for (int i = 0; i < h->n_scales && fits; i++)
+            fits = place_ssd(h, &h->scales[i], h->classes);
+        if (fits) {
+            h->softmax = scored_by(h, h->scales[0].conv[1]) == SL_OP_softmax;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_efficientdet(struct heads *h)
+{
+    if (!is_ssd(h) || h->n_scales != 5)
+        return false;
+    for (int i = 0; i < h->n_scales; i++) {
+        int64_t halved = i ? (h->scales[i - 1].h + 1) / 2 : h->scales[i].h;
+        if (h->scales[i].n_boxes != 9 || h->scales[i].h != halved)
+            return false;
+    }
+    return true;
+}
+
+/* ---- one layer a scale ---- */
+
+static bool has_three_anchors(struct heads *h)
+{
+    int64_t all = head_channels(&h->scales[0], 0);
+    h->classes = all / 3 - 5 - (h->proto ? h->masks : 0);
+    return has_roles(h, 1) && same_channels(h, 0) && all % 3 == 0 && h->classes >= 1;
+}
+
+static bool is_yolov5_seg(struct heads *h)
+{
+    return h->proto && strides(h, 8, 3, 4) && has_three_anchors(h);
+}
+
+static bool is_yolov3(struct heads *h)
+{
+    bool tiny = strides(h, 16, 2, 2);
+    if (h->proto || (!tiny && !strides(h, 8, 3, 4)) || !has_three_anchors(h))
+        return false;
+    bool told = head_find_yolo_boxes(h, 3);
+    return h->exp_boxes || (!told && (tiny || h->coarse_first));
+}
+
+static bool is_yolov5(struct heads *h)
+{
+    return !h->proto && strides(h, 8, 3, 4) && has_three_anchors(h);
+}
+
+/* Its heads read a 3x3 convolution (RepConv, deployed); those of YOLOv5 a 1x1 one. */
+static bool is_yolov7(struct heads *h)
+{
+    for (int i = 0; i < h->n_scales; i++) {
+        const struct sl_node *n = h->scales[i].conv[0]->in[0];
+        for (int steps = 0; steps < 3 && n->op != SL_OP_conv && n->n_in; steps++) /* an activation, of one or two nodes */
+            n = n->in[0];
+        const struct sl_const *kernel = n->op == SL_OP_conv ? sl_param(n, "kernel") : NULL;
+        if (!kernel || kernel->shape.rank != 4 || kernel->shape.dim[0] != 3 || kernel->shape.dim[1] != 3)
+            return false;
+    }
+    return is_yolov5(h);
+}
+
+/* ---- the table ---- */
+
+#define LAYERS(...)                                                                                                            \
+    {                                                                                                                          \
+        __VA_ARGS__                                                                                                            \
+    }
+#define HEAD(name, meta, engine, matches, write, score, overlap, layers, scores, covers, reason)                               \
+    {#name, meta, #engine, matches, write, score, overlap, layers, scores, covers, reason},
+static const struct head_kind kinds[] = {
+#include "front/head_kinds.def"
+};
+#undef HEAD
+#undef LAYERS
+
+const struct head_kind *head_match(struct heads *h)
+{
+    const struct heads found = *h;
+    for (size_t i = 0; i < SL_COUNT(kinds); i++) {
+        *h = found; /* a row that does not match may have moved roles */
+        h->out->n_guesses = 0;
+        if (kinds[i].matches(h))
+            return &kinds[i];
+    }
+    return NULL;
+}
+
+void sl_put_head_kinds(struct sl_buffer *b)
+{
+    for (size_t i = 0; i < SL_COUNT(kinds); i++) {
+        const struct head_kind *k = &kinds[i];
+        sl_put_printf(b, "| `%s` | %s | ", k->name, k->covers);
+        if (k->write)
+            sl_put_printf(b, "`%s` | %s | ", k->meta_arch, strcmp(k->engine, "cpu") == 0 ? "host" : "NN core");
+        else
+            sl_put_printf(b, "none | host, by hand: %s | ", k->reason);
+        for (int j = 0; j < HEAD_ROLES && k->layers[j]; j++)
+            sl_put_printf(b, "%s`%s`", j ? ", " : "", k->layers[j]);
+        sl_put_printf(b, " | %g / %g |\n", k->score, k->overlap);
+    }
+}
