@@ -109,6 +109,7 @@ def broken():
         "detection": (model([x, y], [op(32, [0], [1], custom="TFLite_Detection_PostProcess")], [0], [1]), "post-process"),
         "several": (model([x, y, tensor("t", [1, 4]), tensor("u", [1, 4])], [op(119, [0], [2]), op(118, [0], [3]), op(0, [2, 3], [1])], [0], [1]),
                     "2 unsupported operators"),
+        "constant_output": (model([x, y, tensor("s", [1], 5, bytes(8))], [relu], [0], [1, 2]), "string"),
         "type": (model([tensor("x", [1, 4], 5), y], [relu], [0], [1]), "string"),
     }
 

@@ -244,7 +244,11 @@ sluice_status sl_unsupported(struct sl_build *b, const char *format, ...)
     va_start(args, format);
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
-    sl_add_problem(b->report, b->a, b->origin ? b->origin : "", b->op ? b->op : "", reason);
+    if (!b->op) { /* no operator that could be left out: of an output, say */
+        sl_fail(b->e, SLUICE_E_UNSUPPORTED, "%s", reason);
+        return sl_hint(b->e, "name the outputs that are wanted with --end-node-names");
+    }
+    sl_add_problem(b->report, b->a, b->origin ? b->origin : "", b->op, reason);
     return SLUICE_E_UNSUPPORTED;
 }
 

@@ -54,8 +54,8 @@ sluice_status sl_build_expand(struct sl_build *b, struct sl_node *in, const stru
 /* Axis -rank..rank-1 -> 0..rank-1. */
 sluice_status sl_build_axis(const struct sl_build *b, int64_t axis, int rank, int *out);
 
-/* Record that the operator at hand cannot be translated, and why (printf form). Returns SLUICE_E_UNSUPPORTED; the caller
- * returns it. */
+/* Record that the operator at hand cannot be translated, and why (printf form); with none at hand (b->op NULL) it is the import's
+ * error. Returns SLUICE_E_UNSUPPORTED; the caller returns it. */
 sluice_status sl_unsupported(struct sl_build *b, const char *format, ...) SL_PRINTF(2, 3);
 void sl_note(struct sl_build *b, const char *format, ...) SL_PRINTF(2, 3);
 

@@ -2,6 +2,7 @@
  * onnx_import.c: the ONNX front end from bytes to a finished native graph: structure, inputs, operators, patterns, layout,
  * names. The stages are the lines of import_model.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -87,8 +88,9 @@ static sluice_status check_outputs(struct onnx_import *c, const struct onnx_port
         if (!v)
             return sl_fail(c->e, SLUICE_E_FORMAT, "output '%s' is made by no node and is no graph input", p->out[i]);
         if (v->missing && c->b->report->n_problems == 0) {
-            const struct onnx_node *n = v->producer ? &c->model->graph->nodes[v->producer - 1] : NULL;
-            onnx_at_node(c, n, n ? n->label : v->name);
+            assert(v->producer); /* an input is never missing */
+            const struct onnx_node *n = &c->model->graph->nodes[v->producer - 1];
+            onnx_at_node(c, n, n->label);
             sl_unsupported(c->b, "its optional output '%s' is not supported", v->name);
         }
     }

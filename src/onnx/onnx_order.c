@@ -171,7 +171,7 @@ void onnx_at_node(struct onnx_import *c, const struct onnx_node *n, const char *
 {
     c->node = n;
     c->b->origin = origin;
-    c->b->op = n ? n->op_type : "";
+    c->b->op = n ? n->op_type : NULL;
 }
 
 static void mark_outputs_missing(struct onnx_import *c, const struct onnx_node *n)

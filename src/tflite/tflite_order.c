@@ -161,6 +161,6 @@ sluice_status tfl_translate(struct tfl_import *c)
         if (needed[i])
             SL_TRY(translate_one(c, i));
     c->op = NULL;
-    c->b->origin = NULL;
+    c->b->op = c->b->origin = NULL;
     return c->b->report->n_problems ? tfl_fail_unsupported(c) : SLUICE_OK;
 }

@@ -140,6 +140,11 @@ static void test_tensor_sizes(void **state)
     initializer(&m, "w", 8, 1, (int64_t[]){1}, "abcd", 4);
     node(&m, "Add", "sum", "x", "w", "y");
     expect(&m, SLUICE_E_UNSUPPORTED, "type string");
+    m = start(); /* as an output it belongs to no node that could be left out */
+    initializer(&m, "w", 8, 1, (int64_t[]){1}, "abcd", 4);
+    value(&m, 12, "w", 1, (int64_t[]){1});
+    node(&m, "Relu", "r", "x", NULL, "y");
+    expect(&m, SLUICE_E_UNSUPPORTED, "tensor 'w' has type string");
 }
 
 static void test_reshape(void **state)
