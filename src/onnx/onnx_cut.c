@@ -260,13 +260,31 @@ static sluice_status put_model(struct part *p, struct sl_buffer *b)
     return SLUICE_OK;
 }
 
+/* Bytes of the constants that the part would hold; known before one of them is copied. */
+static sluice_status sum_constants(struct part *p, size_t *sum)
+{
+    *sum = 0;
+    for (int i = 0; i < p->g->n_initializers; i++) {
+        const struct onnx_tensor *t = &p->g->initializers[i];
+        struct sl_view raw = t->message;
+        if (!sl_map_has(p->used, t->name))
+            continue;
+        if (t->external)
+            SL_TRY(onnx_tensor_bytes(p->c, t, &raw));
+        *sum += SL_MIN(raw.size, most_bytes); /* no overflow, however many there are */
+    }
+    return SLUICE_OK;
+}
+
 static sluice_status write_part(struct part *p, const char *what, struct sl_view *out)
 {
     struct sl_buffer b = {0};
-    sluice_status s = put_model(p, &b);
+    size_t constants;
+    SL_TRY(sum_constants(p, &constants));
+    sluice_status s = constants < most_bytes ? put_model(p, &b) : SLUICE_OK;
     if (s == SLUICE_OK && b.failed)
         s = sl_fail(p->c->e, SLUICE_E_MEMORY, "no memory for the part %s", what);
-    if (s == SLUICE_OK && b.size > most_bytes)
+    if (constants >= most_bytes || (s == SLUICE_OK && b.size > most_bytes))
         sl_note(p->c->b, "the part %s is larger than an ONNX file can be (2 GB) and is not kept", what);
     else if (s == SLUICE_OK)
         *out = (struct sl_view){sl_arena_memdup(p->c->a, b.data, b.size), b.size};

@@ -2,6 +2,7 @@
  * test_onnx_weights.c: the ways an ONNX file may hold its weights: raw and typed fields of every float type, sparse initializers,
  * files beside the model; and a loop, whose turns are constants. A model adds `w` to x [4].
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -205,6 +206,71 @@ static void test_external(void **state)
     rmdir(folder);
 }
 
+/* ---- more than 2 and 4 GB ---- */
+
+/* A file beside the model that takes no room on the disk: zeros, with `weights` at its end. */
+static int sparse_file(const char *path, off_t zeros, const void *weights, size_t bytes)
+{
+    int f = open(path, O_CREAT | O_WRONLY, 0600);
+    int failed = f < 0 || (bytes && pwrite(f, weights, bytes, zeros) != (ssize_t)bytes) || ftruncate(f, zeros + (off_t)bytes);
+    return f < 0 ? failed : failed | close(f);
+}
+
+static void test_beyond_4_gb(void **state)
+{
+    char folder[] = "/tmp/sluice_large_XXXXXX", path[64], data[64];
+    const float weights[4] = {1.5f, -2, 0, 3};
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/net.onnx", folder);
+    snprintf(data, sizeof data, "%s/w.bin", folder);
+    assert_int_equal(sparse_file(data, (off_t)5 << 30, weights, sizeof weights), 0);
+    struct sl_buffer file = external_model("w.bin", "5368709120", "16");
+    expect_weights(&file, path);
+    file = external_model("w.bin", "5368709124", "16"); /* 4 bytes too far; in 32 bits it would be offset 1073741828 */
+    expect_error(&file, path, "w.bin' has 5368709136 bytes");
+    unlink(data);
+    rmdir(folder);
+}
+
+/* x -> Relu -> Mul w -> y, cut behind the Relu: w, of 2.4 GB, is not kept, with a note, and never read. */
+static void test_large_part(void **state)
+{
+    enum { COUNT = 600000000 };
+    char folder[] = "/tmp/sluice_large_XXXXXX", path[64], data[64];
+    const char *end = "relu";
+    struct sl_onnx_options o = {.end_nodes = &end, .n_end = 1};
+    struct sl_onnx_report report;
+    struct sl_buffer t = {0};
+    struct model m = {0};
+    struct sl_graph *g;
+    sl_err e = {0};
+    sl_arena *a = sl_arena_new();
+    sl_arena_set_limit(a, (size_t)64 << 20);
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/net.onnx", folder);
+    snprintf(data, sizeof data, "%s/w.bin", folder);
+    assert_int_equal(sparse_file(data, (off_t)COUNT * 4, NULL, 0), 0);
+    value(&m, 11, "x", 1, (int64_t[]){COUNT});
+    value(&m, 12, "y", 1, (int64_t[]){COUNT});
+    opset(&m, 17);
+    start_tensor(&t, "w", FLOAT, COUNT);
+    put_entry(&t, "location", "w.bin");
+    put_int(&t, 14, 1);
+    put_message(&m.graph, 5, &t);
+    node(&m, "Relu", "relu", "x", NULL, "r");
+    node(&m, "Mul", "mul", "r", "w", "y");
+    struct sl_buffer file = model_file(&m);
+    if (sl_onnx_import(a, path, (struct sl_view){file.data, file.size}, &o, &g, &report, &e) != SLUICE_OK)
+        fail_msg("%s", e.message);
+    assert_int_equal(report.postprocess.size, 0);
+    assert_int_equal(report.common.n_notes, 1);
+    assert_non_null(strstr(report.common.notes[0], "larger than an ONNX file can be (2 GB)"));
+    sl_buffer_free(&file);
+    sl_arena_free(a);
+    unlink(data);
+    rmdir(folder);
+}
+
 /* ---- loops ---- */
 
 /* A body [i, go, acc] -> [go, acc + x]; trips: 0 leaves the count out. */
@@ -269,7 +335,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_raw),   cmocka_unit_test(test_typed),    cmocka_unit_test(test_sparse),
-        cmocka_unit_test(test_sizes), cmocka_unit_test(test_external), cmocka_unit_test(test_loop),
+        cmocka_unit_test(test_sizes), cmocka_unit_test(test_external), cmocka_unit_test(test_beyond_4_gb),
+        cmocka_unit_test(test_large_part), cmocka_unit_test(test_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
