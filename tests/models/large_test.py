@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Bounds on parsing large files: memory as a multiple of the file, time of deep graphs, and its growth. Times are processor times, so
-that a busy machine does not fail them; bench/parse_onnx.py, whose files these are, has the figures."""
+"""Bounds on parsing large files: memory as a multiple of the file, and its growth with the graph. Times are printed; the bars for them are
+those of bench/parse_onnx.py, whose files these are."""
 import os
 import pathlib
 import sys
@@ -19,13 +19,14 @@ def main():
         size, memory = path.stat().st_size, parse_onnx.run("parser", "onnx", path, "--har-path", har, "-y")[1]
         print(f"{size / 1e6:.0f} MB: peak {memory / size:.2f} x the file")
         assert memory < 2.2 * size, "at most 2.2 times the file is wanted"
-        seconds = {}
-        for layers in (2500, 10000):
+        peak = {}
+        for layers in (5000, 10000, 20000):
             parse_onnx.make_chain(path, layers, 8, 8, 3)
-            seconds[layers] = min(parse_onnx.run("parser", "onnx", path, "--har-path", har, "-y")[2] for _ in range(3))
-            print(f"{2 * layers} nodes: {seconds[layers]:.2f} s")
-        assert seconds[10000] < 2, "less than 2 s are wanted"
-        assert seconds[10000] < 6 * seconds[2500] + 0.1, "time grows faster than the graph"
+            _, peak[layers], seconds = parse_onnx.run("parser", "onnx", path, "--har-path", har, "-y")
+            print(f"{2 * layers} nodes: {peak[layers] / 1e6:.0f} MB, {seconds:.2f} s")
+        growth = (peak[20000] - peak[10000]) / (peak[10000] - peak[5000])
+        print(f"twice the step takes {growth:.2f} times the memory")
+        assert growth < 2.4, "memory grows faster than the graph"
 
 
 main()
