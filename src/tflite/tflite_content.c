@@ -1,38 +1,18 @@
-/* tflite_content.c: recognises, by content, files that people give in place of a TFLite model, and says what to do with them.
- */
+/* tflite_content.c: recognises files that people give in place of a TFLite model, and says what to do with them. */
 #include <string.h>
 
 #include "base/compiler.h"
+#include "front/known_files.h"
 #include "tflite/tflite_schema.h"
 
 #define FROM_TENSORFLOW "convert it: tf.lite.TFLiteConverter.from_saved_model('folder').convert()"
 #define FROM_KERAS      "convert it: tf.lite.TFLiteConverter.from_keras_model(tf.keras.models.load_model('net.keras')).convert()"
 
-static const struct {
-    size_t offset;
-    const char *magic;
-    size_t size;
-    const char *what, *hint;
-} known[] = {
+static const struct sl_known_file known[] = {
     {0, "PK\3\4", 4, "a zip archive (Keras .keras or PyTorch .pt/.pth), not a TFLite model", FROM_KERAS},
     {0, "\x89HDF", 4, "an HDF5 file (Keras .h5), not a TFLite model", FROM_KERAS},
     {0, "\x80\2", 2, "a Python pickle (PyTorch .pt/.pth), not a TFLite model",
      "export to ONNX: torch.onnx.export(model, sample, 'net.onnx', opset_version=17), then 'sluice parser onnx'"},
-    {0, "\x1f\x8b", 2, "a gzip file", "unpack it first: gunzip"},
-    {0, "BZh", 3, "a bzip2 file", "unpack it first: bunzip2"},
-    {0,
-     "\xfd"
-     "7zXZ",
-     5, "an xz file", "unpack it first: unxz"},
-    {257, "ustar", 5, "a tar archive (perhaps a HAR)", "a HAR is already parsed: go on with 'sluice optimize'"},
-    {0, "\1HEF", 4, "a HEF, a compiled network", "run it with 'sluice run', look at it with 'sluice parse-hef'"},
-    {0,
-     "\x7f"
-     "ELF",
-     4, "a program or library", NULL},
-    {0, "version https://git-lfs", 23, "a Git LFS pointer, not the file itself", "fetch the file: git lfs pull"},
-    {0, "<!DOCTYPE", 9, "an HTML page, probably a failed download", "download the file again"},
-    {0, "<html", 5, "an HTML page, probably a failed download", "download the file again"},
     {0, "model_checkpoint_path", 21, "a TensorFlow checkpoint index, not a TFLite model", FROM_TENSORFLOW},
 };
 
@@ -47,17 +27,9 @@ static bool contains(struct sl_view bytes, const char *text)
 
 sluice_status tfl_check_content(struct sl_view bytes, sl_err *e)
 {
-    if (bytes.size == 0)
-        return sl_fail(e, SLUICE_E_FORMAT, "the file is empty");
     if (bytes.size >= 8 && memcmp(bytes.data + 4, "TFL3", 4) == 0)
         return SLUICE_OK;
-    for (size_t i = 0; i < SL_COUNT(known); i++) {
-        if (bytes.size < known[i].offset + known[i].size ||
-            memcmp(bytes.data + known[i].offset, known[i].magic, known[i].size) != 0)
-            continue;
-        sl_fail(e, SLUICE_E_FORMAT, "this is %s", known[i].what);
-        return known[i].hint ? sl_hint(e, "%s", known[i].hint) : e->code;
-    }
+    SL_TRY(sl_refuse_known_files(bytes, known, SL_COUNT(known), e));
     if (bytes.size >= 8 && memcmp(bytes.data + 4, "TFL", 3) == 0)
         return sl_fail(e, SLUICE_E_UNSUPPORTED, "TFLite schema '%.4s', 'TFL3' is read", (const char *)bytes.data + 4);
     /* A SavedModel begins with its schema version (field 1); a GraphDef or MetaGraphDef with a node or meta info (field 1, a
