@@ -23,7 +23,7 @@ static void cut(sl_arena *a, struct sl_view bytes, const struct sl_graph *g)
     if (!middle->n_origins)
         return;
     const char *name = middle->origins[middle->n_origins - 1];
-    struct sl_onnx_options o = {.start_nodes = &name, .n_start = 1, .end_nodes = &name, .n_end = 1};
+    struct sl_onnx_options o = {.common = {.start_nodes = &name, .n_start = 1, .end_nodes = &name, .n_end = 1}};
     if (sl_onnx_import(a, "cut.onnx", bytes, &o, &part, &report, &e) != SLUICE_OK) {
         MUST(e.message[0] && e.code != SLUICE_E_INTERNAL);
         return;

@@ -63,7 +63,7 @@ void sluice_model_free(struct sluice_model *m)
 }
 
 /* "input=[1,3,640,640]", "input:[...]" or "[...]": the name is what comes before the last '=' or ':' in front of the bracket. */
-static sluice_status parse_shape(sl_arena *a, const char *text, struct sl_onnx_shape *out, sl_err *e)
+static sluice_status parse_shape(sl_arena *a, const char *text, struct sl_given_shape *out, sl_err *e)
 {
     const char *open = strchr(text, '['), *p = open;
     if (!open || (open > text && open[-1] != '=' && open[-1] != ':'))
@@ -84,13 +84,21 @@ bad:
     return sl_hint(e, "[1,3,640,640] or input=[1,3,640,640]");
 }
 
-static sluice_status parse_shapes(sl_arena *a, const struct sluice_parse_options *o, struct sl_onnx_options *onnx, sl_err *e)
+static sluice_status import_options(sl_arena *a, const char *path, const struct sluice_parse_options *o, struct sl_import_options *out,
+                                    sl_err *e)
 {
-    struct sl_onnx_shape *shapes = SL_NEW_ARRAY(a, struct sl_onnx_shape, o->n_tensor_shapes + 1);
+    struct sl_given_shape *shapes = SL_NEW_ARRAY(a, struct sl_given_shape, o->n_tensor_shapes + 1);
     for (size_t i = 0; i < o->n_tensor_shapes; i++)
         SL_TRY(parse_shape(a, o->tensor_shapes[i], &shapes[i], e));
-    onnx->tensor_shapes = shapes;
-    onnx->n_tensor_shapes = (int)o->n_tensor_shapes;
+    *out = (struct sl_import_options){
+        .net_name = o->net_name ? o->net_name : sl_path_stem(a, path),
+        .start_nodes = o->start_nodes,
+        .n_start = (int)o->n_start_nodes,
+        .end_nodes = o->end_nodes,
+        .n_end = (int)o->n_end_nodes,
+        .tensor_shapes = shapes,
+        .n_tensor_shapes = (int)o->n_tensor_shapes,
+    };
     return SLUICE_OK;
 }
 
@@ -157,8 +165,8 @@ static struct sl_graph *parse_onnx_part(sl_arena *a, void *context, const char *
     struct sl_onnx_options o = *f->options;
     struct sl_graph *g = NULL;
     sl_err ignored = {0};
-    o.end_nodes = end_nodes;
-    o.n_end = n_end;
+    o.common.end_nodes = end_nodes;
+    o.common.n_end = n_end;
     o.drop_cut_parts = true;
     return sl_onnx_import(a, f->path, f->bytes, &o, &g, NULL, &ignored) == SLUICE_OK ? g : NULL;
 }
@@ -202,30 +210,28 @@ static sluice_status finish(struct sluice_model *m, sluice_status s, struct slui
     return s;
 }
 
+static void take_native(struct sluice_model *m, struct sl_graph *g, const char *arch)
+{
+    m->model = sl_model_new(m->arena, g->name);
+    sl_model_set_json(m->model, &m->model->versions, json_pack("{s:s}", "sluice", SLUICE_VERSION));
+    m->model->state = SL_MODEL_HAILO_MODEL;
+    m->model->hw_arch = sl_arena_strdup(m->arena, arch);
+    m->model->native = g;
+}
+
 static sluice_status parse_onnx(struct sluice_model *m, const char *path, const struct sluice_parse_options *o, sl_err *e)
 {
     const char *arch = o->hw_arch ? o->hw_arch : architectures[0];
     SL_TRY(check_arch(arch, e));
     struct sl_view bytes;
     SL_TRY(sl_map_file(m->arena, path, &bytes, e));
-    struct sl_onnx_options onnx = {
-        .net_name = o->net_name ? o->net_name : sl_path_stem(m->arena, path),
-        .start_nodes = o->start_nodes,
-        .n_start = (int)o->n_start_nodes,
-        .end_nodes = o->end_nodes,
-        .n_end = (int)o->n_end_nodes,
-        .drop_cut_parts = o->drop_cut_parts,
-    };
-    SL_TRY(parse_shapes(m->arena, o, &onnx, e));
+    struct sl_onnx_options onnx = {.drop_cut_parts = o->drop_cut_parts};
+    SL_TRY(import_options(m->arena, path, o, &onnx.common, e));
     SL_TRY(parse_formats(m->arena, o, &onnx, e));
     struct sl_graph *g = NULL;
     struct sl_onnx_report report = {0};
     SL_TRY(import_onnx(m, path, bytes, o, &onnx, &report, &g, e));
-    m->model = sl_model_new(m->arena, g->name);
-    sl_model_set_json(m->model, &m->model->versions, json_pack("{s:s}", "sluice", SLUICE_VERSION));
-    m->model->state = SL_MODEL_HAILO_MODEL;
-    m->model->hw_arch = sl_arena_strdup(m->arena, arch);
-    m->model->native = g;
+    take_native(m, g, arch);
     keep_cut_parts(m->model, &report);
     sl_keep_nms_head(m->model, &report.common.nms);
     return SLUICE_OK;
@@ -248,13 +254,13 @@ static void take_file_quantization(struct sl_model *model, const struct sl_graph
 struct tflite_file {
     const char *path;
     struct sl_view bytes;
-    const struct sl_tflite_options *options;
+    const struct sl_import_options *options;
 };
 
 static struct sl_graph *parse_tflite_part(sl_arena *a, void *context, const char *const *end_nodes, int n_end)
 {
     const struct tflite_file *f = context;
-    struct sl_tflite_options o = *f->options;
+    struct sl_import_options o = *f->options;
     struct sl_graph *g = NULL;
     sl_err ignored = {0};
     o.end_nodes = end_nodes;
@@ -267,21 +273,9 @@ static sluice_status parse_tflite(struct sluice_model *m, const char *path, cons
     const char *arch = o->hw_arch ? o->hw_arch : architectures[0];
     SL_TRY(check_arch(arch, e));
     struct sl_view bytes;
-    struct sl_onnx_options shapes = {0};
+    struct sl_import_options tflite;
     SL_TRY(sl_map_file(m->arena, path, &bytes, e));
-    SL_TRY(parse_shapes(m->arena, o, &shapes, e));
-    struct sl_tflite_shape *fixed = SL_NEW_ARRAY(m->arena, struct sl_tflite_shape, shapes.n_tensor_shapes + 1);
-    for (int i = 0; i < shapes.n_tensor_shapes; i++)
-        fixed[i] = (struct sl_tflite_shape){shapes.tensor_shapes[i].name, shapes.tensor_shapes[i].shape};
-    struct sl_tflite_options tflite = {
-        .net_name = o->net_name ? o->net_name : sl_path_stem(m->arena, path),
-        .start_nodes = o->start_nodes,
-        .n_start = (int)o->n_start_nodes,
-        .end_nodes = o->end_nodes,
-        .n_end = (int)o->n_end_nodes,
-        .tensor_shapes = fixed,
-        .n_tensor_shapes = shapes.n_tensor_shapes,
-    };
+    SL_TRY(import_options(m->arena, path, o, &tflite, e));
     struct sl_graph *g = NULL;
     struct sl_tflite_report report = {0};
     sl_err unwritten = {0};
@@ -298,11 +292,7 @@ static sluice_status parse_tflite(struct sluice_model *m, const char *path, cons
     }
     if (s != SLUICE_OK)
         return s;
-    m->model = sl_model_new(m->arena, g->name);
-    sl_model_set_json(m->model, &m->model->versions, json_pack("{s:s}", "sluice", SLUICE_VERSION));
-    m->model->state = SL_MODEL_HAILO_MODEL;
-    m->model->hw_arch = sl_arena_strdup(m->arena, arch);
-    m->model->native = g;
+    take_native(m, g, arch);
     take_file_quantization(m->model, report.encoded);
     sl_keep_nms_head(m->model, &report.common.nms);
     return SLUICE_OK;

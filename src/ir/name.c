@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/strings.h"
 #include "ir/int_heap.h"
 #include "ir/uses.h"
@@ -500,4 +501,14 @@ sluice_status sl_assign_names(struct sl_graph *g, sl_err *e)
     assign(&m);
     sl_arena_free(m.scratch);
     return SLUICE_OK;
+}
+
+const char *sl_network_name(sl_arena *a, const char *path, const char *given)
+{
+    const char *stem = given && given[0] ? given : sl_path_stem(a, path);
+    char *name = sl_arena_strdup(a, stem[0] ? stem : "net");
+    for (char *s = name; *s; s++)
+        if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '_' || *s == '-'))
+            *s = '_';
+    return name;
 }

@@ -10,4 +10,8 @@
  */
 sluice_status sl_assign_names(struct sl_graph *g, sl_err *e);
 
+/* Of a network: the given name or, without one, the stem of the path. It becomes part of file and scope names, so other characters than
+ * letters, digits, '_' and '-' become '_'. */
+const char *sl_network_name(sl_arena *a, const char *path, const char *given);
+
 #endif

@@ -8,14 +8,9 @@
 #define SL_ONNX_ONNX_H
 
 #include "base/reader.h"
+#include "front/import_options.h"
 #include "front/problems.h"
 #include "ir/ir.h"
-
-/* Of a graph input by name; without a name, of the inputs in their order. */
-struct sl_onnx_shape {
-    const char *name;
-    struct sl_shape shape;
-};
 
 struct sl_onnx_value {
     const char *name;
@@ -28,14 +23,10 @@ struct sl_onnx_format {
     bool channels_first;
 };
 
+/* Start nodes are names of nodes or of graph inputs, end nodes names of nodes or of tensors. Shapes without a name are those of
+ * the graph's inputs in their order. */
 struct sl_onnx_options {
-    const char *net_name;           /* NULL: from the path */
-    const char *const *start_nodes; /* ONNX node names (or graph inputs); none: the graph's inputs */
-    int n_start;
-    const char *const *end_nodes; /* ONNX node names or tensor names; none: the graph's outputs */
-    int n_end;
-    const struct sl_onnx_shape *tensor_shapes;
-    int n_tensor_shapes;
+    struct sl_import_options common;
     const struct sl_onnx_value *tensor_values; /* shapes, axes, weights ... that arrive as inputs but never change */
     int n_tensor_values;
     const struct sl_onnx_format *formats; /* of inputs whose axis order is told rather than found */

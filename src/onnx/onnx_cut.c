@@ -383,7 +383,7 @@ sluice_status onnx_keep_cut_parts(struct onnx_import *c, const struct onnx_ports
 {
     if (c->options->drop_cut_parts)
         return SLUICE_OK;
-    if (c->options->n_start)
+    if (c->options->common.n_start)
         SL_TRY(cut_before(c, ports));
-    return c->options->n_end ? cut_behind(c, ports) : SLUICE_OK;
+    return c->options->common.n_end ? cut_behind(c, ports) : SLUICE_OK;
 }

@@ -5,11 +5,11 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "ir/name.h"
 #include "front/focus.h"
 #include "front/layout.h"
 #include "front/patterns.h"
+#include "front/ports.h"
 #include "front/stored_patterns.h"
 #include "onnx/onnx_import.h"
 
@@ -55,17 +55,6 @@ static sluice_status index_functions(struct onnx_import *c)
     return SLUICE_OK;
 }
 
-/* Network names become file and scope names: other characters than these become '_'. */
-static const char *network_name(sl_arena *a, const char *path, const char *given)
-{
-    const char *stem = given && given[0] ? given : sl_path_stem(a, path);
-    char *name = sl_arena_strdup(a, stem[0] ? stem : "net");
-    for (char *s = name; *s; s++)
-        if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '_' || *s == '-'))
-            *s = '_';
-    return name;
-}
-
 static const char *folder_of(sl_arena *a, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -97,30 +86,6 @@ static sluice_status check_outputs(struct onnx_import *c, const struct onnx_port
     return c->b->report->n_problems ? onnx_fail_unsupported(c, p->out, p->n_out) : SLUICE_OK;
 }
 
-/* Inputs that the outputs do not depend on would be streams that nothing reads. */
-static void drop_unused_inputs(struct onnx_import *c)
-{
-    struct sl_graph *g = c->g;
-    bool *used = SL_NEW_ARRAY(c->scratch, bool, g->n_nodes);
-    sl_graph_renumber(g);
-    for (int i = 0; i < g->n_nodes; i++)
-        for (int k = 0; k < g->nodes[i]->n_in; k++)
-            used[g->nodes[i]->in[k]->index] = true;
-    int n_inputs = 0, n_nodes = 0;
-    for (int i = 0; i < g->n_inputs; i++) {
-        if (used[g->inputs[i].node->index])
-            g->inputs[n_inputs++] = g->inputs[i];
-        else
-            sl_note(c->b, "input '%s' is not needed for the outputs and is left out", g->inputs[i].origin_name);
-    }
-    g->n_inputs = n_inputs;
-    for (int i = 0; i < g->n_nodes; i++)
-        if (g->nodes[i]->op != SL_OP_input_layer || used[i])
-            g->nodes[n_nodes++] = g->nodes[i];
-    g->n_nodes = n_nodes;
-    sl_graph_renumber(g);
-}
-
 /* What the user says of the inputs' axis order. */
 static sluice_status find_orders(struct onnx_import *c, const enum sl_input_order **out)
 {
@@ -147,7 +112,7 @@ static sluice_status find_orders(struct onnx_import *c, const enum sl_input_orde
 static sluice_status finish_graph(struct onnx_import *c, struct sl_graph **out)
 {
     sl_graph_remove_dead(c->g);
-    drop_unused_inputs(c);
+    sl_drop_unused_inputs(c->b, c->scratch);
     sl_match_patterns(c->g, c->scratch);
     const enum sl_input_order *orders;
     SL_TRY(find_orders(c, &orders));
@@ -202,7 +167,7 @@ sluice_status sl_onnx_import(sl_arena *a, const char *path, struct sl_view bytes
     b.report = &c.report->common;
     *c.report = (struct sl_onnx_report){.producer = ""};
     *out = NULL;
-    sluice_status s = import_model(&c, bytes, network_name(a, path, c.options->net_name), out);
+    sluice_status s = import_model(&c, bytes, sl_network_name(a, path, c.options->common.net_name), out);
     sl_arena_free(c.scratch);
     if (s == SLUICE_OK)
         return s;

@@ -311,7 +311,7 @@ static sluice_status declare_outputs(struct onnx_import *c, const struct onnx_no
                 if (v->producer)
                     return sl_fail(c->e, SLUICE_E_FORMAT, "value '%s' is made twice, by '%s' and by '%s'", name,
                                    nodes[v->producer - 1].label, nodes[i].label);
-                if (!v->node || c->scope->depth || !c->options->n_start) /* a cut is an input by the user's wish */
+                if (!v->node || c->scope->depth || !c->options->common.n_start) /* a cut is an input by the user's wish */
                     return sl_fail(c->e, SLUICE_E_FORMAT, "node '%s' makes '%s', which is already an input or initializer",
                                    nodes[i].label, name);
             }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "front/ports.h"
 #include "onnx/onnx_import.h"
 
 /* ---- names ---- */
@@ -107,8 +108,8 @@ static sluice_status find_starts(struct onnx_import *c, struct onnx_ports *p)
     for (int pass = 0; pass < 2; pass++) { /* count, then fill */
         if (pass == 1)
             p->in = SL_NEW_ARRAY(c->a, const char *, room + 1);
-        for (int i = 0; i < c->options->n_start; i++) {
-            const char *name = c->options->start_nodes[i];
+        for (int i = 0; i < c->options->common.n_start; i++) {
+            const char *name = c->options->common.start_nodes[i];
             const struct onnx_node *n;
             SL_TRY(find_node(c, "start node", name, &n));
             if (!n && find_info(g->inputs, g->n_inputs, name)) {
@@ -138,8 +139,8 @@ static sluice_status find_ends(struct onnx_import *c, struct onnx_ports *p)
     for (int pass = 0; pass < 2; pass++) {
         if (pass == 1)
             p->out = SL_NEW_ARRAY(c->a, const char *, room + 1);
-        for (int i = 0; i < c->options->n_end; i++) {
-            const char *name = c->options->end_nodes[i];
+        for (int i = 0; i < c->options->common.n_end; i++) {
+            const char *name = c->options->common.end_nodes[i];
             const struct onnx_node *n;
             SL_TRY(find_node(c, "end node", name, &n));
             if (!n)
@@ -180,7 +181,7 @@ sluice_status onnx_find_ports(struct onnx_import *c, struct onnx_ports *p)
     const struct onnx_graph *g = c->model->graph;
     SL_TRY(bind_values(c));
     SL_TRY(check_shape_names(c));
-    if (c->options->n_start) {
+    if (c->options->common.n_start) {
         SL_TRY(find_starts(c, p));
     } else {
         p->in = SL_NEW_ARRAY(c->a, const char *, (size_t)g->n_inputs + 1);
@@ -188,7 +189,7 @@ sluice_status onnx_find_ports(struct onnx_import *c, struct onnx_ports *p)
             if (!sl_map_has(c->scope->values, g->inputs[i].name)) /* else an initializer listed as an input: a constant */
                 p->in[p->n_in++] = g->inputs[i].name;
     }
-    if (c->options->n_end)
+    if (c->options->common.n_end)
         return find_ends(c, p);
     p->out = SL_NEW_ARRAY(c->a, const char *, (size_t)g->n_outputs + 1);
     for (int i = 0; i < g->n_outputs; i++)
@@ -203,8 +204,8 @@ static const struct sl_shape *given_shape(const struct onnx_import *c, const cha
 {
     const struct onnx_graph *g = c->model->graph;
     int input = 0;
-    for (int i = 0; i < c->options->n_tensor_shapes; i++) {
-        const struct sl_onnx_shape *given = &c->options->tensor_shapes[i];
+    for (int i = 0; i < c->options->common.n_tensor_shapes; i++) {
+        const struct sl_given_shape *given = &c->options->common.tensor_shapes[i];
         const char *meant = given->name && given->name[0] ? given->name : input < g->n_inputs ? g->inputs[input++].name : "";
         if (strcmp(meant, name) == 0)
             return &given->shape;
@@ -215,8 +216,8 @@ static const struct sl_shape *given_shape(const struct onnx_import *c, const cha
 /* A shape given for a tensor that the model does not have would be ignored in silence. */
 static sluice_status check_shape_names(struct onnx_import *c)
 {
-    for (int i = 0; i < c->options->n_tensor_shapes; i++) {
-        const char *name = c->options->tensor_shapes[i].name;
+    for (int i = 0; i < c->options->common.n_tensor_shapes; i++) {
+        const char *name = c->options->common.tensor_shapes[i].name;
         const struct onnx_node *n;
         if (!name || !name[0] || find_info(c->model->graph->inputs, c->model->graph->n_inputs, name))
             continue;
@@ -273,7 +274,6 @@ static sluice_status check_given(struct onnx_import *c, const struct onnx_value_
 static sluice_status input_shape(struct onnx_import *c, const struct onnx_value_info *info, struct sl_shape *s)
 {
     const struct sl_shape *given = given_shape(c, info->name);
-    size_t n;
     if (given) {
         SL_TRY(check_given(c, info, given));
         *s = *given;
@@ -298,39 +298,21 @@ static sluice_status input_shape(struct onnx_import *c, const struct onnx_value_
             }
         }
     }
-    for (int k = 0; k < s->rank; k++)
-        if (s->dim[k] < 1)
-            return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': dimension %d is %lld, not at least 1", info->name, k,
-                           (long long)s->dim[k]);
-    if (!sl_shape_count(s, &n) || n > (size_t)1 << 40)
-        return sl_fail(c->e, SLUICE_E_LIMIT, "input '%s' is larger than 2^40 elements", info->name);
     return SLUICE_OK;
 }
 
 /* ---- inputs ---- */
-
-static struct sl_port *add_port(struct onnx_import *c, struct sl_port **ports, int *n, const char *name)
-{
-    struct sl_port *more = SL_NEW_ARRAY(c->a, struct sl_port, *n + 1);
-    if (*n)
-        memcpy(more, *ports, (size_t)*n * sizeof *more);
-    *ports = more;
-    more[*n] = (struct sl_port){.origin_name = name};
-    for (int k = 0; k < SL_MAX_RANK; k++)
-        more[*n].perm[k] = k;
-    return &more[(*n)++];
-}
 
 /* A value in the middle of the model that the file says nothing of: import what leads to it, to learn its type and shape. */
 static sluice_status learn_cut(struct onnx_import *c, const char *name, struct sl_shape *s, enum sl_dtype *stored,
                                enum sl_dtype *origin)
 {
     struct sl_onnx_options o = *c->options;
-    o.end_nodes = &name;
-    o.n_end = 1;
-    o.start_nodes = NULL;
-    o.n_start = 0;
-    o.net_name = "start";
+    o.common.end_nodes = &name;
+    o.common.n_end = 1;
+    o.common.start_nodes = NULL;
+    o.common.n_start = 0;
+    o.common.net_name = "start";
     sl_arena *a = sl_arena_new();
     struct sl_graph *g;
     sluice_status status = sl_onnx_import(a, c->path, c->bytes, &o, &g, NULL, c->e);
@@ -388,15 +370,7 @@ sluice_status onnx_make_input(struct onnx_import *c, const char *name)
     SL_TRY(describe_input(c, name, &s, &stored, &origin));
     if (!v)
         v = onnx_declare(c, name);
-    v->node = sl_graph_add(c->g, SL_OP_input_layer, 0, NULL);
-    v->node->dtype = stored;
-    v->node->shape = s;
-    sl_node_add_origin(c->a, v->node, name);
-    struct sl_port *p = add_port(c, &c->g->inputs, &c->g->n_inputs, name);
-    p->node = v->node;
-    p->origin_dtype = origin;
-    p->origin_shape = s;
-    return sl_infer(c->g, v->node, c->e);
+    return sl_add_input(c->b, name, origin, stored, &s, &v->node);
 }
 
 /* ---- outputs ---- */
@@ -406,19 +380,15 @@ sluice_status onnx_make_outputs(struct onnx_import *c, const struct onnx_ports *
     const struct onnx_graph *g = c->model->graph;
     for (int i = 0; i < p->n_out; i++) {
         struct onnx_value *v = sl_map_get(c->scope->values, p->out[i]);
-        struct sl_node *from, *out;
+        struct sl_node *from;
+        struct sl_port *port;
         SL_TRY(onnx_value_node(c, v, &from));
-        out = sl_graph_add(c->g, SL_OP_output_layer, 1, &from);
-        sl_node_add_origin(c->a, out, v->name);
-        SL_TRY(sl_infer(c->g, out, c->e));
+        SL_TRY(sl_add_output(c->b, v->name, from, &port));
         const struct onnx_value_info *info = find_info(g->outputs, g->n_outputs, v->name);
         info = info ? info : find_info(g->infos, g->n_infos, v->name);
         enum sl_dtype declared = info ? onnx_dtype(info->elem_type) : SL_NONE;
-        bool agrees = declared != SL_NONE && sl_dtype_is_float(declared) == sl_dtype_is_float(out->dtype);
-        struct sl_port *port = add_port(c, &c->g->outputs, &c->g->n_outputs, v->name);
-        port->node = out;
-        port->origin_dtype = agrees ? declared : out->dtype;
-        port->origin_shape = out->shape;
+        if (declared != SL_NONE && sl_dtype_is_float(declared) == sl_dtype_is_float(from->dtype))
+            port->origin_dtype = declared;
     }
     return SLUICE_OK;
 }

@@ -8,24 +8,9 @@
 #define SL_TFLITE_TFLITE_H
 
 #include "base/reader.h"
+#include "front/import_options.h"
 #include "front/problems.h"
 #include "ir/ir.h"
-
-struct sl_tflite_shape {
-    const char *name;
-    struct sl_shape shape;
-}; /* of a graph input; NULL: of the only one */
-
-/* TFLite operators have no names: start and end nodes are named by tensors. */
-struct sl_tflite_options {
-    const char *net_name;           /* NULL: from the path */
-    const char *const *start_nodes; /* tensors that become inputs; none: the graph's inputs */
-    int n_start;
-    const char *const *end_nodes; /* tensors that become outputs; none: the graph's outputs */
-    int n_end;
-    const struct sl_tflite_shape *tensor_shapes;
-    int n_tensor_shapes;
-};
 
 /* What the parsing report shows. Its problems name operators by their first output. */
 struct sl_tflite_report {
@@ -38,9 +23,10 @@ struct sl_tflite_report {
     struct sl_graph *encoded;
 };
 
-/* path: for messages and the default name. bytes: the mapped file, which must live as long as the arena: weights are views of
+/* Operators have no names: start and end nodes are named by tensors. A shape without a name is that of the only input.
+ * path: for messages and the default name. bytes: the mapped file, which must live as long as the arena: weights are views of
  * it. The graph is allocated in `a`. report may be NULL. */
-sluice_status sl_tflite_import(sl_arena *a, const char *path, struct sl_view bytes, const struct sl_tflite_options *o,
+sluice_status sl_tflite_import(sl_arena *a, const char *path, struct sl_view bytes, const struct sl_import_options *o,
                                struct sl_graph **out, struct sl_tflite_report *report, sl_err *e);
 
 /* The integer graph of docs/numerics.md with the file's own scales and zero points: no calibration. encoded: of the report, not

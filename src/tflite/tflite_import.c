@@ -4,48 +4,13 @@
  */
 #include <string.h>
 
-#include "base/file.h"
 #include "ir/name.h"
 #include "front/focus.h"
 #include "front/layout.h"
 #include "front/patterns.h"
+#include "front/ports.h"
 #include "front/stored_patterns.h"
 #include "tflite/tflite_import.h"
-
-/* Network names become file and scope names: other characters than these become '_'. */
-static const char *network_name(sl_arena *a, const char *path, const char *given)
-{
-    const char *stem = given && given[0] ? given : sl_path_stem(a, path);
-    char *name = sl_arena_strdup(a, stem[0] ? stem : "net");
-    for (char *s = name; *s; s++)
-        if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '_' || *s == '-'))
-            *s = '_';
-    return name;
-}
-
-/* Inputs that the outputs do not depend on would be streams that nothing reads. */
-static void drop_unused_inputs(struct tfl_import *c)
-{
-    struct sl_graph *g = c->g;
-    sl_graph_renumber(g);
-    bool *used = SL_NEW_ARRAY(c->scratch, bool, (size_t)g->n_nodes + 1);
-    for (int i = 0; i < g->n_nodes; i++)
-        for (int k = 0; k < g->nodes[i]->n_in; k++)
-            used[g->nodes[i]->in[k]->index] = true;
-    int n_inputs = 0, n_nodes = 0;
-    for (int i = 0; i < g->n_inputs; i++) {
-        if (used[g->inputs[i].node->index])
-            g->inputs[n_inputs++] = g->inputs[i];
-        else
-            sl_note(c->b, "input '%s' is not needed for the outputs and is left out", g->inputs[i].origin_name);
-    }
-    g->n_inputs = n_inputs;
-    for (int i = 0; i < g->n_nodes; i++)
-        if (g->nodes[i]->op != SL_OP_input_layer || used[i])
-            g->nodes[n_nodes++] = g->nodes[i];
-    g->n_nodes = n_nodes;
-    sl_graph_renumber(g);
-}
 
 /* The float network without what the file says of its quantization: an ordinary native graph. */
 static struct sl_graph *without_encodings(const struct sl_graph *encoded, sl_arena *a)
@@ -67,7 +32,7 @@ static sluice_status finish_graph(struct tfl_import *c, struct sl_graph **out)
 {
     struct sl_graph *g;
     sl_graph_remove_dead(c->g);
-    drop_unused_inputs(c);
+    sl_drop_unused_inputs(c->b, c->scratch);
     if (c->n_encoded == 0) /* a quantized file's scales belong to its own tensors */
         sl_match_patterns(c->g, c->scratch);
     SL_TRY(sl_choose_layout(c->g, false, NULL, c->a, &g, &c->b->report->n_transposes, c->e));
@@ -102,10 +67,10 @@ static sluice_status import_model(struct tfl_import *c, struct sl_view bytes, co
     return finish_graph(c, out);
 }
 
-sluice_status sl_tflite_import(sl_arena *a, const char *path, struct sl_view bytes, const struct sl_tflite_options *o,
+sluice_status sl_tflite_import(sl_arena *a, const char *path, struct sl_view bytes, const struct sl_import_options *o,
                                struct sl_graph **out, struct sl_tflite_report *report, sl_err *e)
 {
-    static const struct sl_tflite_options none;
+    static const struct sl_import_options none;
     struct sl_tflite_report unseen;
     struct sl_build b = {.a = a, .room = ((size_t)1 << 24) + 16 * bytes.size, .e = e};
     struct tfl_import c = {
@@ -113,7 +78,7 @@ sluice_status sl_tflite_import(sl_arena *a, const char *path, struct sl_view byt
     b.report = &c.report->common;
     *c.report = (struct sl_tflite_report){.description = ""};
     *out = NULL;
-    sluice_status s = import_model(&c, bytes, network_name(a, path, c.options->net_name), out);
+    sluice_status s = import_model(&c, bytes, sl_network_name(a, path, c.options->net_name), out);
     sl_arena_free(c.scratch);
     if (s == SLUICE_OK)
         return s;

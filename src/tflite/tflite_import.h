@@ -40,7 +40,7 @@ struct tfl_import {
     struct sl_graph *g;
     struct sl_build *b; /* makes the nodes of g; its room is for all constants that are no views of the file */
     struct tfl_model model;
-    const struct sl_tflite_options *options;
+    const struct sl_import_options *options;
     struct sl_tflite_report *report;
     struct tfl_value *values; /* by tensor */
     unsigned char *fates;     /* enum tfl_fate, by operator */

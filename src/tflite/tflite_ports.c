@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/strings.h"
+#include "front/ports.h"
 #include "tflite/tflite_import.h"
 
 static sluice_status find_tensor(struct tfl_import *c, const char *what, const char *name, int *out)
@@ -43,7 +44,7 @@ static sluice_status find_list(struct tfl_import *c, const char *what, const cha
 
 sluice_status tfl_find_ports(struct tfl_import *c)
 {
-    const struct sl_tflite_options *o = c->options;
+    const struct sl_import_options *o = c->options;
     const struct tfl_model *m = &c->model;
     SL_TRY(find_list(c, "input", o->start_nodes, o->n_start, m->inputs, m->n_inputs, &c->n_starts, &c->starts));
     return find_list(c, "output", o->end_nodes, o->n_end, m->outputs, m->n_outputs, &c->n_ends, &c->ends);
@@ -54,7 +55,6 @@ sluice_status tfl_find_ports(struct tfl_import *c)
 static sluice_status input_shape(struct tfl_import *c, const struct tfl_tensor *t, struct sl_shape *s)
 {
     const struct sl_shape *given = NULL;
-    size_t n;
     for (int i = 0; i < c->options->n_tensor_shapes; i++) {
         const char *name = c->options->tensor_shapes[i].name;
         if (name ? strcmp(name, t->name) == 0 : c->n_starts == 1)
@@ -68,27 +68,11 @@ static sluice_status input_shape(struct tfl_import *c, const struct tfl_tensor *
         char text[160];
         sl_note(c->b, "input '%s': its shape is open in the model, %s is used", t->name, sl_shape_text(s, text, sizeof text));
     }
-    for (int k = 0; k < s->rank; k++)
-        if (s->dim[k] < 1)
-            return sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': dimension %d is %lld, not at least 1", t->name, k,
-                           (long long)s->dim[k]);
-    if (!sl_shape_count(s, &n) || n > (size_t)1 << 40)
-        return sl_fail(c->e, SLUICE_E_LIMIT, "input '%s' is larger than 2^40 elements", t->name);
     return SLUICE_OK;
-}
-
-static struct sl_port *add_port(struct tfl_import *c, struct sl_port *ports, int *n, const char *name)
-{
-    struct sl_port *p = &ports[(*n)++];
-    *p = (struct sl_port){.origin_name = name};
-    for (int k = 0; k < SL_MAX_RANK; k++)
-        p->perm[k] = k;
-    return p;
 }
 
 sluice_status tfl_make_inputs(struct tfl_import *c)
 {
-    c->g->inputs = SL_NEW_ARRAY(c->a, struct sl_port, (size_t)c->n_starts + 1);
     for (int i = 0; i < c->n_starts; i++) {
         const struct tfl_tensor *t = &c->model.tensors[c->starts[i]];
         struct tfl_value *v = &c->values[c->starts[i]];
@@ -99,17 +83,9 @@ sluice_status tfl_make_inputs(struct tfl_import *c)
             return sl_fail(c->e, SLUICE_E_UNSUPPORTED, "input '%s' has type %s: only tensors of numbers can be inputs", t->name,
                            tfl_type_name(t->type));
         SL_TRY(input_shape(c, t, &s));
-        v->node = sl_graph_add(c->g, SL_OP_input_layer, 0, NULL);
-        v->node->dtype = tfl_stored_dtype(t);
-        v->node->shape = s;
+        SL_TRY(sl_add_input(c->b, t->name, tfl_dtype(t->type), tfl_stored_dtype(t), &s, &v->node));
         v->node->quant = tfl_encoding(t);
         c->n_encoded += v->node->quant.dtype != SL_NONE;
-        sl_node_add_origin(c->a, v->node, t->name);
-        struct sl_port *p = add_port(c, c->g->inputs, &c->g->n_inputs, t->name);
-        p->node = v->node;
-        p->origin_dtype = tfl_dtype(t->type);
-        p->origin_shape = s;
-        SL_TRY(sl_infer(c->g, v->node, c->e));
     }
     return SLUICE_OK;
 }
@@ -118,10 +94,10 @@ sluice_status tfl_make_inputs(struct tfl_import *c)
 
 sluice_status tfl_make_outputs(struct tfl_import *c)
 {
-    c->g->outputs = SL_NEW_ARRAY(c->a, struct sl_port, (size_t)c->n_ends + 1);
     for (int i = 0; i < c->n_ends; i++) {
         const struct tfl_tensor *t = &c->model.tensors[c->ends[i]];
-        struct sl_node *from = c->values[c->ends[i]].node, *out;
+        struct sl_node *from = c->values[c->ends[i]].node;
+        struct sl_port *p;
         if (!from && t->data.size) {
             const struct sl_const *k;
             SL_TRY(tfl_tensor_const(c, t, &k));
@@ -130,19 +106,14 @@ sluice_status tfl_make_outputs(struct tfl_import *c)
         }
         if (!from)
             return sl_fail(c->e, SLUICE_E_FORMAT, "output '%s' is made by no operator and is no input", t->name);
-        out = sl_graph_add(c->g, SL_OP_output_layer, 1, &from);
-        sl_node_add_origin(c->a, out, t->name);
-        SL_TRY(sl_infer(c->g, out, c->e));
-        enum sl_dtype declared = tfl_dtype(t->type);
-        struct sl_port *p = add_port(c, c->g->outputs, &c->g->n_outputs, t->name);
-        p->node = out;
-        p->origin_dtype = tfl_stored_dtype(t) == out->dtype ? declared : out->dtype;
-        p->origin_shape = out->shape;
+        SL_TRY(sl_add_output(c->b, t->name, from, &p));
+        if (tfl_stored_dtype(t) == from->dtype)
+            p->origin_dtype = tfl_dtype(t->type);
         char file[160], made[160];
-        if (!sl_shape_equal(&t->shape, &out->shape) && !t->dynamic)
-            sl_note(c->b, "output '%s' has shape %s, the file says %s", t->name, sl_shape_text(&out->shape, made, sizeof made),
-                    sl_shape_text(&t->shape, file, sizeof file));
-        out->quant = from->quant;
+        if (!sl_shape_equal(&t->shape, &p->origin_shape) && !t->dynamic)
+            sl_note(c->b, "output '%s' has shape %s, the file says %s", t->name,
+                    sl_shape_text(&p->origin_shape, made, sizeof made), sl_shape_text(&t->shape, file, sizeof file));
+        p->node->quant = from->quant;
     }
     return SLUICE_OK;
 }

@@ -22,7 +22,7 @@ struct golden {
     json_t *manifest;
     struct sl_graph *g;
     struct sl_float_run *run;
-    struct sl_onnx_shape *shapes; /* of the inputs that the graph was imported for */
+    struct sl_given_shape *shapes; /* of the inputs that the graph was imported for */
     struct sl_onnx_report report;
     double tolerance, low[MOST_OUTPUTS], high[MOST_OUTPUTS], error[MOST_OUTPUTS];
 };
@@ -69,19 +69,19 @@ static sluice_status import_for(struct golden *t, int number, sl_err *e)
 {
     const json_t *inputs = json_object_get(t->manifest, "inputs");
     int n = (int)json_array_size(inputs);
-    struct sl_onnx_shape *shapes = SL_NEW_ARRAY(t->a, struct sl_onnx_shape, n);
+    struct sl_given_shape *shapes = SL_NEW_ARRAY(t->a, struct sl_given_shape, n);
     bool same = t->g != NULL;
     for (int i = 0; i < n; i++) {
         struct sl_array array;
         SL_TRY(load(t, sl_arena_printf(t->a, "%s/golden/%s/case%d/input_%d.npy", t->data, t->name, number, i), &array, e));
         shapes[i] =
-            (struct sl_onnx_shape){json_string_value(json_object_get(json_array_get(inputs, (size_t)i), "name")), array.shape};
+            (struct sl_given_shape){json_string_value(json_object_get(json_array_get(inputs, (size_t)i), "name")), array.shape};
         same = same && sl_shape_equal(&shapes[i].shape, &t->shapes[i].shape);
     }
     t->shapes = shapes;
     if (same)
         return SLUICE_OK;
-    struct sl_onnx_options o = {.tensor_shapes = shapes, .n_tensor_shapes = n};
+    struct sl_onnx_options o = {.common = {.tensor_shapes = shapes, .n_tensor_shapes = n}};
     struct sl_view bytes;
     const char *path = sl_arena_printf(t->a, "%s/%s", t->data, json_string_value(json_object_get(t->manifest, "model")));
     SL_TRY(sl_map_file(t->a, path, &bytes, e));

@@ -110,7 +110,7 @@ static bool is_bound(int round, int i, const struct sl_const *k)
 
 static sluice_status run(struct vector *v, struct onnx_import *c, int round, struct sl_float_run **r)
 {
-    struct sl_onnx_shape shapes[MOST_FILES];
+    struct sl_given_shape shapes[MOST_FILES];
     struct sl_onnx_value bound[MOST_FILES];
     int n_bound = 0;
     const struct sl_const *in[MOST_FILES], *wanted;
@@ -121,12 +121,12 @@ static sluice_status run(struct vector *v, struct onnx_import *c, int round, str
     SL_TRY(onnx_read_model(v->a, v->model, &m, c->e));
     for (; n < MOST_FILES && v->in[n].data && n < m->graph->n_inputs; n++) {
         SL_TRY(tensor(c, v->in[n], &in[n]));
-        shapes[n] = (struct sl_onnx_shape){m->graph->inputs[n].name, in[n]->shape};
+        shapes[n] = (struct sl_given_shape){m->graph->inputs[n].name, in[n]->shape};
         if (is_bound(round, n, in[n]))
             bound[n_bound++] = (struct sl_onnx_value){m->graph->inputs[n].name, in[n]};
     }
     struct sl_onnx_options o = {
-        .tensor_shapes = shapes, .n_tensor_shapes = n, .tensor_values = bound, .n_tensor_values = n_bound};
+        .common = {.tensor_shapes = shapes, .n_tensor_shapes = n}, .tensor_values = bound, .n_tensor_values = n_bound};
     SL_TRY(sl_onnx_import(v->a, v->name, v->model, &o, &g, NULL, c->e));
     SL_TRY(sl_float_run_new(g, 1, false, r, c->e));
     for (int i = 0; i < g->n_inputs; i++) {

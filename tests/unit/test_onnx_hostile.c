@@ -207,14 +207,14 @@ static void test_end_nodes(void **state)
 {
     struct model m = start();
     const char *end = "keep", *wrong = "keap";
-    struct sl_onnx_options o = {.end_nodes = &end, .n_end = 1};
+    struct sl_onnx_options o = {.common = {.end_nodes = &end, .n_end = 1}};
     sl_err e = {0};
     node(&m, "Relu", "keep", "x", NULL, "a");
     node(&m, "Mystery", "bad", "a", NULL, "y");
     assert_int_equal(import(&m, &o, &e), SLUICE_OK);
     m = start();
     node(&m, "Relu", "keep", "x", NULL, "a");
-    o.end_nodes = &wrong;
+    o.common.end_nodes = &wrong;
     assert_int_equal(import(&m, &o, &e), SLUICE_E_NOT_FOUND);
     assert_non_null(strstr(e.message, "end node 'keap' is not in the model"));
     assert_non_null(strstr(e.hint, "did you mean 'keep'?"));
@@ -224,7 +224,7 @@ static void test_start_nodes(void **state)
 {
     struct model m = start();
     const char *from = "second";
-    struct sl_onnx_options o = {.start_nodes = &from, .n_start = 1};
+    struct sl_onnx_options o = {.common = {.start_nodes = &from, .n_start = 1}};
     sl_err e = {0};
     node(&m, "Relu", "first", "x", NULL, "a");
     node(&m, "Neg", "second", "a", NULL, "y");

@@ -97,7 +97,7 @@ static void test_cut_parts(void **state)
 {
     sl_arena *a = sl_arena_new();
     const char *start = "middle", *end = "end";
-    struct sl_onnx_options o = {.start_nodes = &start, .n_start = 1, .end_nodes = &end, .n_end = 1};
+    struct sl_onnx_options o = {.common = {.start_nodes = &start, .n_start = 1, .end_nodes = &end, .n_end = 1}};
     struct sl_onnx_report report;
     struct sl_graph *g = import(a, chain_model(a), &o, &report);
     assert_string_equal(g->inputs[0].origin_name, "a");
@@ -123,7 +123,7 @@ static void test_nothing_cut(void **state)
 {
     sl_arena *a = sl_arena_new();
     const char *start = "x", *ends[2] = {"after", "end"};
-    struct sl_onnx_options o = {.start_nodes = &start, .n_start = 1, .end_nodes = ends, .n_end = 2};
+    struct sl_onnx_options o = {.common = {.start_nodes = &start, .n_start = 1, .end_nodes = ends, .n_end = 2}};
     struct sl_onnx_report report;
     import(a, chain_model(a), &o, &report);
     assert_int_equal(report.preprocess.size, 0);

@@ -238,7 +238,7 @@ static void test_large_part(void **state)
     enum { COUNT = 600000000 };
     char folder[] = "/tmp/sluice_large_XXXXXX", path[64], data[64];
     const char *end = "relu";
-    struct sl_onnx_options o = {.end_nodes = &end, .n_end = 1};
+    struct sl_onnx_options o = {.common = {.end_nodes = &end, .n_end = 1}};
     struct sl_onnx_report report;
     struct sl_buffer t = {0};
     struct model m = {0};
