@@ -12,14 +12,16 @@
 #include "front/problems.h"
 #include "ir/ir.h"
 
+#define TFL_UNSIGNED "stored_unsigned"
+
 /* What the parsing report shows. Its problems name operators by their first output. */
 struct sl_tflite_report {
     struct sl_import_report common;
     int64_t version;
     const char *description;
     /* The same network with what the file says of its quantization: n->quant of every tensor that has an encoding, params
-     * kernel_scale (f32, one an output channel) and kernel_bias (s32, the file's own) of weighted layers. NULL: the file
-     * computes in float. */
+     * kernel_scale (f32, one an output channel) and kernel_bias (s32, the file's own) of weighted layers, attribute
+     * TFL_UNSIGNED of averages of uint8. NULL: the file computes in float. */
     struct sl_graph *encoded;
 };
 

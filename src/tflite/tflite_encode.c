@@ -72,6 +72,12 @@ static bool weighted_interval(const struct sl_node *n, struct interval in, struc
     return w && (!bias || b) && isfinite(out->lo) && isfinite(out->hi);
 }
 
+/* x - max(x) */
+static bool is_own_maximum(const struct sl_node *n)
+{
+    return n->in[1]->op == SL_OP_reduce_max && n->in[1]->in[0] == n->in[0];
+}
+
 static bool find_interval(const struct sl_node *n, struct interval *out)
 {
     struct interval a = n->n_in ? interval_of(&n->in[0]->quant) : (struct interval){0, 0};
@@ -81,8 +87,8 @@ static bool find_interval(const struct sl_node *n, struct interval *out)
     case SL_OP_ew_add:
         *out = (struct interval){a.lo + b.lo, a.hi + b.hi};
         return true;
-    case SL_OP_ew_sub:
-        *out = (struct interval){a.lo - b.hi, a.hi - b.lo};
+    case SL_OP_ew_sub: /* from its own largest value nothing is left above 0 */
+        *out = (struct interval){a.lo - b.hi, is_own_maximum(n) ? 0 : a.hi - b.lo};
         return true;
     case SL_OP_ew_mult:
         *out = product(a, b);

@@ -21,6 +21,7 @@ static struct sl_graph *without_encodings(const struct sl_graph *encoded, sl_are
         n->quant = (struct sl_quant){.dtype = SL_NONE};
         sl_remove_param(n, "kernel_scale");
         sl_remove_param(n, "kernel_bias");
+        sl_remove_attr(n, TFL_UNSIGNED);
         if (n->op == SL_OP_requantize)
             sl_graph_replace_uses(g, n, n->in[0]);
     }

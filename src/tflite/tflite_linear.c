@@ -7,20 +7,20 @@
 
 /* ---- weights ---- */
 
-/* One scale an output channel, where the file has symmetric 8-bit weights (zero points 0). */
+/* One scale an output channel, where the file has 8-bit weights. Weights with a zero point (uint8) are their difference from it. */
 static sluice_status kernel_scales(struct tfl_import *c, const struct tfl_tensor *t, int channel_axis,
                                    const struct sl_const **out)
 {
     int64_t channels = t->shape.dim[channel_axis];
     void *data;
     *out = NULL;
-    if (!tfl_is_quantized(t) || (t->type != TFL_INT8 && t->type != TFL_INT4))
+    if (!tfl_is_quantized(t) || (t->type != TFL_INT8 && t->type != TFL_UINT8 && t->type != TFL_INT4))
         return SLUICE_OK;
     if (t->n_scales > 1 && t->channel_axis != channel_axis)
         return sl_unsupported(c->b, "weights '%s' have scales along axis %d, output channels are axis %d", t->name,
                               t->channel_axis, channel_axis);
     for (int i = 0; i < t->n_scales; i++)
-        if (t->zero_points[i] != 0 || !(t->scales[i] > 0))
+        if (t->zero_points[i] < -128 || t->zero_points[i] > 255 || !(t->scales[i] > 0))
             return SLUICE_OK;
     struct sl_shape s = {1, {channels}};
     *out = sl_const_new(c->a, SL_F32, &s, &data);

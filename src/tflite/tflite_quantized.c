@@ -117,14 +117,23 @@ static struct sl_node *shift_zero(struct sl_graph *g, struct sl_node *at, const 
 
 /* TFLite rounds the average of stored integers half away from zero; ours rounds halves to even, of the values behind the zero
  * point. With the zero point where the stored integer is 0 and a multiplier one step above 1, halves go the same way. */
+static int32_t stored_zero(const struct sl_node *n)
+{
+    return n->quant.dtype == SL_U16 ? 32768 : sl_get_int(n, TFL_UNSIGNED, 0) ? 0 : 128;
+}
+
+static bool keeps_encoding(const struct sl_node *n)
+{
+    return n->op == SL_OP_avgpool && tfl_same_encoding(&n->quant, &n->in[0]->quant);
+}
+
 static void center_averages(struct sl_graph *g)
 {
     for (int i = 0; i < g->n_nodes; i++) {
         struct sl_node *n = g->nodes[i];
-        if (n->op != SL_OP_avgpool || n->quant.dtype != SL_U8 || !tfl_same_encoding(&n->quant, &n->in[0]->quant) ||
-            n->quant.zero_point == 128)
+        if (!keeps_encoding(n) || n->quant.dtype != SL_U8 || n->quant.zero_point == stored_zero(n))
             continue;
-        struct sl_quant given = n->quant, centered = {.dtype = SL_U8, .scale = given.scale, .zero_point = 128};
+        struct sl_quant given = n->quant, centered = {.dtype = SL_U8, .scale = given.scale, .zero_point = stored_zero(n)};
         n->in[0] = shift_zero(g, n->in[0], "centered", &centered);
         n->quant = centered;
         struct sl_node *back = shift_zero(g, n, "decentered", &given);
@@ -154,20 +163,29 @@ static void drop_activation(struct sl_node *n)
         sl_remove_attr(n, done[i]);
 }
 
-/* The file's kernel integers: real weight / scale, exact but for the last bit of a product that rounding undoes. */
+/* The file's kernel integers: real weight / scale, exact but for the last bit of a product that rounding undoes. Weights with a
+ * zero point far from the middle of their range take 16 bits. */
 static sluice_status integer_kernel(struct sl_quantizer *q, struct sl_node *n, const float *scale, sl_err *e)
 {
     const struct sl_shape shape = sl_param(n, "kernel")->shape;
     int64_t columns = shape.dim[shape.rank - 1], rows = (int64_t)sl_shape_elements(&shape) / columns;
     const float *w;
-    int8_t *out;
+    int16_t *wide;
+    int8_t *narrow;
+    bool fits = true;
     SL_TRY(sl_float_param(q, n, "kernel", -1, &w, e));
-    SL_TRY(sl_new_param(q, n, "kernel", SL_S8, shape.rank, shape.dim, &out, e));
+    SL_TRY(sl_new_param(q, n, "kernel", SL_S16, shape.rank, shape.dim, &wide, e));
     for (int64_t r = 0; r < rows; r++)
         for (int64_t c = 0; c < columns; c++) {
             double s = (double)scale[sl_kernel_out_channel(n, &shape, r, c)], v = rint((double)w[r * columns + c] / s);
-            out[r * columns + c] = (int8_t)fmin(fmax(v, -128), 127);
+            wide[r * columns + c] = (int16_t)fmin(fmax(v, INT16_MIN), INT16_MAX);
+            fits = fits && v >= INT8_MIN && v <= INT8_MAX;
         }
+    if (!fits)
+        return SLUICE_OK;
+    SL_TRY(sl_new_param(q, n, "kernel", SL_S8, shape.rank, shape.dim, &narrow, e));
+    for (int64_t i = 0; i < rows * columns; i++)
+        narrow[i] = (int8_t)wide[i];
     return SLUICE_OK;
 }
 
@@ -220,8 +238,9 @@ static sluice_status quantize_node(struct sl_quantizer *q, struct sl_node *n, sl
     if (sl_param(n, "kernel_scale"))
         return quantize_from_file(q, n, e);
     SL_TRY(sl_op_row(n->op)->quantize(q, n, e));
-    if (n->op == SL_OP_avgpool && n->quant.zero_point == 128 && tfl_same_encoding(&n->quant, &n->in[0]->quant))
+    if (keeps_encoding(n) && n->quant.zero_point == stored_zero(n))
         sl_set_float(q->graph, n, "multiplier", (double)nextafterf(1, 2));
+    sl_remove_attr(n, TFL_UNSIGNED);
     return SLUICE_OK;
 }
 
@@ -260,6 +279,7 @@ static sluice_status float_stage(const struct sl_graph *encoded, sl_arena *a, st
         n->quant = (struct sl_quant){.dtype = SL_NONE};
         sl_remove_param(n, "kernel_scale");
         sl_remove_param(n, "kernel_bias");
+        sl_remove_attr(n, TFL_UNSIGNED);
     }
     g->stage = SL_STAGE_FP_OPTIMIZED;
     *out = g;

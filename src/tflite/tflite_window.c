@@ -250,6 +250,8 @@ sluice_status tflop_average_pool(struct tfl_import *c, const struct tfl_operator
     struct window w = {0};
     SL_TRY(pool_window(c, &x, &w));
     SL_TRY(pool_layer(c, SL_OP_avgpool, x, &w, &x));
+    if (tfl_in_tensor(c, 0)->type == TFL_UINT8 && x->op == SL_OP_avgpool)
+        sl_set_int(c->g, x, TFL_UNSIGNED, 1);
     return tfl_activated_out(c, POOL_ACTIVATION, x);
 }
 
