@@ -255,6 +255,15 @@ void sl_arena_on_free(sl_arena *a, void (*close)(void *), void *data)
         die_of_memory(sizeof(struct cleanup));
 }
 
+void *sl_arena_find_on_free(const sl_arena *a, void (*close)(void *), bool (*wanted)(const void *data, const void *about),
+                            const void *about)
+{
+    for (const struct cleanup *c = a->cleanups; c; c = c->previous)
+        if (c->close == close && wanted(c->data, about))
+            return c->data;
+    return NULL;
+}
+
 bool sl_mul_size(size_t a, size_t b, size_t *out)
 {
     bool fits = a == 0 || b <= SIZE_MAX / a;

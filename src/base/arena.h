@@ -38,6 +38,9 @@ void sl_arena_reset(sl_arena *a, struct sl_arena_mark m);
 
 /* An arena keeps `close(data)` to be called when it dies (a mapped file, an oneDNN handle). */
 void sl_arena_on_free(sl_arena *a, void (*close)(void *), void *data);
+/* The data that is to be closed by `close` and for which `wanted(data, about)` holds; NULL when there is none. */
+void *sl_arena_find_on_free(const sl_arena *a, void (*close)(void *), bool (*wanted)(const void *data, const void *about),
+                            const void *about);
 
 size_t sl_arena_bytes(const sl_arena *a); /* in use, for reports and tests */
 

@@ -64,6 +64,23 @@ sluice_status sl_map_file(sl_arena *a, const char *path, struct sl_view *out, sl
     return s;
 }
 
+static bool lies_in(const void *data, const void *about)
+{
+    const struct mapping *m = data;
+    const struct sl_view *v = about;
+    size_t from = (size_t)((uintptr_t)v->data - (uintptr_t)m->address);
+    return (uintptr_t)v->data >= (uintptr_t)m->address && from < m->size && v->size <= m->size - from;
+}
+
+void sl_rest_bytes(const sl_arena *a, const void *p, size_t bytes)
+{
+    const struct sl_view v = {p, bytes};
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)p + page - 1) / page * page,
+              end = ((uintptr_t)p + bytes) / page * page;
+    if (first < end && sl_arena_find_on_free(a, unmap, lies_in, &v))
+        (void)madvise((uint8_t *)p + (first - (uintptr_t)p), end - first, MADV_DONTNEED); /* if it fails, nothing is lost */
+}
+
 bool sl_is_directory(const char *path)
 {
     struct stat st;

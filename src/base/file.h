@@ -14,6 +14,9 @@
 /* Map a regular file read-only; it is unmapped when the arena dies. Empty files give {non-NULL, 0}. Directories, FIFOs and
  * devices are refused. Truncation by another process while mapped is not defended against. */
 sluice_status sl_map_file(sl_arena *a, const char *path, struct sl_view *out, sl_err *e);
+/* Bytes that were read and are not wanted soon: where they lie in a file that was mapped in this arena, their pages are given back to the
+ * system, and come from the file again when they are read again. */
+void sl_rest_bytes(const sl_arena *a, const void *p, size_t bytes);
 
 bool sl_is_directory(const char *path);
 bool sl_is_file(const char *path);

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "base/file.h"
+
+enum { LARGE = 1 << 18 };
+
 const struct sl_const *sl_const_reshape(sl_arena *a, const struct sl_const *k, const struct sl_shape *s)
 {
     struct sl_const *r = SL_NEW(a, struct sl_const);
@@ -32,7 +36,7 @@ static void permute_bytes(const uint8_t *in, uint8_t *out, const struct sl_shape
 }
 
 sluice_status sl_const_permute(sl_arena *a, const struct sl_const *k, const int64_t *perm, const struct sl_const **out,
-                                 sl_err *e)
+                               sl_err *e)
 {
     struct sl_shape s = {.rank = k->shape.rank};
     int64_t in_stride[SL_MAX_RANK], stride[SL_MAX_RANK];
@@ -60,7 +64,10 @@ sluice_status sl_const_permute(sl_arena *a, const struct sl_const *k, const int6
     *out = sl_const_new(a, k->dtype, &s, &data);
     if (!*out)
         return sl_fail(e, SLUICE_E_MEMORY, "no memory to reorder a constant");
+    size_t size = sl_dtype_bits(k->dtype) / 8;
     if (sl_shape_elements(&s))
-        permute_bytes(k->data, data, &s, stride, sl_dtype_bits(k->dtype) / 8);
+        permute_bytes(k->data, data, &s, stride, size);
+    if (sl_shape_elements(&s) * size >= LARGE)
+        sl_rest_bytes(a, k->data, sl_shape_elements(&s) * size); /* else a file's weights would be in memory twice */
     return SLUICE_OK;
 }

@@ -18,7 +18,7 @@ def main():
         parse_onnx.make_chain(path, 44, 256, 14, 3)
         size, memory = path.stat().st_size, parse_onnx.run("parser", "onnx", path, "--har-path", har, "-y")[1]
         print(f"{size / 1e6:.0f} MB: peak {memory / size:.2f} x the file")
-        assert memory < 2.2 * size, "at most 2.2 times the file is wanted"
+        assert memory < 1.5 * size, "weights would be in memory twice: in the file's order and in that of the layers"
         peak = {}
         for layers in (5000, 10000, 20000):
             parse_onnx.make_chain(path, layers, 8, 8, 3)

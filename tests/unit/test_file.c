@@ -86,6 +86,40 @@ static void maps_files(void **state)
     remove_all();
 }
 
+/* Pages of the process that are in memory between p and p + bytes, mapped by it. */
+static size_t resident_pages(const uint8_t *p, size_t bytes)
+{
+    size_t n = 0, page = (size_t)sysconf(_SC_PAGESIZE);
+    int f = open("/proc/self/pagemap", O_RDONLY);
+    assert_true(f >= 0);
+    for (size_t at = 0; at < bytes; at += page) {
+        uint64_t entry = 0;
+        off_t where = (off_t)((uintptr_t)(p + at) / page * sizeof entry);
+        assert_int_equal(pread(f, &entry, sizeof entry, where), sizeof entry);
+        n += entry >> 63;
+    }
+    close(f);
+    return n;
+}
+
+static void rests_bytes(void **state)
+{
+    enum { SIZE = 1 << 20 };
+    struct sl_view v;
+    uint8_t *data = sl_arena_alloc(arena, SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        data[i] = (uint8_t)(i * 31 >> 4);
+    OK(sl_write_file(path("large"), data, SIZE, &e));
+    OK(sl_map_file(arena, path("large"), &v, &e));
+    assert_memory_equal(v.data, data, SIZE);
+    size_t before = resident_pages(v.data, SIZE);
+    sl_rest_bytes(arena, v.data + 5, SIZE - 9);
+    assert_true(before > resident_pages(v.data, SIZE) + SIZE / 4096 / 2);
+    assert_memory_equal(v.data, data, SIZE); /* read again */
+    sl_rest_bytes(arena, data, SIZE);        /* in no file: stays */
+    assert_memory_equal(v.data, data, SIZE);
+}
+
 static void lists_sorted(void **state)
 {
     (void)state;
@@ -272,9 +306,15 @@ static void stale_files_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(maps_files),       cmocka_unit_test(lists_sorted),   cmocka_unit_test(paths),
-        cmocka_unit_test(refuses),          cmocka_unit_test(replaces_whole), cmocka_unit_test(failed_write_leaves_old),
-        cmocka_unit_test(killed_at_random), cmocka_unit_test(stale_files_go),
+        cmocka_unit_test(maps_files),
+        cmocka_unit_test(rests_bytes),
+        cmocka_unit_test(lists_sorted),
+        cmocka_unit_test(paths),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(replaces_whole),
+        cmocka_unit_test(failed_write_leaves_old),
+        cmocka_unit_test(killed_at_random),
+        cmocka_unit_test(stale_files_go),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
