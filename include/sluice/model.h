@@ -42,6 +42,8 @@ struct sluice_parse_options {
     size_t n_input_formats;
     bool drop_cut_parts;             /* ONNX: do not keep what start and end nodes cut off */
     const char *report_path;         /* JSON file to write with what parsing found, also when it failed; NULL: none */
+    const char *part_path;           /* ONNX: file to write with the part of the model that became the network, where start or end
+                                        nodes cut something off and the part is no larger than an ONNX file can be; NULL: none */
     char **recommended;              /* on SLUICE_E_UNSUPPORTED receives the recommended end nodes, one a line (a hint may be too
                                         short for all), or NULL: sluice_free(); NULL: not wanted */
 };

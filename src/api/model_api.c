@@ -168,6 +168,7 @@ static struct sl_graph *parse_onnx_part(sl_arena *a, void *context, const char *
     o.common.end_nodes = end_nodes;
     o.common.n_end = n_end;
     o.drop_cut_parts = true;
+    o.keep_network_part = false;
     return sl_onnx_import(a, f->path, f->bytes, &o, &g, NULL, &ignored) == SLUICE_OK ? g : NULL;
 }
 
@@ -225,7 +226,7 @@ static sluice_status parse_onnx(struct sluice_model *m, const char *path, const 
     SL_TRY(check_arch(arch, e));
     struct sl_view bytes;
     SL_TRY(sl_map_file(m->arena, path, &bytes, e));
-    struct sl_onnx_options onnx = {.drop_cut_parts = o->drop_cut_parts};
+    struct sl_onnx_options onnx = {.drop_cut_parts = o->drop_cut_parts, .keep_network_part = o->part_path != NULL};
     SL_TRY(import_options(m->arena, path, o, &onnx.common, e));
     SL_TRY(parse_formats(m->arena, o, &onnx, e));
     struct sl_graph *g = NULL;
@@ -233,6 +234,8 @@ static sluice_status parse_onnx(struct sluice_model *m, const char *path, const 
     SL_TRY(import_onnx(m, path, bytes, o, &onnx, &report, &g, e));
     take_native(m, g, arch);
     keep_cut_parts(m->model, &report);
+    if (report.network.size)
+        SL_TRY(sl_write_file(o->part_path, report.network.data, report.network.size, e));
     sl_keep_nms_head(m->model, &report.common.nms);
     return SLUICE_OK;
 }

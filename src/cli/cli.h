@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "sluice/error.h"
 
 enum cli_kind {
@@ -70,8 +71,12 @@ void cli_print_markdown(void);
 bool cli_ask(const char *question, bool otherwise);
 /* Print `text`, freed with sluice_free, to stdout. */
 void cli_put(char *text);
-/* Run tools/compare_onnx.py on the parsed model and its archive: SLUICE_E_VALUE when they differ. */
-sluice_status cli_compare_onnx(const struct cli_args *a, const char *har, struct sluice_error *err);
+/* Run tools/compare_onnx.py on an ONNX file (the model, or the part of it between start and end nodes) and the archive parsed from it:
+ * SLUICE_E_VALUE when they differ. */
+sluice_status cli_compare_onnx(const struct cli_args *a, const char *onnx, const char *har, struct sluice_error *err);
+/* A new folder for temporary files; NULL with an error. Removed with the one file `name` in it, where that was written. */
+const char *cli_make_temporary(sl_arena *a, struct sluice_error *err);
+void cli_remove_temporary(sl_arena *a, const char *folder, const char *name);
 
 int cli_parser_onnx(const struct cli_args *a, struct sluice_error *err);
 int cli_parser_tflite(const struct cli_args *a, struct sluice_error *err);

@@ -1,4 +1,5 @@
-/* compare_onnx.c: `parser onnx --compare`: runs tools/compare_onnx.py, which has ONNX Runtime compute what our native emulator computes. */
+/* compare_onnx.c: `parser onnx --compare`: runs tools/compare_onnx.py, which has ONNX Runtime compute what our native emulator
+ * computes. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -16,7 +17,8 @@
 enum { EXIT_NO_RUNTIME = 3 };
 extern char **environ;
 
-/* The folder of this program: tools are beside it in a build (build/sluice, tools/) and when installed (bin/, share/sluice/tools/). */
+/* The folder of this program: tools are beside it in a build (build/sluice, tools/) and when installed (bin/,
+ * share/sluice/tools/). */
 static const char *find_tool(sl_arena *a, const char *self, sluice_status *s, sl_err *e)
 {
     static const char *const places[] = {"../tools", "../share/sluice/tools"};
@@ -52,12 +54,31 @@ static sluice_status run_tool(char *const *argv, sl_err *e)
         return SLUICE_OK;
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_RUNTIME) {
         sl_fail(e, SLUICE_E_NOT_FOUND, "--compare: '%s' has no onnxruntime (or no numpy)", argv[0]);
-        return sl_hint(e, "pip install onnxruntime onnx, or set SLUICE_PYTHON to an interpreter that has them; the archive is written");
+        return sl_hint(
+            e, "pip install onnxruntime onnx, or set SLUICE_PYTHON to an interpreter that has them; the archive is written");
     }
-    return sl_fail(e, SLUICE_E_VALUE, "--compare: the network does not agree with ONNX Runtime, or could not be compared; see above");
+    return sl_fail(e, SLUICE_E_VALUE,
+                   "--compare: the network does not agree with ONNX Runtime, or could not be compared; see above");
 }
 
-sluice_status cli_compare_onnx(const struct cli_args *a, const char *har, struct sluice_error *err)
+const char *cli_make_temporary(sl_arena *a, struct sluice_error *err)
+{
+    const char *where = getenv("TMPDIR");
+    char *folder = sl_arena_printf(a, "%s/sluice-XXXXXX", where && where[0] ? where : "/tmp");
+    if (mkdtemp(folder))
+        return folder;
+    sl_fail(err, SLUICE_E_IO, "'%s': a temporary folder cannot be made: %s", folder, strerror(errno));
+    sl_hint(err, "TMPDIR names a folder that can be written");
+    return NULL;
+}
+
+void cli_remove_temporary(sl_arena *a, const char *folder, const char *name)
+{
+    unlink(sl_path_join(a, folder, name));
+    rmdir(folder);
+}
+
+sluice_status cli_compare_onnx(const struct cli_args *a, const char *onnx, const char *har, struct sluice_error *err)
 {
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -75,7 +96,7 @@ sluice_status cli_compare_onnx(const struct cli_args *a, const char *har, struct
         argv[at++] = "--augmented";
         argv[at++] = cli_string(a, "augmented-path", NULL);
     }
-    argv[at++] = a->positional[0];
+    argv[at++] = onnx;
     argv[at++] = har;
     argv[at] = NULL;
     if (tool)

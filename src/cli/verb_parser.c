@@ -35,9 +35,13 @@ static void print_command(const struct cli_args *a, const char *const *names, si
     fputc('\n', stderr);
 }
 
+static const char part_name[] = "part.onnx";
+
 typedef sluice_status parse_fn(const char *path, const struct sluice_parse_options *o, struct sluice_model **m, struct sluice_error *err);
 
-static sluice_status parse(const struct cli_args *a, parse_fn *file, sl_arena *arena, struct sluice_model **m, struct sluice_error *err)
+/* folder: for the part of the model that a comparison is made with, or NULL. */
+static sluice_status parse(const struct cli_args *a, parse_fn *file, const char *folder, sl_arena *arena, struct sluice_model **m,
+                           struct sluice_error *err)
 {
     struct sluice_parse_options o = {.net_name = cli_string(a, "net-name", NULL), .hw_arch = cli_string(a, "hw-arch", NULL)};
     o.start_nodes = cli_list(a, "start-node-names", &o.n_start_nodes);
@@ -46,6 +50,7 @@ static sluice_status parse(const struct cli_args *a, parse_fn *file, sl_arena *a
     o.input_formats = cli_list(a, "input-format", &o.n_input_formats);
     o.report_path = cli_string(a, "parsing-report-path", NULL);
     o.drop_cut_parts = cli_has(a, "disable-rt-metadata-extraction");
+    o.part_path = folder ? sl_path_join(arena, folder, part_name) : NULL;
     char *lines = NULL;
     o.recommended = &lines;
     sluice_status s = file(a->positional[0], &o, m, err);
@@ -65,25 +70,39 @@ static sluice_status parse(const struct cli_args *a, parse_fn *file, sl_arena *a
     return file(a->positional[0], &o, m, err);
 }
 
+/* With start and end nodes, against the part between them: only its inputs can be fed. */
+static sluice_status compare(const struct cli_args *a, const char *folder, const char *har, sl_arena *arena, struct sluice_error *err)
+{
+    const char *part = sl_path_join(arena, folder, part_name);
+    if (sl_is_file(part))
+        return cli_compare_onnx(a, part, har, err);
+    if (cli_has(a, "start-node-names"))
+        return sl_fail(err, SLUICE_E_LIMIT, "--compare: the part behind the start nodes is larger than an ONNX file can be (2 GB)");
+    return cli_compare_onnx(a, a->positional[0], har, err);
+}
+
 static int parser(const struct cli_args *a, const char *format, parse_fn *file, struct sluice_error *err)
 {
     sl_arena *arena = sl_arena_new();
     struct sluice_model *m = NULL;
     double start = sl_seconds();
     sl_info("Translation started on %s model %s", format, cli_string(a, "net-name", sl_path_stem(arena, a->positional[0])));
-    sluice_status s = parse(a, file, arena, &m, err);
+    const char *folder = cli_has(a, "compare") ? cli_make_temporary(arena, err) : NULL;
+    sluice_status s = err->code == SLUICE_OK ? parse(a, file, folder, arena, &m, err) : err->code;
     if (s == SLUICE_OK) {
         sl_info("Translation completed on %s model %s (completion time: %.2f s)", format, sluice_model_name(m), sl_seconds() - start);
         const char *path = cli_string(a, "har-path", sl_arena_printf(arena, "%s.har", sluice_model_name(m)));
         s = sluice_model_save(m, path, err);
         if (s == SLUICE_OK)
             sl_info("Saved HAR to: %s", path);
-        if (s == SLUICE_OK && cli_has(a, "compare"))
-            s = cli_compare_onnx(a, path, err);
+        if (s == SLUICE_OK && folder)
+            s = compare(a, folder, path, arena, err);
         char *text = NULL;
         if (s == SLUICE_OK && a->json && (s = sluice_model_describe(m, true, &text, err)) == SLUICE_OK)
             cli_put(text);
     }
+    if (folder)
+        cli_remove_temporary(arena, folder, part_name);
     sluice_model_free(m);
     sl_arena_free(arena);
     return sluice_exit_code(s);

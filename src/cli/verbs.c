@@ -37,7 +37,7 @@ static const struct cli_flag parser_onnx_flags[] = {
     PARSER_FLAGS,
     {"parsing-report-path", 0, CLI_STRING, "FILE", "JSON of what parsing found, written also when it fails", NULL, 0, 0},
     {"input-format", 0, CLI_LIST, "ORDER", "axis order of inputs: NCHW, NHWC or NAME=NHWC (default: found from the graph)", NULL, 0, 0},
-    {"compare", 0, CLI_BOOL, "", "then compare with ONNX Runtime, layer by layer (needs python3 with numpy and onnxruntime)", NULL, 0, 0},
+    {"compare", 0, CLI_BOOL, "", "then compare with ONNX Runtime, layer by layer, also between start and end nodes (needs python3 with numpy and onnxruntime)", NULL, 0, 0},
     {"augmented-path", 0, CLI_STRING, "FILE", "with --compare: keep the model that has every layer as an output", NULL, 0, 0},
     {"disable-onnx-simplifier", 0, CLI_BOOL, "", "accepted; the parser folds constants itself and runs no simplifier", NULL, 0, 0},
     {"disable-rt-metadata-extraction", 0, CLI_BOOL, "", "do not keep what start and end nodes cut off", NULL, 0, 0},

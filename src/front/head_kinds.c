@@ -249,10 +249,12 @@ static bool is_ssd(struct heads *h)
         if (boxes < 1)
             continue;
         h->classes = head_channels(&h->scales[0], 1 - swapped) / boxes;
-        bool fits = h->classes >= 1;
-        for (int i = 0; i < h->n_scales && fits; i++)
+        bool fits = h->classes >= 1, several = false;
+        for (int i = 0; i < h->n_scales && fits; i++) {
             fits = place_ssd(h, &h->scales[i], h->classes);
-        if (fits) {
+            several = several || h->scales[i].n_boxes > 1;
+        }
+        if (fits && several) { /* one box everywhere: heads without prior boxes look like that */
             h->softmax = scored_by(h, h->scales[0].conv[1]) == SL_OP_softmax;
             return true;
         }

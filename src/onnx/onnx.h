@@ -31,7 +31,8 @@ struct sl_onnx_options {
     int n_tensor_values;
     const struct sl_onnx_format *formats; /* of inputs whose axis order is told rather than found */
     int n_formats;
-    bool drop_cut_parts; /* the report's preprocess and postprocess stay empty */
+    bool drop_cut_parts;    /* the report's preprocess and postprocess stay empty */
+    bool keep_network_part; /* fill the report's network */
 };
 
 /* What the parsing report shows. */
@@ -40,6 +41,7 @@ struct sl_onnx_report {
     int64_t ir_version, opset;
     const char *producer;
     struct sl_view preprocess, postprocess; /* what start and end nodes cut off, as ONNX files; empty when nothing was */
+    struct sl_view network;                 /* what they leave, as an ONNX file; empty when nothing was cut, or not asked for */
 };
 
 /* path: for messages, the default name and external data. bytes: the mapped file, which must live as long as the arena: weights

@@ -1,6 +1,6 @@
 /*
  * onnx_cut.c: what start and end nodes cut off, as ONNX models of its own: the part that makes the network's inputs, and the
- * part that goes from its outputs to those of the file. Nodes, weights and value infos are copied as the file has them; only
+ * part that goes from its outputs to those of the file; and, when asked, the part between them. Nodes, weights and value infos are copied as the file has them; only
  * the lists of inputs and outputs are new. Weights in other files move in, so that a part can be run from anywhere.
  */
 #include <string.h>
@@ -38,7 +38,7 @@ static void start_part(struct part *p, struct onnx_import *c, const struct onnx_
     p->keep = SL_NEW_ARRAY(c->scratch, bool, (size_t)g->n_nodes + 1);
     p->stack = SL_NEW_ARRAY(c->scratch, int, (size_t)g->n_nodes + 1);
     p->in = SL_NEW_ARRAY(c->scratch, const char *, (size_t)ports->n_in + (size_t)ports->n_out + (size_t)g->n_inputs + 1);
-    p->out = SL_NEW_ARRAY(c->scratch, const char *, (size_t)ports->n_in + (size_t)g->n_outputs + 1);
+    p->out = SL_NEW_ARRAY(c->scratch, const char *, (size_t)ports->n_in + (size_t)ports->n_out + (size_t)g->n_outputs + 1);
     for (int i = 0; i < g->n_nodes; i++)
         for (int k = 0; k < g->nodes[i].n_out; k++)
             if (g->nodes[i].out[k][0])
@@ -379,11 +379,31 @@ static sluice_status cut_behind(struct onnx_import *c, const struct onnx_ports *
     return write_part(&p, "behind the end nodes", &c->report->postprocess);
 }
 
+/* The network itself: what its outputs need, from its inputs. */
+static sluice_status cut_between(struct onnx_import *c, const struct onnx_ports *ports)
+{
+    struct part p;
+    start_part(&p, c, ports);
+    for (int i = 0; i < ports->n_in; i++)
+        mark(p.stops, ports->in[i]);
+    for (int i = 0; i < ports->n_out; i++)
+        p.out[p.n_out++] = ports->out[i];
+    collect(&p);
+    for (int i = 0; i < ports->n_in; i++)
+        if (sl_map_has(p.used, ports->in[i]))
+            p.in[p.n_in++] = ports->in[i];
+    add_graph_inputs(&p);
+    return write_part(&p, "between start and end nodes", &c->report->network);
+}
+
 sluice_status onnx_keep_cut_parts(struct onnx_import *c, const struct onnx_ports *ports)
 {
-    if (c->options->drop_cut_parts)
+    const struct sl_onnx_options *o = c->options;
+    if (o->keep_network_part && (o->common.n_start || o->common.n_end))
+        SL_TRY(cut_between(c, ports));
+    if (o->drop_cut_parts)
         return SLUICE_OK;
-    if (c->options->common.n_start)
+    if (o->common.n_start)
         SL_TRY(cut_before(c, ports));
-    return c->options->common.n_end ? cut_behind(c, ports) : SLUICE_OK;
+    return o->common.n_end ? cut_behind(c, ports) : SLUICE_OK;
 }

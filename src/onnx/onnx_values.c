@@ -44,11 +44,26 @@ bool onnx_has_in(const struct onnx_import *c, int i)
     return i < c->node->n_in && c->node->in[i][0];
 }
 
+/* Start nodes leave a way open from one of the file's own inputs. */
+static bool not_cut_off(const struct onnx_import *c, const char *name)
+{
+    const struct onnx_graph *g = c->model->graph;
+    for (int i = 0; i < g->n_inputs && c->options->common.n_start; i++)
+        if (strcmp(g->inputs[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static sluice_status find_in(struct onnx_import *c, int i, struct onnx_value **out)
 {
-    *out = onnx_value_find(c->scope, c->node->in[i]);
-    return *out ? SLUICE_OK
-                : sl_fail(c->e, SLUICE_E_FORMAT, "input '%s' is made by no node and is no graph input", c->node->in[i]);
+    const char *name = c->node->in[i];
+    *out = onnx_value_find(c->scope, name);
+    if (*out)
+        return SLUICE_OK;
+    if (!not_cut_off(c, name))
+        return sl_fail(c->e, SLUICE_E_FORMAT, "input '%s' is made by no node and is no graph input", name);
+    sl_fail(c->e, SLUICE_E_VALUE, "the file's input '%s' is still needed: the start nodes do not cut it off", name);
+    return sl_hint(c->e, "give start nodes on every way from it to the end nodes, or '%s' itself as one more", name);
 }
 
 sluice_status onnx_in(struct onnx_import *c, int i, struct sl_node **out)

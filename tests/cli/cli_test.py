@@ -100,6 +100,7 @@ def parser_flags(t):
     run("parser", "onnx", demo, "--end-node-names", "cls8/Conv", "--disable-rt-metadata-extraction", "--har-path", "bare.har", cwd=t)
     run("har", "extract", "bare.har", "-o", "bare", cwd=t)
     assert not list((t / "bare").glob("*.onnx")), "cut parts were kept"
+    expect(run("parser", "onnx", demo, "--start-node-names", "cls8/Conv", code=3, cwd=t).stderr, "the start nodes do not cut it off")
     missing = run("parser", "onnx", demo, "--end-node-names", "cls9/Conv", "--parsing-report-path", "report.json", code=2, cwd=t)
     expect(missing.stderr, "cls9/Conv", "cls8/Conv")
     assert json.loads((t / "report.json").read_text())["status"] == "failed"

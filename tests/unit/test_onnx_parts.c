@@ -97,7 +97,8 @@ static void test_cut_parts(void **state)
 {
     sl_arena *a = sl_arena_new();
     const char *start = "middle", *end = "end";
-    struct sl_onnx_options o = {.common = {.start_nodes = &start, .n_start = 1, .end_nodes = &end, .n_end = 1}};
+    struct sl_onnx_options o = {.common = {.start_nodes = &start, .n_start = 1, .end_nodes = &end, .n_end = 1},
+                                .keep_network_part = true};
     struct sl_onnx_report report;
     struct sl_graph *g = import(a, chain_model(a), &o, &report);
     assert_string_equal(g->inputs[0].origin_name, "a");
@@ -116,6 +117,18 @@ static void test_cut_parts(void **state)
     assert_int_equal(behind->n_outputs, 1); /* z is the network's own */
     assert_string_equal(behind->outputs[0].origin_name, "y");
     assert_int_equal(count_layers(behind, SL_OP_activation), 1);
+
+    struct sl_graph *network = import(a, report.network, NULL, NULL);
+    assert_true(network->n_inputs == 1 && network->n_outputs == 1);
+    assert_string_equal(network->inputs[0].origin_name, "a");
+    assert_string_equal(network->outputs[0].origin_name, "z");
+    assert_int_equal(count_layers(network, SL_OP_ew_mult), 1);
+    assert_int_equal(count_layers(network, SL_OP_activation), 1);
+
+    o.drop_cut_parts = true;
+    o.keep_network_part = false;
+    import(a, chain_model(a), &o, &report);
+    assert_int_equal(report.preprocess.size + report.postprocess.size + report.network.size, 0);
     sl_arena_free(a);
 }
 
