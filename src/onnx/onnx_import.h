@@ -141,6 +141,18 @@ sluice_status onnx_conv(struct onnx_import *c, struct sl_node *x, const struct s
 sluice_status onnx_gather(struct onnx_import *c, struct sl_node *x, const struct sl_const *indices, int axis,
                           struct sl_node **out);
 sluice_status onnx_cast(struct onnx_import *c, struct sl_node *x, enum sl_dtype to, struct sl_node **out);
+/* round(x / scale) + zero, limited, as an integer type t (data_type tells 4-bit ones apart; 0: not known). zero NULL: none. */
+sluice_status onnx_quantize(struct onnx_import *c, struct sl_node *x, struct sl_node *scale, struct sl_node *zero,
+                            int32_t data_type, enum sl_dtype t, struct sl_node **out);
+/* x - zero as floats. */
+sluice_status onnx_centred(struct onnx_import *c, struct sl_node *x, struct sl_node *zero, struct sl_node **out);
+/* layer_norm or rms_norm from an axis on; gamma and beta may be NULL, or computed at run time. */
+sluice_status onnx_layer_norm(struct onnx_import *c, enum sl_op op, struct sl_node *x, struct sl_node *gamma, struct sl_node *beta,
+                              int axis, double epsilon, struct sl_node **out);
+/* An operator of the default domain, as of an opset (0: the model's), on these inputs (NULL: left out), with the attributes of the
+ * current node. */
+sluice_status onnx_apply(struct onnx_import *c, const char *op, int64_t opset, int n_in, struct sl_node *const *in,
+                         struct sl_node **out);
 sluice_status onnx_pad_wrap(struct onnx_import *c, struct sl_node *x, int64_t *pads);
 
 /* ---- later stages ---- */

@@ -225,41 +225,41 @@ sluice_status translate_group_normalization(struct onnx_import *c, const struct 
 
 /* ---- over the last axes ---- */
 
-/* gamma or beta as the layer's own parameter: constant, one value for each normalized element. */
-static sluice_status norm_param(struct onnx_import *c, int input, int64_t length, double otherwise, const struct sl_const **out)
+/* gamma or beta as the layer's own parameter: constant, one value for each normalized element. NULL: it is no such thing. */
+static const struct sl_const *norm_param(struct onnx_import *c, const struct sl_node *given, int64_t length, double otherwise)
 {
     struct sl_shape s = {1, {length}};
-    double v;
-    const struct sl_const *k;
-    float one = (float)otherwise;
-    SL_TRY(onnx_in_const(c, input, &k));
-    *out = NULL;
-    if (!onnx_has_in(c, input)) {
-        *out = sl_const_splat(c->a, SL_F32, &s, &one);
-    } else if (k && sl_const_scalar(k, &v)) {
-        one = (float)v;
-        *out = sl_const_splat(c->a, SL_F32, &s, &one);
-    } else if (k && (int64_t)sl_shape_elements(&k->shape) == length) {
-        *out = sl_const_reshape(c->a, k, &s);
+    double v = otherwise;
+    const struct sl_const *k = sl_node_const(given);
+    if (!given || (k && sl_const_scalar(k, &v))) {
+        float one = (float)v;
+        return sl_const_splat(c->a, SL_F32, &s, &one);
     }
-    return SLUICE_OK;
+    return k && (int64_t)sl_shape_elements(&k->shape) == length ? sl_const_reshape(c->a, k, &s) : NULL;
 }
 
-static sluice_status norm_layer(struct onnx_import *c, enum sl_op op, struct sl_node *x, double epsilon, struct sl_node **out)
+sluice_status onnx_layer_norm(struct onnx_import *c, enum sl_op op, struct sl_node *x, struct sl_node *gamma, struct sl_node *beta,
+                              int axis, double epsilon, struct sl_node **out)
 {
-    int64_t length = x->shape.dim[x->shape.rank - 1];
-    struct sl_shape s = {1, {length}};
-    const struct sl_const *gamma, *beta;
-    const float one = 1, zero = 0;
-    SL_TRY(norm_param(c, 1, length, 1, &gamma));
-    SL_TRY(norm_param(c, 2, length, 0, &beta));
-    bool inside = gamma && beta;
+    const struct sl_shape s = x->shape;
+    int64_t dims[SL_MAX_RANK] = {1}, length = 1;
+    for (int i = 0; i < axis; i++)
+        dims[i] = s.dim[i];
+    for (int i = axis; i < s.rank; i++)
+        length *= s.dim[i];
+    if (length < 1)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "nothing to normalize over");
+    dims[axis] = length;
+    SL_TRY(onnx_reshape(c, x, axis + 1, dims, &x));
+    const struct sl_const *scale = norm_param(c, gamma, length, 1), *offset = norm_param(c, beta, length, 0);
+    const bool inside = scale && offset;
     struct sl_node *n = sl_build_add(c->b, op, 1, &x);
     sl_set_float(c->g, n, "epsilon", epsilon);
-    sl_set_param(c->g, n, "gamma", inside ? gamma : sl_const_splat(c->a, SL_F32, &s, &one));
-    sl_set_param(c->g, n, "beta", inside ? beta : sl_const_splat(c->a, SL_F32, &s, &zero));
-    *out = n;
-    return sl_build_finish(c->b, out);
+    sl_set_param(c->g, n, "gamma", inside ? scale : norm_param(c, NULL, length, 1));
+    sl_set_param(c->g, n, "beta", inside ? offset : norm_param(c, NULL, length, 0));
+    SL_TRY(sl_build_finish(c->b, &n));
+    SL_TRY(onnx_reshape(c, n, s.rank, s.dim, out));
+    return inside ? SLUICE_OK : affine(c, *out, gamma, beta, out);
 }
 
 /* The side outputs, computed only where something reads them. */
@@ -284,30 +284,11 @@ static sluice_status last_axes_norm(struct onnx_import *c, enum sl_op op)
     struct sl_node *x, *y, *gamma, *beta;
     int axis;
     double epsilon = onnx_attr_float(c, "epsilon", 1e-5);
-    const struct sl_const *k;
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_in(c, 1, &gamma));
     SL_TRY(onnx_in(c, 2, &beta));
     SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", -1), x->shape.rank, &axis));
-    struct sl_shape s = x->shape;
-    int64_t dims[SL_MAX_RANK] = {1}, length = 1;
-    for (int i = 0; i < axis; i++)
-        dims[i] = s.dim[i];
-    for (int i = axis; i < s.rank; i++)
-        length *= s.dim[i];
-    if (length < 1)
-        return sl_fail(c->e, SLUICE_E_SHAPE, "nothing to normalize over");
-    dims[axis] = length;
-    SL_TRY(onnx_reshape(c, x, axis + 1, dims, &y));
-    SL_TRY(norm_layer(c, op, y, epsilon, &y));
-    SL_TRY(onnx_reshape(c, y, s.rank, s.dim, &y));
-    bool inside = true;
-    for (int i = 1; i <= 2; i++) {
-        SL_TRY(norm_param(c, i, length, 1, &k));
-        inside = inside && k;
-    }
-    if (!inside)
-        SL_TRY(affine(c, y, gamma, beta, &y));
+    SL_TRY(onnx_layer_norm(c, op, x, gamma, beta, axis, epsilon, &y));
     SL_TRY(onnx_out(c, 0, y));
     return onnx_wants_out(c, 1) || onnx_wants_out(c, 2) ? norm_statistics(c, x, axis, epsilon) : SLUICE_OK;
 }

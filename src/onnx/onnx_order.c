@@ -214,6 +214,17 @@ static sluice_status check_newer_attributes(struct onnx_import *c, const struct 
     return SLUICE_OK;
 }
 
+static sluice_status refuse_operator(struct onnx_import *c, const struct onnx_node *n)
+{
+    if (!n->domain[0])
+        return sl_unsupported(c->b, "this operator is not supported");
+    if (strcmp(n->domain, "com.microsoft.nchwc") == 0)
+        return sl_unsupported(c->b, "of domain '%s', layouts for one kind of CPU: save the file from ONNX Runtime with "
+                                    "ORT_ENABLE_EXTENDED or less",
+                              n->domain);
+    return sl_unsupported(c->b, "this operator of domain '%s' is not supported", n->domain);
+}
+
 static sluice_status call_translate(struct onnx_import *c, const struct onnx_node *n)
 {
     bool known;
@@ -227,8 +238,7 @@ static sluice_status call_translate(struct onnx_import *c, const struct onnx_nod
     if (!row && known)
         return sl_unsupported(c->b, "not defined or not supported at opset %lld", (long long)c->scope->opset);
     if (!row)
-        return n->domain[0] ? sl_unsupported(c->b, "operators of domain '%s' are not supported", n->domain)
-                            : sl_unsupported(c->b, "this operator is not supported");
+        return refuse_operator(c, n);
     if (n->n_in < row->least_in || (row->most_in >= 0 && n->n_in > row->most_in))
         return sl_fail(c->e, SLUICE_E_FORMAT, "%d inputs, %s takes %d to %d", n->n_in, n->op_type, row->least_in, row->most_in);
     for (int i = 0; i < row->least_in; i++)

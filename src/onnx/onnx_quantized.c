@@ -50,9 +50,8 @@ static sluice_status spread(struct onnx_import *c, struct sl_node *v, const stru
     return dims[axis] == x->shape.dim[axis] ? SLUICE_OK : sl_build_slice_axis(c->b, *out, axis, 0, x->shape.dim[axis], out);
 }
 
-/* round(x / scale) + zero, limited, as an integer type. NULL zero: none. */
-static sluice_status quantize(struct onnx_import *c, struct sl_node *x, struct sl_node *scale, struct sl_node *zero,
-                              int32_t data_type, enum sl_dtype t, struct sl_node **out)
+sluice_status onnx_quantize(struct onnx_import *c, struct sl_node *x, struct sl_node *scale, struct sl_node *zero,
+                            int32_t data_type, enum sl_dtype t, struct sl_node **out)
 {
     double lo, hi;
     if (t != SL_U8 && t != SL_S8 && t != SL_U16 && t != SL_S16)
@@ -69,7 +68,7 @@ static sluice_status quantize(struct onnx_import *c, struct sl_node *x, struct s
     return onnx_cast(c, x, t, out);
 }
 
-static sluice_status centred(struct onnx_import *c, struct sl_node *x, struct sl_node *zero, struct sl_node **out)
+sluice_status onnx_centred(struct onnx_import *c, struct sl_node *x, struct sl_node *zero, struct sl_node **out)
 {
     double v;
     SL_TRY(onnx_cast(c, x, SL_F32, out));
@@ -93,7 +92,7 @@ sluice_status translate_quantize_linear(struct onnx_import *c, const struct onnx
     SL_TRY(spread(c, scale, x, block, &scale));
     if (zero)
         SL_TRY(spread(c, zero, x, block, &zero));
-    SL_TRY(quantize(c, x, scale, zero, data_type, t, &x));
+    SL_TRY(onnx_quantize(c, x, scale, zero, data_type, t, &x));
     return onnx_out(c, 0, x);
 }
 
@@ -107,7 +106,7 @@ sluice_status translate_dequantize_linear(struct onnx_import *c, const struct on
     SL_TRY(spread(c, scale, x, block, &scale));
     if (zero)
         SL_TRY(spread(c, zero, x, block, &zero));
-    SL_TRY(centred(c, x, zero, &x));
+    SL_TRY(onnx_centred(c, x, zero, &x));
     SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, x, scale, &x));
     return onnx_out(c, 0, x);
 }
@@ -131,7 +130,7 @@ sluice_status translate_dynamic_quantize_linear(struct onnx_import *c, const str
     SL_TRY(sl_build_unary2(c->b, zero, "clip", "minimum", 0, "maximum", 255, &zero));
     SL_TRY(sl_build_unary(c->b, zero, "round", &zero));
     SL_TRY(onnx_cast(c, zero, SL_U8, &zero));
-    SL_TRY(quantize(c, x, scale, zero, 0, SL_U8, &y));
+    SL_TRY(onnx_quantize(c, x, scale, zero, 0, SL_U8, &y));
     SL_TRY(onnx_out(c, 0, y));
     SL_TRY(onnx_out(c, 1, scale));
     return onnx_out(c, 2, zero);
@@ -157,8 +156,8 @@ sluice_status translate_matmul_integer(struct onnx_import *c, const struct onnx_
     SL_TRY(onnx_in(c, 3, &zb));
     SL_TRY(by_matrix(c, za, true, &za));
     SL_TRY(by_matrix(c, zb, false, &zb));
-    SL_TRY(centred(c, a, za, &a));
-    SL_TRY(centred(c, b, zb, &b));
+    SL_TRY(onnx_centred(c, a, za, &a));
+    SL_TRY(onnx_centred(c, b, zb, &b));
     SL_TRY(onnx_matmul(c, a, b, &a));
     SL_TRY(onnx_cast(c, a, SL_S32, &a));
     return onnx_out(c, 0, a);
@@ -180,11 +179,11 @@ sluice_status translate_qlinear_matmul(struct onnx_import *c, const struct onnx_
         if (i != 0 && i != 3)
             SL_TRY(by_matrix(c, v[i], i < 3, &v[i]));
     }
-    SL_TRY(centred(c, v[0], v[2], &v[0]));
-    SL_TRY(centred(c, v[3], v[5], &v[3]));
+    SL_TRY(onnx_centred(c, v[0], v[2], &v[0]));
+    SL_TRY(onnx_centred(c, v[3], v[5], &v[3]));
     SL_TRY(onnx_matmul(c, v[0], v[3], &v[0]));
     SL_TRY(output_step(c, v[1], v[4], v[6], &step));
-    SL_TRY(quantize(c, v[0], step, v[7], 0, v[7]->dtype, &v[0]));
+    SL_TRY(onnx_quantize(c, v[0], step, v[7], 0, v[7]->dtype, &v[0]));
     return onnx_out(c, 0, v[0]);
 }
 
@@ -199,7 +198,7 @@ static sluice_status centred_kernel(struct onnx_import *c, int input, struct sl_
             dims[i] = i ? 1 : zero->shape.dim[0];
         SL_TRY(onnx_reshape(c, zero, w->shape.rank, dims, &zero));
     }
-    SL_TRY(centred(c, w, zero, &w));
+    SL_TRY(onnx_centred(c, w, zero, &w));
     *out = sl_node_const(w);
     return *out ? SLUICE_OK : sl_unsupported(c->b, "weights are computed at run time, they must be constants");
 }
@@ -211,7 +210,7 @@ sluice_status translate_conv_integer(struct onnx_import *c, const struct onnx_no
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_in(c, 2, &zx));
     SL_TRY(onnx_in(c, 3, &zw));
-    SL_TRY(centred(c, x, zx, &x));
+    SL_TRY(onnx_centred(c, x, zx, &x));
     SL_TRY(centred_kernel(c, 1, zw, &kernel));
     SL_TRY(onnx_conv(c, x, kernel, NULL, &x));
     SL_TRY(onnx_cast(c, x, SL_S32, &x));
@@ -237,7 +236,7 @@ sluice_status translate_qlinear_conv(struct onnx_import *c, const struct onnx_no
     for (int i = 0; i < 9; i++)
         SL_TRY(onnx_in(c, i, &v[i]));
     int rank = v[0]->shape.rank;
-    SL_TRY(centred(c, v[0], v[2], &v[0]));
+    SL_TRY(onnx_centred(c, v[0], v[2], &v[0]));
     SL_TRY(centred_kernel(c, 3, v[5], &kernel));
     SL_TRY(onnx_conv(c, v[0], kernel, NULL, &v[0]));
     if (v[8]) {
@@ -248,6 +247,6 @@ sluice_status translate_qlinear_conv(struct onnx_import *c, const struct onnx_no
     for (int i = 1; i < 8; i += 3)
         SL_TRY(by_channel(c, v[i == 7 ? 6 : i], rank, &v[i == 7 ? 6 : i]));
     SL_TRY(output_step(c, v[1], v[4], v[6], &step));
-    SL_TRY(quantize(c, v[0], step, v[7], 0, v[7]->dtype, &v[0]));
+    SL_TRY(onnx_quantize(c, v[0], step, v[7], 0, v[7]->dtype, &v[0]));
     return onnx_out(c, 0, v[0]);
 }
