@@ -117,6 +117,8 @@ char *sluice_list_ops(bool markdown);
 char *sluice_list_script_commands(void);
 /** The detection heads that parsing recognises, as Markdown. Caller frees. */
 char *sluice_list_heads(void);
+/** The patterns that the front ends recognise, as Markdown. Caller frees. */
+char *sluice_list_patterns(void);
 
 /** Library version, "5.2.0-compatible" API level aside: "0.1.0". */
 const char *sluice_version(void);

@@ -47,6 +47,31 @@ static json_t *json_port(const struct sl_port *p)
     return o;
 }
 
+/* The group of an attention's first product: what attention.h says of it. */
+static bool heads_attention(const struct sl_node *n)
+{
+    return n->op == SL_OP_matmul && sl_attr(n, "heads") && sl_get_string(n, "attention", NULL);
+}
+
+static json_t *json_attentions(const struct sl_graph *g)
+{
+    static const char *const counts[] = {"heads", "head_dim", "queries", "keys"};
+    json_t *list = json_array();
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct sl_node *n = g->nodes[i];
+        if (!heads_attention(n))
+            continue;
+        json_t *o = json_object();
+        json_object_set_new(o, "name", json_string(sl_get_string(n, "attention", "")));
+        json_object_set_new(o, "layer", json_string(n->name));
+        for (size_t k = 0; k < SL_COUNT(counts); k++)
+            json_object_set_new(o, counts[k], json_integer(sl_get_int(n, counts[k], 0)));
+        json_object_set_new(o, "mask", json_string(sl_get_string(n, "mask", "none")));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
 static sluice_status describe_json(const struct sl_model *m, const struct sl_graph *g, struct sl_buffer *b, sl_err *e)
 {
     struct totals native = count(m->native ? m->native : g), now = count(g);
@@ -65,6 +90,7 @@ static sluice_status describe_json(const struct sl_model *m, const struct sl_gra
         json_array_append_new(files, json_string(m->files[i].name));
     json_object_set_new(o, "inputs", in);
     json_object_set_new(o, "outputs", out);
+    json_object_set_new(o, "attentions", json_attentions(g));
     json_object_set_new(o, "files", files);
     json_object_set_new(o, "script", json_string(m->script ? m->script : ""));
     sluice_status s = sl_json_write(b, o, e);
@@ -93,6 +119,17 @@ static void put_layer(struct sl_buffer *b, const struct sl_node *n)
     sl_put_u8(b, '\n');
 }
 
+static void put_attentions(struct sl_buffer *b, const struct sl_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct sl_node *n = g->nodes[i];
+        if (heads_attention(n))
+            sl_put_printf(b, "  %-12s from %-12s %lld heads of %lld, %lld queries, %lld keys, mask: %s\n", sl_get_string(n, "attention", ""),
+                          n->name, (long long)sl_get_int(n, "heads", 1), (long long)sl_get_int(n, "head_dim", 0),
+                          (long long)sl_get_int(n, "queries", 0), (long long)sl_get_int(n, "keys", 0), sl_get_string(n, "mask", "none"));
+    }
+}
+
 static void describe_text(const struct sl_model *m, const struct sl_graph *g, struct sl_buffer *b)
 {
     struct totals native = count(m->native ? m->native : g), now = count(g);
@@ -103,6 +140,7 @@ static void describe_text(const struct sl_model *m, const struct sl_graph *g, st
         put_port(b, "input", &g->inputs[i]);
     for (int i = 0; i < g->n_outputs; i++)
         put_port(b, "output", &g->outputs[i]);
+    put_attentions(b, g);
     sl_put_printf(b, "layers\n");
     for (int i = 0; i < g->n_nodes; i++)
         put_layer(b, g->nodes[i]);

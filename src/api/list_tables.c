@@ -1,9 +1,10 @@
-/* list_tables.c: the documents that are made from tables: operations (ops.def and the operator tables of the front ends) and
- * commands of model scripts. */
+/* list_tables.c: the documents that are made from tables: operations (ops.def and the operator tables of the front ends), commands of
+ * model scripts, and the patterns that the front ends recognise. */
 #include <stdio.h>
 #include <string.h>
 
 #include "api/api.h"
+#include "front/pattern_text.h"
 #include "ops/ops.h"
 #include "script/script_table.h"
 #include "sluice/model.h"
@@ -243,6 +244,47 @@ char *sluice_list_script_commands(void)
                 put_command(&b, command, r);
         }
     }
+    sl_api_take_text(&b, &text, &err);
+    return text;
+}
+
+/* ---- patterns ---- */
+
+static const char pattern_head[] =
+    "# Patterns\n\nMade by `sluice docs patterns` from the tables of `src/front`; a test compares. Exporters write one layer as many nodes; the "
+    "front ends make one of them again, in float files of ONNX and TFLite alike. Names of the nodes that went remain origins of the layer "
+    "that stands for them. Stems that cut a picture into every second row and column become `space_to_depth` (`src/front/focus.c`); the "
+    "heads of detectors are found in `src/front/nms_heads.c`.\n";
+static const char attention_note[] =
+    "\nAttention stays a chain of layers, `matmul` -> `ew_add` for each mask -> `softmax` -> `matmul`, rather than one layer: model scripts "
+    "and reports name `matmul1` and `softmax1`; each of them has its own encoding, statistics and noise, and its own kernel, and a chain of "
+    "products with one rounding each is as exact as one layer would be, since between them stand real tensors either way. What the chain "
+    "gains is in the form: the scale is part of the first product's requantization and is never rounded, masks are sums, heads are "
+    "not repeated. `attention` names the group on each member; the first matmul also has `heads`, `head_dim`, `queries`, `keys` and `mask`: "
+    "`none`, `bias` (no place is closed), `causal`, `constant`, `input` (known at run time), in the order of addition, joined by `+`. "
+    "`har info` lists the groups.\n\nPlaces that a mask closes hold -1e9, -3.4e38 or -infinity. They would ruin every range they stand in, so "
+    "`optimize` looks at scores at most `closed_gap` (24; 64 where another mask is added behind) below the largest of their line, and "
+    "ends the range of the sum and of the mask there: exp(-24) is 0 in 16 bits, so closed places have exactly no weight, in lines whose "
+    "largest score is at worst 12 below those that calibration saw. A mask that is an input may hold -infinity; what calibration and the "
+    "library's float input make of it is the end of the range. Constants below -1e9 that nothing but masks reads become -1e9.\n";
+
+static void put_patterns(struct sl_buffer *b, const char *title, const struct sl_pattern_text *(*row)(int))
+{
+    sl_put_printf(b, "\n## %s\n\n| pattern | what is matched | what it becomes |\n|---|---|---|\n", title);
+    for (int i = 0; row(i); i++)
+        sl_put_printf(b, "| %s | %s | %s |\n", row(i)->name, row(i)->matches, row(i)->becomes);
+}
+
+char *sluice_list_patterns(void)
+{
+    struct sl_buffer b = {0};
+    struct sluice_error err = {0};
+    char *text = NULL;
+    sl_put_printf(&b, "%s", pattern_head);
+    put_patterns(&b, "Curves and norms, in any axis order", sl_curve_pattern);
+    put_patterns(&b, "In stored order, channels last", sl_stored_pattern);
+    put_patterns(&b, "Attention", sl_attention_pattern);
+    sl_put_printf(&b, "%s", attention_note);
     sl_api_take_text(&b, &text, &err);
     return text;
 }

@@ -146,6 +146,6 @@ const struct cli_verb cli_verbs[] = {
     {"diff", "DIR DIR", 2, 2, "compare two folders of tensors: the first layer that differs, and by how much", NULL, NULL, 0, cli_diff},
     {"ops", "", 0, 0, "list the operations", NULL, NULL, 0, cli_ops},
     {"passes", "", 0, 0, "list the passes of optimize and compiler", NULL, NULL, 0, cli_passes},
-    {"docs", "WORD", 1, 1, "print a generated document: 'cli', 'ops', 'script' or 'heads'", NULL, NULL, 0, cli_docs},
+    {"docs", "WORD", 1, 1, "print a generated document: 'cli', 'ops', 'patterns', 'script' or 'heads'", NULL, NULL, 0, cli_docs},
 };
 const size_t cli_verb_count = SL_COUNT(cli_verbs);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "front/const_order.h"
+#include "front/pattern_text.h"
 #include "ops/values.h"
 
 struct matcher {
@@ -579,30 +580,35 @@ static bool match_log_softmax(struct matcher *m, struct sl_node *root)
 
 /* Tried in order on every node, inputs first, so that a longer pattern finds the shorter ones done. */
 static const struct {
-    const char *name;
+    struct sl_pattern_text text;
     enum sl_op root;
     pattern_fn *fn;
 } patterns[] = {
-    {"silu", SL_OP_ew_mult, match_silu},
-    {"mish", SL_OP_ew_mult, match_mish},
-    {"hard swish", SL_OP_ew_mult, match_hard_swish},
-    {"hard swish, division last", SL_OP_ew_div, match_hard_swish_late},
-    {"hard swish, factor last", SL_OP_ew_mult, match_hard_swish_late},
-    {"hard sigmoid", SL_OP_ew_div, match_hard_sigmoid},
-    {"hard sigmoid, factor", SL_OP_ew_mult, match_hard_sigmoid},
-    {"gelu", SL_OP_ew_mult, match_gelu},
-    {"gelu, halved by division", SL_OP_ew_div, match_gelu},
-    {"swish with beta", SL_OP_ew_mult, match_swish_beta},
-    {"norm", SL_OP_ew_div, match_norm},
-    {"norm, by reciprocal", SL_OP_ew_mult, match_norm},
-    {"norm by moments", SL_OP_ew_add, match_norm_by_moments},
-    {"norm by moments, no offset", SL_OP_ew_sub, match_norm_by_moments},
-    {"softmax", SL_OP_ew_div, match_softmax},
-    {"softmax, by reciprocal", SL_OP_ew_mult, match_softmax},
-    {"log softmax", SL_OP_ew_sub, match_log_softmax},
-    {"norm scale", SL_OP_ew_mult, match_norm_constants},
-    {"norm offset", SL_OP_ew_add, match_norm_constants},
+    {{"silu", "x * sigmoid(x)", "silu"}, SL_OP_ew_mult, match_silu},
+    {{"mish", "x * tanh(softplus(x))", "mish"}, SL_OP_ew_mult, match_mish},
+    {{"hard swish", "x * hard_sigmoid(x), alpha 1/6, beta 1/2", "hard_swish"}, SL_OP_ew_mult, match_hard_swish},
+    {{"hard swish, division last", "x * relu6(x + 3) / 6", "hard_swish"}, SL_OP_ew_div, match_hard_swish_late},
+    {{"hard swish, factor last", "x * relu6(x + 3) * (1/6)", "hard_swish"}, SL_OP_ew_mult, match_hard_swish_late},
+    {{"hard sigmoid", "relu6(x + 3) / 6", "hard_sigmoid"}, SL_OP_ew_div, match_hard_sigmoid},
+    {{"hard sigmoid, factor", "relu6(x + 3) * (1/6)", "hard_sigmoid"}, SL_OP_ew_mult, match_hard_sigmoid},
+    {{"gelu", "x / 2 * (1 + erf(x / sqrt 2)), or (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))), the products in any order", "gelu, gelu_tanh"}, SL_OP_ew_mult, match_gelu},
+    {{"gelu, halved by division", "the same, ending in a division by 2", "gelu, gelu_tanh"}, SL_OP_ew_div, match_gelu},
+    {{"swish with beta", "x * sigmoid(beta x)", "swish_beta"}, SL_OP_ew_mult, match_swish_beta},
+    {{"norm", "(x - mean) / sqrt(variance + epsilon); x / sqrt(mean of squares + epsilon)", "layer_norm; rms_norm"}, SL_OP_ew_div, match_norm},
+    {{"norm, by reciprocal", "the same as a product with rsqrt(..) or 1 / sqrt(..)", "layer_norm; rms_norm"}, SL_OP_ew_mult, match_norm},
+    {{"norm by moments", "x * factor + (beta - mean * factor), factor = gamma / sqrt(variance + epsilon)", "layer_norm"}, SL_OP_ew_add, match_norm_by_moments},
+    {{"norm by moments, no offset", "x * factor - mean * factor", "layer_norm"}, SL_OP_ew_sub, match_norm_by_moments},
+    {{"softmax", "e / sum(e), e = exp(x) or exp(x - max(x))", "softmax"}, SL_OP_ew_div, match_softmax},
+    {{"softmax, by reciprocal", "e * (1 / sum(e))", "softmax"}, SL_OP_ew_mult, match_softmax},
+    {{"log softmax", "x - log(sum(exp(x))), x itself or less its largest value", "log_softmax"}, SL_OP_ew_sub, match_log_softmax},
+    {{"norm scale", "norm * constant of one value a channel", "the norm with this gamma"}, SL_OP_ew_mult, match_norm_constants},
+    {{"norm offset", "norm + constant of one value a channel", "the norm with this beta"}, SL_OP_ew_add, match_norm_constants},
 };
+
+const struct sl_pattern_text *sl_curve_pattern(int row)
+{
+    return row < (int)SL_COUNT(patterns) ? &patterns[row].text : NULL;
+}
 
 void sl_match_patterns(struct sl_graph *g, sl_arena *scratch)
 {

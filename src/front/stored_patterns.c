@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "front/pattern_text.h"
+
 typedef bool match_fn(struct sl_graph *g, struct sl_node *root);
 
 static bool is_curve(const struct sl_node *n, const char *type)
@@ -176,14 +178,19 @@ static bool match_shuffle(struct sl_graph *g, struct sl_node *root)
 }
 
 static const struct {
-    const char *name;
+    struct sl_pattern_text text;
     enum sl_op root;
     match_fn *fn;
 } patterns[] = {
-    {"l2 norm", SL_OP_ew_div, match_l2_norm},
-    {"l2 norm, by reciprocal", SL_OP_ew_mult, match_l2_norm},
-    {"channel shuffle", SL_OP_reshape, match_shuffle},
+    {{"l2 norm", "x / sqrt(sum of squares), the sum or the root with a floor of at most 1e-10, 1e-5", "rms_norm with gamma 1 / sqrt(channels)"}, SL_OP_ew_div, match_l2_norm},
+    {{"l2 norm, by reciprocal", "the same as a product with rsqrt(..) or 1 / sqrt(..)", "rms_norm with gamma 1 / sqrt(channels)"}, SL_OP_ew_mult, match_l2_norm},
+    {{"channel shuffle", "channels as [groups, each], turned, flat again", "gather"}, SL_OP_reshape, match_shuffle},
 };
+
+const struct sl_pattern_text *sl_stored_pattern(int row)
+{
+    return row < (int)SL_COUNT(patterns) ? &patterns[row].text : NULL;
+}
 
 int sl_match_stored_patterns(struct sl_graph *g)
 {

@@ -189,6 +189,15 @@ static sluice_status contract(struct onnx_import *c, struct sl_node *x, struct l
     return onnx_reshape(c, *out, rank, dims, out);
 }
 
+/* Is the last label of the output the left operand's alone? Then the two change places: queries stand before keys, also where the
+ * equation names the keys first. */
+static bool ends_with_left(const struct sl_node *x, const struct labels *lx, const struct sl_node *y, const struct labels *ly,
+                           const struct labels *out)
+{
+    char last = out->n ? out->at[out->n - 1] : 0;
+    return x->op != SL_OP_const_input && y->op != SL_OP_const_input && out->n && find(lx, last) >= 0 && find(ly, last) < 0;
+}
+
 /* Without "->" the output has the labels that stand once, in alphabetical order, behind the ellipsis. */
 static void implied_output(const struct labels *operands, int n, int dots, struct labels *out)
 {
@@ -251,7 +260,10 @@ sluice_status translate_einsum(struct onnx_import *c, const struct onnx_node *no
             keep = joined(&keep, &l[k], &(struct labels){0});
         if (i > 0) {
             SL_TRY(sum_out(c, &x[i], &l[i], &(struct labels[1]){joined(&keep, &l[0], &(struct labels){0})}[0]));
-            SL_TRY(contract(c, y, &l[0], x[i], &l[i], &keep, &y, &result));
+            if (i == n - 1 && ends_with_left(y, &l[0], x[i], &l[i], &out))
+                SL_TRY(contract(c, x[i], &l[i], y, &l[0], &keep, &y, &result));
+            else
+                SL_TRY(contract(c, y, &l[0], x[i], &l[i], &keep, &y, &result));
         }
         SL_TRY(
             sum_out(c, &y, &result, &(struct labels[1]){i + 1 < n ? joined(&keep, &l[i + 1], &(struct labels){0}) : keep}[0]));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ir/name.h"
+#include "front/attention.h"
 #include "front/focus.h"
 #include "front/layout.h"
 #include "front/patterns.h"
@@ -119,6 +120,7 @@ static sluice_status finish_graph(struct onnx_import *c, struct sl_graph **out)
     SL_TRY(sl_choose_layout(c->g, true, orders, c->a, out, &c->b->report->n_transposes, c->e));
     sl_merge_focus(*out);
     sl_match_stored_patterns(*out);
+    sl_normalize_attention(*out);
     SL_TRY(sl_assign_names(*out, c->e));
     return sl_verify_types(*out, c->e);
 }

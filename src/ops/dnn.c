@@ -469,7 +469,10 @@ static dnnl_status_t make_matmul(struct sl_dnn *d, const struct sl_node *n, stru
     dnnl_memory_desc_t mds[3];
     if (sl_shape_elements(&n->shape) == 0 || !read_after(n, k))
         return dnnl_invalid_arguments;
+    const float scale = (float)sl_get_float(n, "scale", 1);
     dnnl_status_t s = make_attributes(k, &attr);
+    if (s == dnnl_success && scale != 1)
+        s = dnnl_primitive_attr_set_output_scales(attr, 1, 0, &scale);
     if (s == dnnl_success)
         s = matmul_descriptor(d, n, k, attr, &pd, mds);
     if (s == dnnl_success)

@@ -17,8 +17,11 @@ sluice_status quantize_product(struct sl_quantizer *q, struct sl_node *n, sl_err
 {
     double a = n->in[0]->quant.scale, b = n->in[1]->quant.scale, out = n->quant.scale;
 
+    const double scale = n->op == SL_OP_matmul ? sl_get_float(n, "scale", 1) : 1; /* of the exact sum: nothing is rounded for it */
+
+    sl_remove_attr(n, "scale");
     sl_set_limits(q, n, -INFINITY, INFINITY);
-    return sl_set_multiplier(q, n, "multiplier", n->op == SL_OP_ew_div ? a / b / out : a * b / out, e);
+    return sl_set_multiplier(q, n, "multiplier", n->op == SL_OP_ew_div ? a / b / out : a * b * scale / out, e);
 }
 
 sluice_status quantize_const(struct sl_quantizer *q, struct sl_node *n, sl_err *e)

@@ -1,5 +1,7 @@
-/* matmul_float.c: product of two activations [..., M, K] x [..., K, N], leading axes broadcast: shape rule, evaluation by oneDNN or
- * in plain C, cost. */
+/* matmul_float.c: product of two activations [..., M, K] x [..., K, N], leading axes broadcast, times one constant: shape rule,
+ * evaluation by oneDNN or in plain C, cost. */
+#include <float.h>
+
 #include "ops/curves.h"
 #include "ops/dnn.h"
 #include "ops/eval.h"
@@ -25,11 +27,13 @@ sluice_status infer_matmul(struct sl_graph *g, struct sl_node *n, sl_err *e)
 {
     (void)g;
     int64_t transpose_b = 0;
+    double scale = 1;
     for (int i = 0; i < 2; i++) {
         SL_TRY(sl_rule_is_float(n, i, e));
         SL_TRY(sl_rule_rank(n, i, 2, SL_MAX_RANK, e));
     }
     SL_TRY(sl_rule_ints(n, "transpose_b", 1, 0, 1, &transpose_b, e));
+    SL_TRY(sl_rule_float(n, "scale", FLT_MIN, FLT_MAX, &scale, e));
     SL_TRY(sl_rule_activation(n, e));
     struct sl_shape a = n->in[0]->shape, b = n->in[1]->shape, out;
     int64_t k = b.dim[transpose_b ? b.rank - 1 : b.rank - 2];
@@ -52,7 +56,7 @@ int64_t cost_matmul(const struct sl_node *n)
 }
 
 /* One matrix: sums in double, by rows of b so that the inner loop runs over contiguous values. */
-static void multiply(const struct sl_matmul_geometry *g, const float *a, const float *b, double *line, float *y)
+static void multiply(const struct sl_matmul_geometry *g, const float *a, const float *b, double scale, double *line, float *y)
 {
     for (int64_t i = 0; i < g->m; i++, a += g->k, y += g->n) {
         for (int64_t j = 0; j < g->n; j++)
@@ -67,7 +71,7 @@ static void multiply(const struct sl_matmul_geometry *g, const float *a, const f
                     line[j] += (double)a[k] * (double)b[k * g->n + j];
         }
         for (int64_t j = 0; j < g->n; j++)
-            y[j] = (float)line[j];
+            y[j] = (float)(line[j] * scale);
     }
 }
 
@@ -88,6 +92,7 @@ sluice_status sl_plain_matmul(struct sl_eval *ev, const struct sl_node *n, const
                               sl_err *e)
 {
     struct sl_matmul_geometry g;
+    const double scale = sl_get_float(n, "scale", 1);
     double *line;
     int64_t batch = 1;
     sl_matmul_geometry(n, &g);
@@ -96,7 +101,7 @@ sluice_status sl_plain_matmul(struct sl_eval *ev, const struct sl_node *n, const
     SL_TRY(sl_eval_scratch(ev, (size_t)g.n, sizeof *line, &line, e));
     for (int64_t i = 0; i < batch; i++)
         multiply(&g, (const float *)in[0].data + matrix_of(&g, g.dim_a, i) * g.m * g.k,
-                 (const float *)in[1].data + matrix_of(&g, g.dim_b, i) * g.k * g.n, line, (float *)out->data + i * g.m * g.n);
+                 (const float *)in[1].data + matrix_of(&g, g.dim_b, i) * g.k * g.n, scale, line, (float *)out->data + i * g.m * g.n);
     sl_curve_fused(n, out->data, sl_shape_elements(&out->shape));
     return SLUICE_OK;
 }

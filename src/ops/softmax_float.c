@@ -1,5 +1,6 @@
 /* softmax_float.c: softmax and its logarithm along one axis: shape rule and evaluation. */
 #include <math.h>
+#include <string.h>
 
 #include "ops/curves.h"
 #include "ops/eval.h"
@@ -10,12 +11,14 @@ sluice_status infer_softmax(struct sl_graph *g, struct sl_node *n, sl_err *e)
     (void)g;
     int axis;
     SL_TRY(sl_rule_is_float(n, 0, e));
+    int64_t guard = 0;
     SL_TRY(sl_rule_axis(n, "axis", n->in[0]->shape.rank, -1 + n->in[0]->shape.rank, &axis, e));
+    SL_TRY(sl_rule_ints(n, "nan_guard", 1, 0, 1, &guard, e));
     return sl_rule_output(n, SL_F32, &n->in[0]->shape, e);
 }
 
-/* One line of n contiguous values. A line of -inf alone gives NaN, as elsewhere. */
-static void softmax_line(const float *x, float *y, size_t n, bool logarithm)
+/* One line of n contiguous values. A line of -inf alone gives NaN, as elsewhere, or with nan_guard zeros. */
+static void softmax_line(const float *x, float *y, size_t n, bool logarithm, bool guard)
 {
     float top = -INFINITY;
     double sum = 0;
@@ -26,6 +29,10 @@ static void softmax_line(const float *x, float *y, size_t n, bool logarithm)
             sum += exp((double)x[i] - (double)top);
         for (size_t i = 0; i < n; i++)
             y[i] = (float)((double)x[i] - (double)top - log(sum));
+        return;
+    }
+    if (guard && !(top > -INFINITY)) {
+        memset(y, 0, n * sizeof *y);
         return;
     }
     for (size_t i = 0; i < n; i++)
@@ -49,7 +56,7 @@ sluice_status eval_softmax(struct sl_eval *ev, const struct sl_node *n, const st
     for (int i = axis + 1; i < s->rank; i++)
         inner *= (size_t)s->dim[i];
     length = (size_t)s->dim[axis];
-    const bool logarithm = n->op == SL_OP_log_softmax;
+    const bool logarithm = n->op == SL_OP_log_softmax, guard = sl_get_int(n, "nan_guard", 0) != 0;
     float *line = NULL;
     if (inner > 1)
         SL_TRY(sl_eval_scratch(ev, length, sizeof *line, &line, e));
@@ -58,12 +65,12 @@ sluice_status eval_softmax(struct sl_eval *ev, const struct sl_node *n, const st
             const float *x = (const float *)in[0].data + o * length * inner + i;
             float *y = (float *)out->data + o * length * inner + i;
             if (inner == 1) {
-                softmax_line(x, y, length, logarithm);
+                softmax_line(x, y, length, logarithm, guard);
                 continue;
             }
             for (size_t k = 0; k < length; k++)
                 line[k] = x[k * inner];
-            softmax_line(line, line, length, logarithm);
+            softmax_line(line, line, length, logarithm, guard);
             for (size_t k = 0; k < length; k++)
                 y[k * inner] = line[k];
         }

@@ -23,6 +23,7 @@ sluice_status quantize_softmax(struct sl_quantizer *q, struct sl_node *n, sl_err
                    (k ? ((1 << shift) - 1) / 2.0 : 0); /* the middle of the entry, but the maximum itself exact */
         table[k] = (uint16_t)rint(65535.0 * exp(-d * (double)in->scale));
     }
+    sl_remove_attr(n, "nan_guard"); /* integers have no NaN: a line that is masked throughout gives equal parts */
     if (wide)
         sl_set_int(q->graph, n, "index_shift", shift);
     sl_set_float(q->graph, n, "inverse_scale", 1.0 / (double)n->quant.scale);

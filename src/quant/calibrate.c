@@ -5,6 +5,7 @@
  */
 #include "quant/calibrate.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "base/threads.h"
 #include "ops/float_run.h"
 #include "quant/fuse.h"
+#include "quant/masks.h"
 
 enum { SHARDS = 8, VARIANCE_SAMPLES = 2 }; /* variances need fewer samples: the first two of each shard */
 
@@ -20,6 +22,7 @@ struct watched {
     struct sl_graph *g;
     int *output, *pre;    /* by node index of g: which node of the calibrated graph it tells of, -1: none */
     int *mean, *variance; /* the same for sums by channel */
+    bool *only_masks;     /* by node index of the calibrated graph: nothing but attention masks */
 };
 
 struct worker {
@@ -113,6 +116,8 @@ static sluice_status watch_graph(const struct sl_graph *g, sl_arena *a, struct w
     }
     stand_behind(c, nodes, curve, n_nodes, a);
     out->g = c;
+    out->only_masks = SL_NEW_ARRAY(a, bool, n_nodes + 1);
+    sl_find_masks(g, out->only_masks);
     out->output = SL_NEW_ARRAY(a, int, c->n_nodes + 1);
     out->pre = SL_NEW_ARRAY(a, int, c->n_nodes + 1);
     memset(out->output, -1, (size_t)(c->n_nodes + 1) * sizeof(int));
@@ -152,6 +157,28 @@ static void collect(struct worker *w, struct sl_statistics **s, const struct sl_
     sl_statistics_add(t, x, count);
     if (!t->finite && !w->bad)
         w->bad = n;
+}
+
+/* What is seen of a tensor of the calibrated graph. Places that a mask closes count as little as they matter. */
+static void collect_output(struct worker *w, int index, const struct sl_node *n, const struct sl_shape *shape, const float *x)
+{
+    const struct sl_node *of = w->job->g->nodes[index];
+    float gap = (float)sl_get_float(of, "closed_gap", 0), *seen;
+    size_t count = sl_shape_elements(shape);
+    struct sl_arena_mark mark = sl_arena_mark(w->scratch);
+
+    if (gap > 0 && shape->rank > 0) {
+        seen = SL_NEW_ARRAY(w->scratch, float, count);
+        sl_clamp_closed(x, seen, count, (size_t)shape->dim[shape->rank - 1], gap);
+        x = seen;
+    } else if (w->job->watched.only_masks[index]) {
+        seen = SL_NEW_ARRAY(w->scratch, float, count);
+        for (size_t i = 0; i < count; i++)
+            seen[i] = x[i] < -FLT_MAX ? -FLT_MAX : x[i]; /* infinity closes a place as a large number does */
+        x = seen;
+    }
+    collect(w, &w->output[index], n, x, count);
+    sl_arena_reset(w->scratch, mark);
 }
 
 static int64_t channels_of(const struct sl_shape *s)
@@ -194,7 +221,7 @@ static void watch(void *data, const struct sl_node *n, const struct sl_tensor *t
     if (n->op == SL_OP_input_layer) /* the rest is collected where they are read */
         return;
     if (v->output[n->index] >= 0)
-        collect(w, &w->output[v->output[n->index]], w->job->g->nodes[v->output[n->index]], t->data, count);
+        collect_output(w, v->output[n->index], w->job->g->nodes[v->output[n->index]], &t->shape, t->data);
     if (v->pre[n->index] >= 0)
         collect(w, &w->pre[v->pre[n->index]], w->job->g->nodes[v->pre[n->index]], t->data, count);
 }
@@ -230,7 +257,7 @@ static sluice_status run_sample(struct job *j, struct worker *w, int64_t index, 
     SL_TRY(s);
     for (int i = 0; i < j->g->n_inputs; i++) {
         const struct sl_node *n = j->g->inputs[i].node;
-        collect(w, &w->output[n->index], n, w->inputs[i], sl_shape_elements(&n->shape));
+        collect_output(w, n->index, n, &n->shape, w->inputs[i]);
     }
     SL_TRY(sl_float_run_frame(w->run, (const void *const *)w->inputs, e));
     if (w->bad) {

@@ -12,6 +12,7 @@
 #include "ops/ops.h"
 #include "ops/quant_rules.h"
 #include "quant/fuse.h"
+#include "quant/masks.h"
 
 /* An input that is read through a requantize layer. */
 struct edge {
@@ -116,6 +117,7 @@ static sluice_status start(struct sl_encoder *x, const struct sl_calibration *c,
             t->quant = (struct sl_quant){.dtype = sl_positions(n) > 256 ? SL_U16 : SL_U8, .scale = 1, .zero_point = 0};
         }
     }
+    sl_impose_mask_ranges(x);
     impose(x);
     return SLUICE_OK;
 }

@@ -45,7 +45,7 @@ const char *sl_samples_label(const struct sl_samples *s,
  * origin_layout. Data lie in `scratch` or in mapped files. Thread safe with a scratch arena a thread. */
 sluice_status sl_samples_read(const struct sl_samples *s, sl_arena *scratch, int64_t index, struct sl_array *out, sl_err *e);
 
-/* Values as float32 (integers and halves convert); n elements. SLUICE_E_VALUE names the first value that is not finite. */
+/* Values as float32 (integers and halves convert); n elements. SLUICE_E_VALUE names the first value that is neither finite nor -inf. */
 sluice_status sl_array_to_f32(const struct sl_array *in, float *out, size_t n, sl_err *e);
 
 #endif

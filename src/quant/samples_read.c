@@ -174,7 +174,7 @@ sluice_status sl_array_to_f32(const struct sl_array *in, float *out, size_t n, s
         return sl_fail(e, SLUICE_E_UNSUPPORTED, "data of type %s cannot be read as numbers", sl_dtype_name(in->dtype));
     }
     for (size_t i = 0; i < n; i++)
-        if (!isfinite(out[i]))
+        if (!isfinite(out[i]) && out[i] != -INFINITY) /* masks may hold -inf: calibration refuses it elsewhere */
             return sl_fail(e, SLUICE_E_VALUE, "value %zu is not finite", i);
     return SLUICE_OK;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ir/name.h"
+#include "front/attention.h"
 #include "front/focus.h"
 #include "front/layout.h"
 #include "front/patterns.h"
@@ -41,6 +42,7 @@ static sluice_status finish_graph(struct tfl_import *c, struct sl_graph **out)
     if (c->n_encoded == 0) {
         sl_merge_focus(*out);
         sl_match_stored_patterns(*out);
+        sl_normalize_attention(*out);
     }
     SL_TRY(sl_assign_names(*out, c->e));
     SL_TRY(sl_verify_types(*out, c->e));

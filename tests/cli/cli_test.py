@@ -46,7 +46,7 @@ def help_and_usage():
 
 
 def documents():
-    for word in ("cli", "ops", "script", "heads"):
+    for word in ("cli", "ops", "patterns", "script", "heads"):
         want, got = run("docs", word).stdout, (ROOT / "docs" / f"{word}.md").read_text()
         assert want == got, f"docs/{word}.md is stale: build/sluice docs {word} > docs/{word}.md"
         assert "?" not in want or word == "cli", "an operator has no row in onnx_maps.def or tflite_maps.def, or names an unknown layer"

@@ -19,6 +19,10 @@ CHOSEN = ["squeezenet_v1.1", "efficientnet_lite0", "espcn_x4", "resnext26_32x4d"
           "yolov6n_0.2.1_nms_core", "centernet_resnet_v1_18_postprocess", "levit256", "resmlp12_relu", "vit_tiny", "efficientformer_l1",
           "poolformer_s12", "tinyclip_vit_61m_32_text_29m_laion400m_text_encoder", "segformer_b0_bn"]
 SMALL = 4 << 20
+# How many attentions a network has, by its architecture.
+ATTENTIONS = {"vit_tiny": 12, "vit_small_bn": 12, "vit_base": 12, "swin_small": 24, "davit_tiny": 12, "efficientformer_l1": 1, "levit256": 14,
+              "nextvit_base": 6, "segformer_b0_bn": 8, "siglip_b_16_image_encoder": 13, "siglip2_l_16_256_text_encoder": 24, "yolov10n": 1,
+              "yolov11l": 2, "tinyclip_vit_39m_16_text_19m_yfcc15m_image_encoder": 12, "tinyclip_vit_39m_16_text_19m_yfcc15m_text_encoder": 6}
 # Constants of one sign let values grow from layer to layer: past float32 for pixels of 0..255, in any engine.
 SCALED = {"nextvit_base": "normalization1 = normalization([127.0, 127.0, 127.0], [58.0, 58.0, 58.0])\n"}
 
@@ -65,6 +69,23 @@ def limits(har, hef, feed, work):
         assert r.returncode and "memory limit" in r.stderr and "--memory-limit MIB" in r.stderr and r.stderr.count("error:") == 1, r.stderr
 
 
+def attentions(hars):
+    """Every softmax but those that end a network belongs to an attention."""
+    found = {}
+    for name, har in hars.items():
+        info = json.loads(models.sluice("har", "info", har, "--json").stdout)
+        if info["attentions"]:
+            found[name] = info["attentions"]
+    softmaxes = {n: sum(line.split()[1] == "softmax" for line in models.sluice("har", "info", hars[n]).stdout.splitlines()[3:] if len(line.split()) > 1)
+                 for n in found}
+    for name, groups in found.items():
+        assert len(groups) == softmaxes[name], f"{name}: {len(groups)} attentions of {softmaxes[name]} softmaxes"
+        forms = sorted({f"{a['heads']} x {a['head_dim']}, {a['queries']} x {a['keys']}, {a['mask']}" for a in groups})
+        print(f"  {name}: {len(groups)} attentions ({'; '.join(forms[:3])}{'; ...' if len(forms) > 3 else ''})")
+    print(f"{sum(map(len, found.values()))} of {sum(softmaxes.values())} attentions in {len(found)} structures are recognised")
+    return found
+
+
 def main():
     folder = models.DATA / "structures"
     if not folder.is_dir():
@@ -77,6 +98,9 @@ def main():
         wanted = names or list(files)
         hars = dict(zip(wanted, pool.map(lambda n: parse(files[n], work), wanted)))
         print(f"{len(hars)} structures parse")
+        found = attentions(hars)
+        if not names:
+            assert {n: len(found.get(n, [])) for n in ATTENTIONS} == ATTENTIONS, found.keys()
         for name in names or [n for n in CHOSEN if n in files]:
             inner = work / name
             inner.mkdir()
