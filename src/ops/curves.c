@@ -117,18 +117,39 @@ static void exp_block(float *t, size_t n)
         t[i] = exp_one(t[i]);
 }
 
-void sl_exp_array(const float *x, float *y, size_t n)
+/* One block of a curve: values v -> t. */
+typedef void block_fn(const float *restrict v, float *restrict t, size_t n);
+
+/* Blocks are local copies, so that x may be y and loops vectorize all the same. */
+static inline void run_in_blocks(const float *x, float *y, size_t n, block_fn *block)
 {
     float v[BLOCK], t[BLOCK];
     for (size_t at = 0; at < n; at += BLOCK) {
         const size_t m = SL_MIN(n - at, (size_t)BLOCK);
         memcpy(v, x + at, m * sizeof *v);
-        memcpy(t, v, m * sizeof *t);
-        exp_block(t, m);
-        for (size_t i = 0; i < m; i++)
-            t[i] = v[i] < -103.97208f ? 0.0f : v[i] > 88.72283f ? INFINITY : t[i];
+        block(v, t, m);
         memcpy(y + at, t, m * sizeof *t);
     }
+}
+
+#define RUN_BLOCKS(name)                                                                                                       \
+    static void run_##name(const struct sl_curve *c, const float *x, float *y, size_t n)                                       \
+    {                                                                                                                          \
+        (void)c;                                                                                                               \
+        run_in_blocks(x, y, n, name##_block);                                                                                  \
+    }
+
+static void true_exp_block(const float *restrict v, float *restrict t, size_t n)
+{
+    memcpy(t, v, n * sizeof *t);
+    exp_block(t, n);
+    for (size_t i = 0; i < n; i++)
+        t[i] = v[i] < -103.97208f ? 0.0f : v[i] > 88.72283f ? INFINITY : t[i];
+}
+
+void sl_exp_array(const float *x, float *y, size_t n)
+{
+    run_in_blocks(x, y, n, true_exp_block);
 }
 
 static void run_exp(const struct sl_curve *c, const float *x, float *y, size_t n)
@@ -137,31 +158,24 @@ static void run_exp(const struct sl_curve *c, const float *x, float *y, size_t n
     sl_exp_array(x, y, n);
 }
 
-/* Curves built on e = e^argument(v); `low`: below it the result is 0 (and no infinity comes near). Blocks are local, so that x may be
- * y and loops vectorize all the same. */
+/* Curves built on e = e^argument(v); `low`: below it the result is 0 (and no infinity comes near). */
 #define RUN_EXP(name, low, argument, expression)                                                                               \
-    static void run_##name(const struct sl_curve *c, const float *x, float *y, size_t n)                                       \
+    static void name##_block(const float *restrict values, float *restrict t, size_t n)                                        \
     {                                                                                                                          \
-        float values[BLOCK], t[BLOCK];                                                                                         \
-        (void)c;                                                                                                               \
-        for (size_t at = 0; at < n; at += BLOCK) {                                                                             \
-            const size_t m = SL_MIN(n - at, (size_t)BLOCK);                                                                    \
-            memcpy(values, x + at, m * sizeof *values);                                                                        \
-            for (size_t i = 0; i < m; i++) {                                                                                   \
-                const float v = values[i];                                                                                     \
-                t[i] = argument;                                                                                               \
-            }                                                                                                                  \
-            exp_block(t, m);                                                                                                   \
-            for (size_t i = 0; i < m; i++) {                                                                                   \
-                const float v = values[i], e = t[i];                                                                           \
-                (void)v;                                                                                                       \
-                t[i] = expression;                                                                                             \
-            }                                                                                                                  \
-            for (size_t i = 0; i < m; i++)                                                                                     \
-                t[i] = values[i] < low ? 0.0f : t[i];                                                                          \
-            memcpy(y + at, t, m * sizeof *t);                                                                                  \
+        for (size_t i = 0; i < n; i++) {                                                                                       \
+            const float v = values[i];                                                                                         \
+            t[i] = argument;                                                                                                   \
         }                                                                                                                      \
-    }
+        exp_block(t, n);                                                                                                       \
+        for (size_t i = 0; i < n; i++) {                                                                                       \
+            const float v = values[i], e = t[i];                                                                               \
+            (void)v;                                                                                                           \
+            t[i] = expression;                                                                                                 \
+        }                                                                                                                      \
+        for (size_t i = 0; i < n; i++)                                                                                         \
+            t[i] = values[i] < low ? 0.0f : t[i];                                                                              \
+    }                                                                                                                          \
+    RUN_BLOCKS(name)
 
 RUN_EXP(sigmoid, -104.0f, -v, 1.0f / (1.0f + e))
 RUN_EXP(silu, -104.0f, -v, v / (1.0f + e))
@@ -198,98 +212,81 @@ static void erfc_block(float *z, size_t n)
 }
 
 /* 0.5 v erfc(-v / sqrt 2); erfc of a negative number is 2 - erfc of its magnitude */
-static void run_gelu(const struct sl_curve *c, const float *x, float *y, size_t n)
+static void gelu_block(const float *restrict x, float *restrict t, size_t n)
 {
-    float v[BLOCK], t[BLOCK], body[BLOCK];
-    (void)c;
-    for (size_t at = 0; at < n; at += BLOCK) {
-        const size_t m = SL_MIN(n - at, (size_t)BLOCK);
-        for (size_t i = 0; i < m; i++) {
-            v[i] = x[at + i] < -100.0f ? -100.0f : x[at + i];
-            t[i] = fabsf(v[i]) * 0.70710678f;
-        }
-        erfc_block(t, m);
-        for (size_t i = 0; i < m; i++) {
-            const float half = 0.5f * v[i];
-            body[i] = half * (2.0f - t[i]);
-            t[i] = half * t[i];
-        }
-        for (size_t i = 0; i < m; i++)
-            t[i] = v[i] > 0 ? body[i] : t[i];
-        memcpy(y + at, t, m * sizeof *t);
+    float v[BLOCK], body[BLOCK];
+    for (size_t i = 0; i < n; i++) {
+        v[i] = x[i] < -100.0f ? -100.0f : x[i];
+        t[i] = fabsf(v[i]) * 0.70710678f;
     }
+    erfc_block(t, n);
+    for (size_t i = 0; i < n; i++) {
+        const float half = 0.5f * v[i];
+        body[i] = half * (2.0f - t[i]);
+        t[i] = half * t[i];
+    }
+    for (size_t i = 0; i < n; i++)
+        t[i] = v[i] > 0 ? body[i] : t[i];
 }
 
 /* Near 0, where 1 - erfc would lose digits, by the Taylor series to x^13. */
-static void run_erf(const struct sl_curve *c, const float *x, float *y, size_t n)
+static void erf_block(const float *restrict v, float *restrict t, size_t n)
 {
-    float v[BLOCK], t[BLOCK], near[BLOCK];
-    (void)c;
-    for (size_t at = 0; at < n; at += BLOCK) {
-        const size_t m = SL_MIN(n - at, (size_t)BLOCK);
-        memcpy(v, x + at, m * sizeof *v);
-        for (size_t i = 0; i < m; i++)
-            t[i] = fabsf(v[i]);
-        erfc_block(t, m);
-        for (size_t i = 0; i < m; i++) {
-            const float s = v[i] * v[i];
-            float p = 1.2055332e-4f;
-            p = p * s - 8.5483270e-4f;
-            p = p * s + 5.2239776e-3f;
-            p = p * s - 2.6866171e-2f;
-            p = p * s + 1.1283792e-1f;
-            p = p * s - 3.7612639e-1f;
-            p = p * s + 1.12837917f;
-            near[i] = p * v[i];
-            t[i] = copysignf(1.0f - t[i], v[i]);
-        }
-        for (size_t i = 0; i < m; i++)
-            t[i] = fabsf(v[i]) < 0.5f ? near[i] : t[i];
-        memcpy(y + at, t, m * sizeof *t);
+    float near[BLOCK], far[BLOCK];
+    for (size_t i = 0; i < n; i++)
+        t[i] = fabsf(v[i]);
+    erfc_block(t, n);
+    for (size_t i = 0; i < n; i++) {
+        const float s = v[i] * v[i];
+        float p = 1.2055332e-4f;
+        p = p * s - 8.5483270e-4f;
+        p = p * s + 5.2239776e-3f;
+        p = p * s - 2.6866171e-2f;
+        p = p * s + 1.1283792e-1f;
+        p = p * s - 3.7612639e-1f;
+        p = p * s + 1.12837917f;
+        near[i] = p * v[i];
+        far[i] = copysignf(1.0f - t[i], v[i]);
     }
+    for (size_t i = 0; i < n; i++)
+        t[i] = fabsf(v[i]) < 0.5f ? near[i] : far[i];
 }
 
 /* 1 - 2 / (e^2|v| + 1) with v's sign; near 0 by the Taylor series to v^9. */
-static void run_tanh(const struct sl_curve *c, const float *x, float *y, size_t n)
+static void tanh_block(const float *restrict v, float *restrict t, size_t n)
 {
-    float v[BLOCK], t[BLOCK], near[BLOCK];
-    (void)c;
-    for (size_t at = 0; at < n; at += BLOCK) {
-        const size_t m = SL_MIN(n - at, (size_t)BLOCK);
-        memcpy(v, x + at, m * sizeof *v);
-        for (size_t i = 0; i < m; i++)
-            t[i] = 2.0f * fabsf(v[i]);
-        exp_block(t, m);
-        for (size_t i = 0; i < m; i++) {
-            const float s = v[i] * v[i];
-            float p = 2.1869489e-2f;
-            p = p * s - 5.3968254e-2f;
-            p = p * s + 1.3333333e-1f;
-            p = p * s - 3.3333333e-1f;
-            near[i] = p * s * v[i] + v[i];
-            t[i] = copysignf(1.0f - 2.0f / (t[i] + 1.0f), v[i]);
-        }
-        for (size_t i = 0; i < m; i++)
-            t[i] = fabsf(v[i]) < 0.25f ? near[i] : t[i];
-        memcpy(y + at, t, m * sizeof *t);
+    float near[BLOCK], far[BLOCK];
+    for (size_t i = 0; i < n; i++)
+        t[i] = 2.0f * fabsf(v[i]);
+    exp_block(t, n);
+    for (size_t i = 0; i < n; i++) {
+        const float s = v[i] * v[i];
+        float p = 2.1869489e-2f;
+        p = p * s - 5.3968254e-2f;
+        p = p * s + 1.3333333e-1f;
+        p = p * s - 3.3333333e-1f;
+        near[i] = p * s * v[i] + v[i];
+        far[i] = copysignf(1.0f - 2.0f / (t[i] + 1.0f), v[i]);
     }
+    for (size_t i = 0; i < n; i++)
+        t[i] = fabsf(v[i]) < 0.25f ? near[i] : far[i];
 }
 
-static void run_hard_swish(const struct sl_curve *c, const float *x, float *y, size_t n)
+static void hard_swish_block(const float *restrict x, float *restrict t, size_t n)
 {
-    float v[BLOCK], t[BLOCK];
-    (void)c;
-    for (size_t at = 0; at < n; at += BLOCK) {
-        const size_t m = SL_MIN(n - at, (size_t)BLOCK);
-        for (size_t i = 0; i < m; i++)
-            v[i] = x[at + i] < -3.0f ? -3.0f : x[at + i];
-        for (size_t i = 0; i < m; i++)
-            t[i] = v[i] + 3.0f > 6.0f ? 6.0f : v[i] + 3.0f; /* exactly 0 at -3 */
-        for (size_t i = 0; i < m; i++)
-            t[i] = v[i] * t[i] * 0.16666667f;
-        memcpy(y + at, t, m * sizeof *t);
-    }
+    float v[BLOCK];
+    for (size_t i = 0; i < n; i++)
+        v[i] = x[i] < -3.0f ? -3.0f : x[i];
+    for (size_t i = 0; i < n; i++)
+        t[i] = v[i] + 3.0f > 6.0f ? 6.0f : v[i] + 3.0f; /* exactly 0 at -3 */
+    for (size_t i = 0; i < n; i++)
+        t[i] = v[i] * t[i] * 0.16666667f;
 }
+
+RUN_BLOCKS(gelu)
+RUN_BLOCKS(erf)
+RUN_BLOCKS(tanh)
+RUN_BLOCKS(hard_swish)
 
 #define RUN(name, expression)                                                                                                  \
     static void run_##name(const struct sl_curve *c, const float *x, float *y, size_t n)                                       \
