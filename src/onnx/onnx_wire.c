@@ -90,6 +90,32 @@ static sluice_status count_scalars(struct onnx_parser *p, struct sl_view v, uint
     return *n <= INT32_MAX ? SLUICE_OK : sl_fail(p->e, SLUICE_E_LIMIT, "%s: %zu numbers", what, *n);
 }
 
+/* The elements of such a field one after the other: of a packed one `packed` reads the next, else it is the field's own value.
+ */
+struct elements {
+    struct sl_reader message, packed;
+    struct sl_field field;
+    uint32_t number;
+};
+
+static struct elements elements_of(struct sl_view v, uint32_t number)
+{
+    return (struct elements){.message = sl_reader_of(v.data, v.size), .number = number};
+}
+
+static bool next_element(struct elements *l)
+{
+    while (!l->packed.bad && sl_left(&l->packed) == 0) {
+        if (!sl_next_field(&l->message, &l->field))
+            return false;
+        if (l->field.number == l->number && l->field.wire != SL_WIRE_LEN)
+            return true;
+        if (l->field.number == l->number)
+            l->packed = sl_reader_of(l->field.bytes.data, l->field.bytes.size);
+    }
+    return !l->packed.bad;
+}
+
 sluice_status onnx_wire_read_ints(struct onnx_parser *p, struct sl_view v, uint32_t number, const char *what, int *n,
                                   const int64_t **out)
 {
@@ -97,21 +123,11 @@ sluice_status onnx_wire_read_ints(struct onnx_parser *p, struct sl_view v, uint3
     int64_t *values;
     SL_TRY(count_scalars(p, v, number, 0, what, &count));
     SL_TRY(onnx_wire_take(p, count, sizeof *values, &values));
-    struct sl_reader r = sl_reader_of(v.data, v.size);
-    struct sl_field f;
-    while (sl_next_field(&r, &f)) {
-        if (f.number != number)
-            continue;
-        if (f.wire == SL_WIRE_LEN) {
-            struct sl_reader packed = sl_reader_of(f.bytes.data, f.bytes.size);
-            while (sl_left(&packed) && at < count)
-                values[at++] = (int64_t)sl_read_varint(&packed);
-            if (packed.bad)
-                return onnx_wire_bad(p, what, &packed);
-        } else if (at < count) {
-            values[at++] = (int64_t)f.value;
-        }
-    }
+    struct elements l = elements_of(v, number);
+    while (at < count && next_element(&l))
+        values[at++] = (int64_t)(l.field.wire == SL_WIRE_LEN ? sl_read_varint(&l.packed) : l.field.value);
+    if (l.packed.bad)
+        return onnx_wire_bad(p, what, &l.packed);
     *n = (int)at;
     *out = values;
     return SLUICE_OK;
@@ -122,21 +138,11 @@ sluice_status onnx_wire_read_floats(struct onnx_parser *p, struct sl_view v, uin
 {
     size_t count, at = 0;
     float *values;
-    SL_TRY(count_scalars(p, v, number, 4, what, &count));
+    SL_TRY(count_scalars(p, v, number, sizeof *values, what, &count));
     SL_TRY(onnx_wire_take(p, count, sizeof *values, &values));
-    struct sl_reader r = sl_reader_of(v.data, v.size);
-    struct sl_field f;
-    while (sl_next_field(&r, &f)) {
-        if (f.number != number)
-            continue;
-        if (f.wire == SL_WIRE_LEN) {
-            struct sl_reader packed = sl_reader_of(f.bytes.data, f.bytes.size);
-            while (sl_left(&packed) && at < count)
-                values[at++] = sl_read_f32(&packed);
-        } else if (at < count) {
-            values[at++] = sl_field_f32(&f);
-        }
-    }
+    struct elements l = elements_of(v, number);
+    while (at < count && next_element(&l))
+        values[at++] = l.field.wire == SL_WIRE_LEN ? sl_read_f32(&l.packed) : sl_field_f32(&l.field);
     *n = (int)at;
     *out = values;
     return SLUICE_OK;
