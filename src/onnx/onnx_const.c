@@ -3,12 +3,12 @@
  * bfloat16 and double become float32. External data must lie inside the model's folder. Also moves constants' axes.
  */
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "onnx/onnx_import.h"
+#include "ops/values.h"
 
 /* TensorProto.DataType, in its order. */
 static const struct {
@@ -74,23 +74,6 @@ enum sl_dtype onnx_stored_dtype(int32_t t)
 const char *onnx_dtype_name(int32_t t)
 {
     return type_in_range(t) ? types[t].name : "unknown";
-}
-
-static float float_of_half(uint16_t h)
-{
-    int exponent = h >> 10 & 31, fraction = h & 1023;
-    float v = exponent == 31 ? (fraction ? NAN : INFINITY)
-              : exponent     ? ldexpf((float)(fraction | 1024), exponent - 25)
-                             : ldexpf((float)fraction, -24);
-    return h & 0x8000 ? -v : v;
-}
-
-static float float_of_bf16(uint16_t h)
-{
-    uint32_t bits = (uint32_t)h << 16;
-    float v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
 }
 
 /* ---- external data ---- */
@@ -166,40 +149,21 @@ sluice_status onnx_tensor_bytes(struct onnx_import *c, const struct onnx_tensor 
 
 /* ---- payloads ---- */
 
-static sluice_status convert_raw(struct onnx_import *c, const struct onnx_tensor *t, struct sl_view raw, size_t n, void *data)
+/* 4-bit integers, the lower half of a byte first. */
+static void unpack_nibbles(const uint8_t *raw, size_t n, bool is_signed, uint8_t *out)
 {
-    struct sl_reader r = sl_reader_of(raw.data, raw.size);
-    float *f = data;
-    uint8_t *b = data;
-    for (size_t i = 0; i < n; i++)
-        switch (t->data_type) {
-        case TYPE_FLOAT16:
-            f[i] = float_of_half(sl_read_u16(&r));
-            break;
-        case TYPE_BFLOAT16:
-            f[i] = float_of_bf16(sl_read_u16(&r));
-            break;
-        case TYPE_DOUBLE:
-            f[i] = (float)sl_read_f64(&r);
-            break;
-        case TYPE_UINT4:
-            b[i] = (uint8_t)(raw.data[i / 2] >> (i % 2 * 4) & 15);
-            break;
-        default:
-            b[i] = (uint8_t)((raw.data[i / 2] >> (i % 2 * 4) & 15) ^ 8) - 8;
-            break; /* int4, sign extended */
-        }
-    return r.bad ? sl_fail(c->e, SLUICE_E_INTERNAL, "tensor '%s': size rule", t->name) : SLUICE_OK;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t v = raw[i / 2] >> (i % 2 * 4) & 15;
+        out[i] = is_signed ? (uint8_t)((v ^ 8) - 8) : v;
+    }
 }
 
 static void store_scalar(int32_t type, void *data, size_t i, uint64_t v)
 {
     switch (type) {
     case TYPE_FLOAT16:
-        ((float *)data)[i] = float_of_half((uint16_t)v);
-        break;
     case TYPE_BFLOAT16:
-        ((float *)data)[i] = float_of_bf16((uint16_t)v);
+        sl_values_unpack(types[type].declared, &(uint16_t){(uint16_t)v}, 1, (float *)data + i);
         break;
     default:
         switch (sl_dtype_bits(types[type].stored)) {
@@ -321,9 +285,15 @@ static sluice_status tensor_const(struct onnx_import *c, sl_arena *a, const stru
     }
     struct sl_view raw = {0};
     SL_TRY(raw_bytes(c, t, need, &raw));
-    if (types[t->data_type].declared != stored || types[t->data_type].bits == 4) {
+    if (types[t->data_type].bits == 4) {
         SL_TRY(new_const(c, a, t->name, stored, &s, out, &data));
-        return convert_raw(c, t, raw, n, data);
+        unpack_nibbles(raw.data, n, t->data_type == TYPE_INT4, data);
+        return SLUICE_OK;
+    }
+    if (types[t->data_type].declared != stored) {
+        SL_TRY(new_const(c, a, t->name, stored, &s, out, &data));
+        sl_values_unpack(types[t->data_type].declared, raw.data, n, data);
+        return SLUICE_OK;
     }
     if ((any_alignment || (uintptr_t)raw.data % (sl_dtype_bits(stored) / 8) == 0) && n > 0) {
         *out = sl_const_view(a, stored, &s, raw.data);
