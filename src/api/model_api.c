@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/tar.h"
+#include "front/known_files.h"
 #include "har/har.h"
 #include "ir/text.h"
 #include "onnx/onnx.h"
@@ -225,6 +226,7 @@ static sluice_status parse_onnx(struct sluice_model *m, const char *path, const 
     const char *arch = o->hw_arch ? o->hw_arch : architectures[0];
     SL_TRY(check_arch(arch, e));
     struct sl_view bytes;
+    SL_TRY(sl_refuse_directory(path, SL_FORMAT_ONNX, e));
     SL_TRY(sl_map_file(m->arena, path, &bytes, e));
     struct sl_onnx_options onnx = {.drop_cut_parts = o->drop_cut_parts, .keep_network_part = o->part_path != NULL};
     SL_TRY(import_options(m->arena, path, o, &onnx.common, e));
@@ -277,6 +279,7 @@ static sluice_status parse_tflite(struct sluice_model *m, const char *path, cons
     SL_TRY(check_arch(arch, e));
     struct sl_view bytes;
     struct sl_import_options tflite;
+    SL_TRY(sl_refuse_directory(path, SL_FORMAT_TFLITE, e));
     SL_TRY(sl_map_file(m->arena, path, &bytes, e));
     SL_TRY(import_options(m->arena, path, o, &tflite, e));
     struct sl_graph *g = NULL;

@@ -5,15 +5,13 @@
 #include "base/error.h"
 #include "base/reader.h"
 
-struct sl_known_file {
-    size_t offset;
-    const char *magic;
-    size_t size;
-    const char *what, *hint; /* "this is ..."; hint: NULL where there is nothing to do */
-};
+enum sl_model_format { SL_FORMAT_ONNX, SL_FORMAT_TFLITE };
 
-/* Fails when the content is in the front end's own list, or is what no front end reads: compressed files, archives, programs, web
- * pages, what we make ourselves. An empty file fails too. */
-sluice_status sl_refuse_known_files(struct sl_view bytes, const struct sl_known_file *own, size_t n, sl_err *e);
+/* Fails when the content is known and is no model of this format: other formats, weights alone, compressed files, programs, web
+ * pages, what we make ourselves. An empty file fails too. `path` only tells a part of a checkpoint, which has no mark of its own. */
+sluice_status sl_refuse_known_files(const char *path, struct sl_view bytes, enum sl_model_format wanted, sl_err *e);
+
+/* The same of a directory; does nothing when `path` is none. */
+sluice_status sl_refuse_directory(const char *path, enum sl_model_format wanted, sl_err *e);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * onnx.h: the ONNX front end. bytes -> native graph (channels last, layers named), or one clear error.
- *   onnx_content.c  what is this file          onnx_proto.c   protobuf -> structures of views
+ *   onnx_proto.c    protobuf -> structures of views          front/known_files.c  what is given in place of a model
  *   onnx_import.c   order, inputs, outputs     onnx_*.c       one family of operators each, rows in onnx_ops.def
  *   front/patterns.c SiLU, GELU, ...           front/layout.c NCHW -> NHWC by moving transposes until they cancel
  */

@@ -8,6 +8,7 @@
 #include "ir/name.h"
 #include "front/attention.h"
 #include "front/focus.h"
+#include "front/known_files.h"
 #include "front/layout.h"
 #include "front/patterns.h"
 #include "front/ports.h"
@@ -128,7 +129,7 @@ static sluice_status finish_graph(struct onnx_import *c, struct sl_graph **out)
 static sluice_status import_model(struct onnx_import *c, struct sl_view bytes, const char *net, struct sl_graph **out)
 {
     struct onnx_ports ports = {0};
-    SL_TRY(onnx_check_content(bytes, c->e));
+    SL_TRY(sl_refuse_known_files(c->path, bytes, SL_FORMAT_ONNX, c->e));
     SL_TRY(onnx_read_model(c->a, bytes, &c->model, c->e));
     SL_TRY(find_opset(c));
     SL_TRY(index_functions(c));

@@ -124,9 +124,6 @@ struct onnx_model {
  * against each other. */
 sluice_status onnx_read_model(sl_arena *a, struct sl_view bytes, struct onnx_model **out, sl_err *e);
 
-/* SLUICE_OK when the bytes may be an ONNX model; else an error that says what they are and what to do. */
-sluice_status onnx_check_content(struct sl_view bytes, sl_err *e);
-
 /* A file that holds one TensorProto, as the operator test vectors do. */
 sluice_status onnx_read_tensor(sl_arena *a, struct sl_view bytes, struct onnx_tensor *out, sl_err *e);
 

@@ -53,9 +53,10 @@ static sluice_status finish_graph(struct tfl_import *c, struct sl_graph **out)
     return sl_verify_types(g, c->e);
 }
 
-static sluice_status import_model(struct tfl_import *c, struct sl_view bytes, const char *net, struct sl_graph **out)
+static sluice_status import_model(struct tfl_import *c, const char *path, struct sl_view bytes, const char *net,
+                                  struct sl_graph **out)
 {
-    SL_TRY(tfl_check_content(bytes, c->e));
+    SL_TRY(tfl_check_content(path, bytes, c->e));
     SL_TRY(tfl_read_model(c->a, bytes, &c->model, c->e));
     c->report->version = c->model.version;
     c->report->description = c->model.description;
@@ -81,7 +82,7 @@ sluice_status sl_tflite_import(sl_arena *a, const char *path, struct sl_view byt
     b.report = &c.report->common;
     *c.report = (struct sl_tflite_report){.description = ""};
     *out = NULL;
-    sluice_status s = import_model(&c, bytes, sl_network_name(a, path, c.options->net_name), out);
+    sluice_status s = import_model(&c, path, bytes, sl_network_name(a, path, c.options->net_name), out);
     sl_arena_free(c.scratch);
     if (s == SLUICE_OK)
         return s;

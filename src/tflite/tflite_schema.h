@@ -103,6 +103,6 @@ struct tfl_model {
 sluice_status tfl_read_model(sl_arena *a, struct sl_view bytes, struct tfl_model *out, sl_err *e);
 const char *tfl_type_name(enum tfl_type t);
 /* "this is a SavedModel ..." with the conversion that helps, for files that are not TFLite. */
-sluice_status tfl_check_content(struct sl_view bytes, sl_err *e);
+sluice_status tfl_check_content(const char *path, struct sl_view bytes, sl_err *e);
 
 #endif
