@@ -4,7 +4,7 @@ import os
 import struct
 import sys
 
-from tflite_writer import (BOOL, FLOAT16, FLOAT32, INT32, INT8, UINT8, bytes_of, file, floats, ints, model, model_tree, op, tensor)
+from tflite_writer import (BOOL, FLOAT16, FLOAT32, INT32, INT8, UINT8, bytes_of, file, flexbuffer, floats, ints, model, model_tree, op, tensor)
 
 
 def image_net():
@@ -71,6 +71,66 @@ def half():
     return model(t, o, [0], [5, 6])
 
 
+# A detector of two scales: cells a side, boxes a cell; classes with background; what its post-process is told.
+SCALES = [(8, 2), (4, 3)]
+CLASSES = 5
+OPTIONS = {"max_detections": 12, "max_classes_per_detection": 1, "nms_score_threshold": 0.25, "nms_iou_threshold": 0.5, "num_classes": CLASSES - 1,
+           "y_scale": 8.0, "x_scale": 8.0, "h_scale": 4.0, "w_scale": 4.0}
+
+
+def anchors():
+    """y, x, height, width."""
+    rows = []
+    for scale, (cells, boxes) in enumerate(SCALES):
+        for i in range(cells * cells):
+            for k in range(boxes):
+                rows += [(i // cells + 0.5) / cells, (i % cells + 0.5) / cells, 0.25 + 0.125 * k + scale, 0.5 + 0.125 * k]
+    return rows
+
+
+def detector(options):
+    """An SSD with TFLite_Detection_PostProcess, which is told these bytes."""
+    tensors = [tensor("image", [1, 32, 32, 3])]
+    ops = []
+
+    def add(*args, **more):
+        tensors.append(tensor(*args, **more))
+        return len(tensors) - 1
+
+    def conv(name, source, cells, inputs, outputs, stride):
+        w = add(f"{name}/w", [outputs, 3, 3, inputs], data=floats(outputs * 9 * inputs))
+        b = add(f"{name}/b", [outputs], data=floats(outputs))
+        y = add(name, [1, cells, cells, outputs])
+        ops.append(op(3, [source, w, b], [y], {0: ("b", 0), 1: ("i", stride), 2: ("i", stride)}))
+        return y
+
+    def concat(name, parts, width):
+        shaped = []
+        for part, n in parts:
+            y = add(f"{name}/{n}", [1, n, width])
+            shape = add(f"{name}/{n}/shape", [3], INT32, ints(1, n, width))
+            ops.append(op(22, [part, shape], [y], {}))
+            shaped.append((y, n))
+        y = add(name, [1, sum(n for _, n in shaped), width])
+        ops.append(op(2, [t for t, _ in shaped], [y], {0: ("i", 1)}))
+        return y
+
+    features = [conv("stem", 0, 8, 3, 8, 4)]
+    features.append(conv("next", features[0], 4, 8, 8, 2))
+    boxes, scores = [], []
+    for i, (cells, n) in enumerate(SCALES):
+        boxes.append((conv(f"box;{i}", features[i], cells, 8, 4 * n, 1), cells * cells * n))
+        scores.append((conv(f"class;{i}", features[i], cells, 8, CLASSES * n, 1), cells * cells * n))
+    b, s = concat("boxes", boxes, 4), concat("classes", scores, CLASSES)
+    y = add("scores", tensors[s]["shape"])
+    ops.append(op(14, [s], [y], {}))
+    rows = anchors()
+    a = add("anchors", [len(rows) // 4, 4], data=struct.pack(f"<{len(rows)}f", *rows))
+    outputs = [add(f"detection{i}", [1, 12]) for i in range(4)]
+    ops.append(op(32, [b, y, a], outputs, custom="TFLite_Detection_PostProcess", custom_options=options))
+    return model(tensors, ops, [0], outputs)
+
+
 def broken():
     """Files with one thing wrong each: name -> (bytes, what the message says)."""
     x, y = tensor("x", [1, 4]), tensor("y", [1, 4])
@@ -116,7 +176,7 @@ def broken():
 
 def seeds():
     sound = {"image": image_net(), "integer": integer_net(), "unsigned": integer_net(UINT8, UINT8), "shapes": shape_chain(), "moves": moves(),
-             "lstm": lstm(), "half": half()}
+             "lstm": lstm(), "half": half(), "detector": detector(flexbuffer(OPTIONS))}
     return {**sound, **{"broken_" + k: v[0] for k, v in broken().items()}}
 
 

@@ -77,9 +77,9 @@ def tensor(name, shape, kind=FLOAT32, data=None, scales=None, zeros=None, axis=0
     return dict(name=name, shape=shape, kind=kind, data=data, scales=scales, zeros=zeros, axis=axis, **extra)
 
 
-def op(code, inputs, outputs, options=None, custom=None):
-    """options: slot -> (form, number)."""
-    return dict(code=code, inputs=inputs, outputs=outputs, options=options, custom=custom)
+def op(code, inputs, outputs, options=None, custom=None, custom_options=None):
+    """options: slot -> (form, number); custom_options: bytes."""
+    return dict(code=code, inputs=inputs, outputs=outputs, options=options, custom=custom, custom_options=custom_options)
 
 
 def file(root, identifier=b"TFL3"):
@@ -108,13 +108,31 @@ def model_tree(tensors, ops, inputs, outputs, version=3, buffers_first=True):
         trees.append({0: ("i", t["shape"]), 1: ("b", t["kind"]), 2: ("I", t.get("buffer", index)), 3: t["name"], 4: quantization,
                       5: ("B", 1) if t.get("variable") else None})
     operators = [{0: ("I", codes.index((o["code"], o["custom"]))), 1: ("i", o["inputs"]), 2: ("i", o["outputs"]), 3: ("B", OPTIONS.get(o["code"], 0)),
-                  4: o["options"] if o["options"] is not None else None} for o in ops]
+                  4: o["options"] if o["options"] is not None else None, 5: o["custom_options"]} for o in ops]
     graph = {0: trees, 1: ("i", inputs), 2: ("i", outputs), 3: operators}
     return {0: ("I", version), 1: [{0: ("b", min(c, 127)), 1: custom, 3: ("i", c)} for c, custom in codes], 2: [graph], 4: buffers}
 
 
 def model(tensors, ops, inputs, outputs, **more):
     return file(model_tree(tensors, ops, inputs, outputs, **more))
+
+
+def flexbuffer(values):
+    """The options of a custom operator: a FlexBuffers map of numbers, keys in order, values four bytes wide."""
+    out, places = bytearray(), []
+    keys = sorted(values)
+    for key in keys:
+        places.append(len(out))
+        out += key.encode() + b"\0"
+    out.append(len(keys))
+    first_key = len(out)
+    for i, place in enumerate(places):
+        out.append(first_key + i - place)
+    out += struct.pack("<III", len(out) - first_key, 1, len(keys))
+    at = len(out)
+    out += b"".join(struct.pack("<f" if isinstance(values[k], float) else "<i", values[k]) for k in keys)
+    out += bytes((3 if isinstance(values[k], float) else 1) << 2 | 2 for k in keys)
+    return bytes(out + bytes([len(out) - at, 9 << 2 | 2, 1]))
 
 
 def floats(n, seed=1):

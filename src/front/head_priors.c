@@ -127,6 +127,8 @@ bool head_find_priors(struct heads *h)
         h->known_boxes = take_boxes(h, f->anchors, NULL);
         h->centers = f->has_scale ? f->scale[0] : 10;
         h->sizes = f->has_scale ? f->scale[2] : 5;
+        if (!f->has_scale)
+            head_guess(h, "scale factors are SSD's usual 10 and 5");
         return h->known_boxes;
     }
     for (int i = 0; i < h->g->n_nodes; i++)

@@ -139,6 +139,7 @@ static sluice_status import_model(struct onnx_import *c, struct sl_view bytes, c
     c->g = c->b->g = sl_graph_new(c->a, net);
     SL_TRY(onnx_declare_initializers(c, g));
     SL_TRY(onnx_find_ports(c, &ports));
+    onnx_find_suppression(c);
     SL_TRY(make_inputs(c, &ports));
     SL_TRY(onnx_translate_nodes(c, g->nodes, g->n_nodes, ports.out, ports.n_out));
     SL_TRY(check_outputs(c, &ports));

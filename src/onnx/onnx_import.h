@@ -183,6 +183,8 @@ struct onnx_ports {
 sluice_status onnx_find_ports(struct onnx_import *c, struct onnx_ports *p);
 sluice_status onnx_make_input(struct onnx_import *c, const char *name);
 sluice_status onnx_make_outputs(struct onnx_import *c, const struct onnx_ports *p);
+/* onnx_suppression.c: fills the report's nms facts, from anywhere in the main graph; never fails. */
+void onnx_find_suppression(struct onnx_import *c);
 /* onnx_cut.c: fills the report's preprocess and postprocess. After the graph is finished. */
 sluice_status onnx_keep_cut_parts(struct onnx_import *c, const struct onnx_ports *p);
 

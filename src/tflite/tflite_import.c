@@ -65,6 +65,7 @@ static sluice_status import_model(struct tfl_import *c, const char *path, struct
     c->fates = SL_NEW_ARRAY(c->a, unsigned char, (size_t)c->model.n_operators + 1);
     c->g = c->b->g = sl_graph_new(c->a, net);
     SL_TRY(tfl_find_ports(c));
+    tfl_find_detection(c);
     SL_TRY(tfl_make_inputs(c));
     SL_TRY(tfl_translate(c));
     SL_TRY(tfl_make_outputs(c));

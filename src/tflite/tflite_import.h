@@ -115,4 +115,7 @@ sluice_status tfl_make_outputs(struct tfl_import *c);
 sluice_status tfl_translate(struct tfl_import *c);        /* tflite_order.c */
 sluice_status tfl_fail_unsupported(struct tfl_import *c); /* tflite_problems.c */
 
+/* tflite_detection.c: fills the report's nms facts, from anywhere in the file; never fails. */
+void tfl_find_detection(struct tfl_import *c);
+
 #endif
