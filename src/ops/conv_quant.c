@@ -241,20 +241,30 @@ static void narrow_domain(const struct sl_curve *curve, const struct sl_quant *o
     *high = from + width * last;
 }
 
-/* post = table: where the index lies, and the table over it. Returns the index's scale in *step. */
+/* Curves whose whole range is stored, whatever calibration saw of it. */
+static bool is_bounded(const struct sl_node *n)
+{
+    const char *type = sl_get_string(n, "activation", "");
+
+    return !strcmp(type, "sigmoid") || !strcmp(type, "hard_sigmoid");
+}
+
+/* post = table: where the index lies, and the table over it. Sums of other data go beyond those of calibration, so the domain starts
+ * larger; what the output's encoding does not tell apart is cut off again. Returns the index's scale in *step. */
 static sluice_status write_table(struct sl_quantizer *q, struct sl_node *n, double *step, sl_err *e)
 {
+    enum { ROOM = 2, BOUNDED = 20 };
     const struct sl_range *r = q->plan ? &q->plan[n->index].pre_activation : NULL;
     bool wide = n->quant.dtype == SL_U16;
     struct sl_curve curve;
     int32_t top = wide ? 65535 : 4095, zero;
-    double low, high;
+    double least = is_bounded(n) ? BOUNDED : 0, low, high;
 
     if (!r || !r->known)
         return sl_fail(e, SLUICE_E_INTERNAL, "no range before its activation");
     SL_TRY(sl_curve_read(n, "activation", &curve, e));
-    low = fmin(r->min, 0);
-    high = fmax(r->max, 0);
+    low = fmin(ROOM * r->min, -least);
+    high = fmax(ROOM * r->max, least);
     narrow_domain(&curve, &n->quant, &low, &high);
     low = fmin(low, 0);
     high = fmax(high, 0);

@@ -131,6 +131,22 @@ struct sl_range sl_encode_range(struct sl_encoder *x, int index)
     return t->range;
 }
 
+/* Steps of 16 bits are fine enough to leave room: values of other data go beyond what calibration saw. */
+static struct sl_range encode_extent(struct sl_encoder *x, int index)
+{
+    enum { ROOM = 2 };
+    struct sl_tensor_info *t = &x->info[index];
+
+    if (t->imposed && !t->extent.known)
+        t->extent = t->range;
+    else if (t->output && !t->extent.known) {
+        t->extent = sl_choose_range(t->output, x->options->method, 16);
+        t->extent.min *= ROOM;
+        t->extent.max *= ROOM;
+    }
+    return t->extent;
+}
+
 /* ---- a clamp behind arithmetic becomes that layer's lo and hi ---- */
 static bool has_limits(enum sl_op op)
 {
@@ -160,6 +176,7 @@ static void absorb_clamps(struct sl_encoder *x)
         x->info[p->index].output = x->info[i].output;
         x->info[p->index].imposed = x->info[i].imposed;
         x->info[p->index].range = x->info[i].range;
+        x->info[p->index].extent = x->info[i].extent;
         sl_node_take_origins(g->arena, p, n);
         taken[i] = p;
     }
@@ -201,6 +218,7 @@ static void join(struct sl_encoder *x, int a, int b)
         return;
     (void)sl_encode_range(x, lead);
     (void)sl_encode_range(x, other);
+    l->extent = united(encode_extent(x, lead), encode_extent(x, other));
     if (l->output && o->output) {
         both = sl_arena_memdup(x->graph->arena, l->output, sizeof *both);
         sl_statistics_merge(both, o->output);
@@ -255,18 +273,20 @@ static bool may_join(struct sl_encoder *x, const struct sl_node *n, int input, s
 
 static void unite(struct sl_encoder *x, struct sl_node *n, struct edges *edges)
 {
-    struct sl_range all = {.known = false};
+    struct sl_range all = {.known = false}, extent = {.known = false};
     bool alike = true, wide = x->info[n->index].wide;
     int first = root(x, n->in[0]->index);
 
     for (int k = 0; k < n->n_in; k++) {
         int set = root(x, n->in[k]->index);
+        struct sl_range bounds;
         alike = alike && (set == first || (x->info[set].given && x->info[first].given));
         wide = wide || x->info[set].wide || (x->info[set].fixed && x->info[set].quant.dtype == SL_U16);
-        all = united(all, x->info[set].given ? (struct sl_range){.min = 0, .max = 1, .known = true}
-                          : x->info[set].fixed
-                              ? (struct sl_range){.min = 0, .max = (float)sl_quant_max(x->info[set].quant.dtype), .known = true}
-                              : sl_encode_range(x, set));
+        bounds = x->info[set].given   ? (struct sl_range){.min = 0, .max = 1, .known = true}
+                 : x->info[set].fixed ? (struct sl_range){.min = 0, .max = (float)sl_quant_max(x->info[set].quant.dtype), .known = true}
+                                      : (struct sl_range){.known = false};
+        all = united(all, bounds.known ? bounds : sl_encode_range(x, set));
+        extent = united(extent, bounds.known ? bounds : encode_extent(x, set));
     }
     if (alike) {
         for (int k = 0; k < n->n_in; k++)
@@ -276,6 +296,7 @@ static void unite(struct sl_encoder *x, struct sl_node *n, struct edges *edges)
     x->info[n->index].wide = wide;
     x->info[n->index].imposed = true; /* at least what all parts hold, also those that are read through a requantize */
     x->info[n->index].range = all;
+    x->info[n->index].extent = extent;
     for (int k = 0; k < n->n_in; k++) {
         if (root(x, n->in[k]->index) == root(x, n->index) || may_join(x, n, k, all, wide))
             join(x, n->in[k]->index, n->index);
@@ -307,9 +328,7 @@ static struct sl_quant encoding_of_set(struct sl_encoder *x, int set)
         return t->quant;
     if (t->given)
         return (struct sl_quant){.dtype = type, .scale = (float)(1.0 / sl_quant_max(type)), .zero_point = 0};
-    if (t->wide && !t->imposed && t->output)
-        return sl_range_encoding(sl_choose_range(t->output, x->options->method, 16), type);
-    return sl_range_encoding(sl_encode_range(x, set), type);
+    return sl_range_encoding(t->wide ? encode_extent(x, set) : sl_encode_range(x, set), type);
 }
 
 static sluice_status set_encodings(struct sl_encoder *x, struct edges *edges, sl_err *e)
@@ -339,10 +358,13 @@ static struct sl_node *new_requantize(struct sl_graph *g, struct sl_node *n, str
     struct sl_node *r = sl_graph_insert_after(g, n, SL_OP_requantize, 1, &n);
 
     n->index = index; /* the encoder's tables go by the numbers of before */
+    r->name = ""; /* it may stand before another of the same layer, which must be found */
     for (int k = 1;; k++) {
-        r->name = sl_arena_printf(g->arena, "%s_requantize%d", n->name, k);
-        if (sl_graph_find(g, r->name) == r)
+        const char *name = sl_arena_printf(g->arena, "%s_requantize%d", n->name, k);
+        if (!sl_graph_find(g, name)) {
+            r->name = name;
             break;
+        }
     }
     r->scope = n->scope;
     r->dtype = n->dtype;

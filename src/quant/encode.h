@@ -28,6 +28,7 @@ struct sl_tensor_info {
     struct sl_quant quant;
     bool imposed;           /* range: by the script or by the curve's own bounds */
     struct sl_range range;  /* known once asked for: what 8 bits would cover */
+    struct sl_range extent; /* the same of 16 bits */
     int parent;             /* forest of tensors that share one encoding */
     int next;               /* ring of the tensors of one set */
 };
@@ -47,6 +48,11 @@ sluice_status sl_encode_graph(struct sl_graph *g, const struct sl_calibration *c
 
 /* Which tensors are 16 bits wide (precision.c). */
 void sl_encode_precision(struct sl_encoder *x);
+/* The rest of them, by what they add to the outputs (noise_budget.c). */
+void sl_encode_noise_budget(struct sl_encoder *x);
+/* White noise of this power in what a weighted layer reads: mean over the output channels of noise / signal in the sums, each at
+ * most 1; negative when it cannot be told. */
+double sl_weighted_noise(struct sl_encoder *x, const struct sl_node *n, double noise);
 /* What 8 bits would cover of one tensor. */
 struct sl_range sl_encode_range(struct sl_encoder *x, int index);
 

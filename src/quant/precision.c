@@ -11,6 +11,7 @@
  *   - what a weighted layer reads is wide where 8 bits would drown its sums: the noise of rounding the input, taken through the
  * weights, against the variance of the sums, as a mean over the channels; or against the variance of the input itself
  *   - layers that the script names
+ *   - what else adds most to the outputs' noise: noise_budget.c
  */
 #include <math.h>
 #include <string.h>
@@ -143,21 +144,17 @@ static struct sl_node *source_of(struct sl_node *n)
     return n;
 }
 
-/* Mean over the output channels of noise / signal, each at most 1; negative when it cannot be told. */
-static double input_noise(struct sl_encoder *x, const struct sl_node *n)
+double sl_weighted_noise(struct sl_encoder *x, const struct sl_node *n, double noise)
 {
     const struct sl_const *c = sl_param(n, "kernel");
-    int source = source_of(n->in[0])->index;
-    const struct sl_tensor_info *t = &x->info[source];
     const double *variance = x->info[n->index].variance;
     int64_t out_c = n->shape.dim[n->shape.rank - 1], columns, rows;
-    struct sl_range r = sl_encode_range(x, source);
-    double *power, noise, sum = 0;
+    double *power, sum = 0;
     const float *w;
     int64_t step; /* 0: one weight stands for all */
     int live = 0;
 
-    if (!c || c->dtype != SL_F32 || !t->output || t->fixed || !variance || !r.known)
+    if (!c || c->dtype != SL_F32 || !variance)
         return -1;
     w = c->data;
     step = c->splat ? 0 : 1;
@@ -169,7 +166,6 @@ static double input_noise(struct sl_encoder *x, const struct sl_node *n)
             double v = w[(i * columns + k) * step];
             power[sl_kernel_out_channel(n, &c->shape, i, k)] += v * v;
         }
-    noise = sl_range_error(t->output, r.min, r.max, 8);
     for (int64_t o = 0; o < out_c; o++) {
         if (!(variance[o] > 0))
             continue; /* a dead channel */
@@ -177,6 +173,18 @@ static double input_noise(struct sl_encoder *x, const struct sl_node *n)
         live++;
     }
     return live ? sum / live : -1;
+}
+
+/* Of rounding what n reads to 8 bits; negative when it cannot be told. */
+static double input_noise(struct sl_encoder *x, const struct sl_node *n)
+{
+    int source = source_of(n->in[0])->index;
+    const struct sl_tensor_info *t = &x->info[source];
+    struct sl_range r = sl_encode_range(x, source);
+
+    if (!t->output || t->fixed || !r.known)
+        return -1;
+    return sl_weighted_noise(x, n, sl_range_error(t->output, r.min, r.max, 8));
 }
 
 /* Noise of rounding a tensor to 8 bits over its variance. */
@@ -236,4 +244,5 @@ void sl_encode_precision(struct sl_encoder *x)
         x->info[n->index].reads_wide = true;
     }
     mark_sensitive(x);
+    sl_encode_noise_budget(x);
 }

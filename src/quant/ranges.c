@@ -45,6 +45,15 @@ double sl_statistics_variance(const struct sl_statistics *s)
     return s->count ? fmax(square / count - sum / count * (sum / count), 0) : 0;
 }
 
+double sl_statistics_square(const struct sl_statistics *s)
+{
+    double square = 0;
+
+    for (int b = 0; b < SL_BINS; b++)
+        square += (double)s->bin[b] * bin_middle(s, b) * bin_middle(s, b);
+    return s->count ? square / (double)s->count : 0;
+}
+
 /* Bins that hold something: [*first, *last]; false when all values are zero or there are none. */
 static bool bin_extent(const struct sl_statistics *s, int *first, int *last)
 {

@@ -38,6 +38,7 @@ struct sl_range sl_percentile_range(const struct sl_statistics *s, double low, d
 double sl_range_error(const struct sl_statistics *s, double low, double high, int bits);
 
 double sl_statistics_variance(const struct sl_statistics *s);
+double sl_statistics_square(const struct sl_statistics *s); /* mean of the squares */
 
 /* Scale and zero point for a range: zero is exact, the ends are within half a step. */
 struct sl_quant sl_range_encoding(struct sl_range r, enum sl_dtype t);

@@ -192,6 +192,35 @@ static void script_decides(void **state)
     sl_arena_free(a);
 }
 
+/* How many of a chain's convolutions are stored 16 bits wide. */
+static int wide_in_chain(int layers)
+{
+    sl_arena *a = sl_arena_new();
+    struct sl_buffer text = {0};
+    int wide = 0;
+    sl_put_printf(&text, "graph net native\n%%input_layer1 = input_layer() : f32 [1, 8, 8, 3]\n"
+                         "%%conv1 = conv(%%input_layer1) {" WINDOW "} params {kernel: f32 [3, 3, 3, 8] = seed 1}\n");
+    for (int i = 2; i <= layers; i++)
+        sl_put_printf(&text, "%%conv%d = conv(%%conv%d) {" WINDOW "} params {kernel: f32 [3, 3, 8, 8] = seed %d}\n", i, i - 1, i);
+    sl_put_printf(&text, "%%output_layer1 = output_layer(%%conv%d)\n", layers);
+    struct sl_graph *g = optimized(a, sl_buffer_text(&text), "");
+    for (int i = 0; i < g->n_nodes; i++)
+        wide += g->nodes[i]->op == SL_OP_conv && g->nodes[i]->quant.dtype == SL_U16;
+    sl_buffer_free(&text);
+    sl_arena_free(a);
+    return wide;
+}
+
+/* Each rounding adds noise: the budget holds few layers, and of many it widens as many as it must. */
+static void noise_has_a_budget(void **state)
+{
+    (void)state;
+    int some = wide_in_chain(24), more = wide_in_chain(48);
+    assert_int_equal(wide_in_chain(4), 0);
+    assert_true(some > 0 && some < 23);
+    assert_true(more > some && more < 47);
+}
+
 static void clamp_is_absorbed(void **state)
 {
     (void)state;
@@ -295,6 +324,7 @@ int main(void)
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(encodings),
         cmocka_unit_test(script_decides),
+        cmocka_unit_test(noise_has_a_budget),
         cmocka_unit_test(clamp_is_absorbed),
         cmocka_unit_test(names_end_nodes),
         cmocka_unit_test(takes_positions),
