@@ -11,6 +11,7 @@ import tempfile
 import numpy as np
 
 import models
+import recipes
 
 DATA = models.DATA
 
@@ -24,9 +25,8 @@ def run(command, file, x, work, *more):
 
 def both(name, x, work):
     """Float (native) and quantized (HEF) outputs by origin name for raw pictures x [N, h, w, 3]."""
-    har, _, hef = models.prepare(name, work)
-    real = (x.astype(np.float32) - 127) / 128 if models.MODELS[name]["script"] else x.astype(np.float32)
-    np.save(work / "f.npy", real)
+    har, _, hef = recipes.prepare(name, work)
+    np.save(work / "f.npy", recipes.real(name, x))
     models.sluice("emulate", har, "--mode", "native", "--input", work / "f.npy", "--output-dir", work / "float")
     index = json.loads((work / "float" / "index.json").read_text())["outputs"]
     f = {o["origin_name"]: np.load(work / "float" / o["file"]) for o in index}

@@ -9,6 +9,7 @@ import tempfile
 import numpy as np
 
 import models
+import recipes
 
 
 def tolerance(manifest):
@@ -18,7 +19,7 @@ def tolerance(manifest):
 def check(name, work):
     m = models.manifest(name)
     har = work / f"{name}.har"
-    models.sluice("parser", "onnx", models.DATA / "models" / f"{name}.onnx", "--har-path", har, *models.shape_args(name))
+    models.sluice("parser", "onnx", models.DATA / "models" / f"{name}.onnx", "--har-path", har, *recipes.shape_args(name))
     want, got = [], []
     for case in m["cases"]:
         folder = models.DATA / "golden" / name / case["dir"]
@@ -42,7 +43,7 @@ def check(name, work):
 def main():
     models.need_data()
     with tempfile.TemporaryDirectory() as t:
-        for name in sys.argv[1:] or models.MODELS:
+        for name in sys.argv[1:] or filter(recipes.is_onnx, recipes.RECIPES):
             check(name, pathlib.Path(t))
 
 

@@ -13,6 +13,7 @@ import time
 import numpy as np
 
 import models
+import recipes
 
 MIB = 1 << 20
 
@@ -36,7 +37,7 @@ def peak_anonymous(args):
 
 def run_memory(work):
     for name in ("efficientnet_lite0", "yolox_nano", "version-RFB-320_simplified", "minilm_l3_encoder"):
-        _, _, hef = models.prepare(name, work / name)
+        _, _, hef = recipes.prepare(name, work / name)
         for threads in (1, 2):
             b = json.loads(models.sluice("benchmark", hef, "--json", "--time", "0.1", "--threads", threads).stdout)
             shape = models.manifest(name)["inputs"][0]["model_shape"]
@@ -52,7 +53,7 @@ def run_memory(work):
 def optimize_memory(work):
     har = work / "e.har"
     models.sluice("parser", "onnx", models.DATA / "models" / "efficientnet_lite0.onnx", "--har-path", har)
-    (work / "e.alls").write_text(models.MEAN_127)
+    (work / "e.alls").write_text(recipes.script("efficientnet_lite0"))
     peaks = []
     for count in (64, 300):
         t = time.monotonic()
