@@ -76,6 +76,6 @@ void cli_print_markdown(void)
     printf("\n## Flags of every verb\n\n| flag | meaning |\n|---|---|\n");
     markdown_flags(cli_common_flags, cli_common_flag_count);
     printf("\n## Environment\n\n| variable | meaning |\n|---|---|\n"
-           "| `SLUICE_CPU` | `c`, `avx2`, ...: highest kernel level used; every level gives the same bytes |\n"
+           "| `SLUICE_CPU` | `c`, `avx2`, `avx512vnni`, ...: highest kernel level used; every level gives the same bytes |\n"
            "| `SLUICE_DATA` | where the tests find models and pictures (default `../shared/data`) |\n");
 }

@@ -37,19 +37,19 @@ static int64_t round_up(int64_t n, int64_t step)
  * rows and of about equal size. Where there are few blocks, channels are split too, for threads. */
 static void plan_blocks(const struct sl_weighted_args *a, struct sl_conv_plan *p)
 {
-    const int64_t row_bytes = 4 * p->pairs * p->planes;
+    const int64_t row_bytes = p->row * p->element * p->planes;
     p->positions = a->n * a->out_h * a->out_w;
-    int64_t most = SL_MIN(SL_MAX(98304 / row_bytes, SL_TILE_ROWS), 40 * SL_TILE_ROWS);
+    int64_t most = SL_MIN(SL_MAX(98304 / row_bytes, p->tile_rows), 240 / p->tile_rows * p->tile_rows);
     most = SL_MAX(most, p->positions / 32768 + 1); /* the number of tasks fits an int */
     const int64_t wanted = (p->positions + most - 1) / most;
-    p->block = SL_MAX(round_up(wanted == 0 ? 1 : (p->positions + wanted - 1) / wanted, SL_TILE_ROWS), 1);
+    p->block = SL_MAX(round_up(wanted == 0 ? 1 : (p->positions + wanted - 1) / wanted, p->tile_rows), 1);
     p->blocks = (p->positions + p->block - 1) / p->block;
     p->chunks = SL_MAX(SL_MIN(8 / SL_MAX(p->blocks * a->groups, 1), p->oc_padded / 128), 1);
-    p->chunk = round_up((p->oc_padded + p->chunks - 1) / p->chunks, SL_TILE_COLUMNS);
+    p->chunk = round_up((p->oc_padded + p->chunks - 1) / p->chunks, p->tile_columns);
     p->chunks = (p->oc_padded + p->chunk - 1) / p->chunk;
 }
 
-static void plan(struct sl_work *w)
+void sl_conv_plan_rest(struct sl_work *w)
 {
     const struct sl_weighted_args *a = w->args;
     struct sl_conv_plan *p = (void *)w->state;
@@ -59,21 +59,38 @@ static void plan(struct sl_work *w)
     p->offset = a->x_type == SL_U16 && p->planes == 1 ? 32768 : 0;
     p->ic_group = a->in_c / a->groups;
     p->oc_group = a->out_c / a->groups;
-    p->oc_padded = round_up(p->oc_group, 8);
+    p->oc_padded = round_up(p->oc_group, p->column_step);
     p->k = a->kh * a->kw * p->ic_group;
-    p->pairs = (p->k + 1) / 2;
+    p->row = round_up(p->k, p->step);
+    p->steps = p->row / p->step;
     const int64_t x_most = p->offset ? 32768 : 255, w_most = p->weight_type == SL_S16 ? 32768 : 128;
-    p->block_pairs = INT32_MAX / (2 * x_most * w_most);
+    p->block_steps = INT32_MAX / (p->step * x_most * w_most);
     plan_blocks(a, p);
 
-    const int64_t weight_bytes = p->weight_type == SL_S16 ? 2 : 1, channels = a->groups * p->oc_padded + SL_TILE_COLUMNS;
-    p->bias_at = (int64_t)sl_align64((size_t)(p->planes * a->in_c) * sizeof(int16_t));
+    const int64_t weight_bytes = p->weight_type == SL_S16 ? 2 : 1, channels = a->groups * p->oc_padded + SL_CONV_COLUMNS;
+    p->bias_at = (int64_t)sl_align64((size_t)(p->planes * a->in_c * p->element));
     p->multiplier_at = p->bias_at + (int64_t)sl_align64((size_t)channels * (p->wide ? sizeof(int64_t) : sizeof(int32_t)));
     p->kernel_at = p->multiplier_at + (int64_t)sl_align64((size_t)channels * sizeof(float));
-    w->packed_bytes = (size_t)(p->kernel_at + a->groups * p->oc_padded * 2 * p->pairs * weight_bytes);
-    w->scratch_bytes =
-        (size_t)(p->block * p->pairs * 2 * p->planes + SL_TILE_COLUMNS) * sizeof(int16_t); /* widening writes past the end */
+    w->packed_bytes = (size_t)(p->kernel_at + a->groups * p->oc_padded * p->row * weight_bytes);
+    w->scratch_bytes = (size_t)(p->block * p->row * p->planes * p->element + 64); /* whole vectors are written past the end */
     w->n_tasks = (int)(p->blocks * p->chunks * a->groups);
+}
+
+static void tile_avx2(int rows, int columns, const void *panel, int64_t row, const void *weights, enum sl_dtype weight_type,
+                      int64_t steps, const int32_t *start, int32_t *acc)
+{
+    sl_gemm_tile_avx2(rows, columns, panel, row, weights, weight_type, steps, start, acc);
+}
+
+static void plan(struct sl_work *w)
+{
+    *(struct sl_conv_plan *)(void *)w->state = (struct sl_conv_plan){.tile = tile_avx2,
+                                                                     .tile_rows = SL_TILE_ROWS,
+                                                                     .tile_columns = SL_TILE_COLUMNS,
+                                                                     .column_step = 8,
+                                                                     .step = 2,
+                                                                     .element = sizeof(int16_t)};
+    sl_conv_plan_rest(w);
 }
 
 /* One tile of channels against all rows of the panel. */
@@ -87,16 +104,17 @@ struct tile {
     int64_t at;     /* output element of the first row's first channel */
 };
 
-static void narrow_tile(const struct tile *t, const int16_t *panel, int64_t rows, sl_finish_avx2 *finish)
+static void narrow_tile(const struct tile *t, const uint8_t *panel, int64_t rows, sl_finish_avx2 *finish)
 {
     const struct sl_weighted_args *a = t->w->args;
     const struct sl_conv_plan *p = sl_conv_plan(t->w);
-    int32_t acc[SL_TILE_ROWS * SL_TILE_COLUMNS] = {0};
-    for (int64_t i = 0; i < rows; i += SL_TILE_ROWS) {
-        const int part = (int)SL_MIN(SL_TILE_ROWS, rows - i);
-        sl_gemm_tile_avx2(part, t->columns, panel + i * 2 * p->pairs, 2 * p->pairs, t->weights, p->weight_type, p->pairs,
-                          t->bias, acc);
-        finish(a, t->multiplier, acc, part, t->n, t->residual, t->out, t->at + i * a->out_c);
+    int32_t acc[SL_CONV_ROWS * SL_CONV_COLUMNS] = {0};
+    for (int64_t i = 0; i < rows; i += p->tile_rows) {
+        const int part = (int)SL_MIN(p->tile_rows, rows - i);
+        p->tile(part, t->columns, panel + i * p->row * p->element, p->row, t->weights, p->weight_type, p->steps, t->bias, acc);
+        for (int j = 0; j < t->n; j += 16)
+            finish(a, t->multiplier + j, acc + j * part, part, SL_MIN(16, t->n - j), t->residual, t->out,
+                   t->at + i * a->out_c + j);
     }
 }
 
@@ -109,11 +127,12 @@ static void add_wide(int64_t *sum, const int32_t *part, int n, int shift)
     }
 }
 
-static void wide_tile(const struct tile *t, const int16_t *panel, int64_t rows)
+/* Only tiles of vpmaddwd: one column block, as acc and sums lie alike. */
+static void wide_tile(const struct tile *t, const uint8_t *panel, int64_t rows)
 {
     const struct sl_weighted_args *a = t->w->args;
     const struct sl_conv_plan *p = sl_conv_plan(t->w);
-    const int64_t row = 2 * p->pairs, weight_bytes = p->weight_type == SL_S16 ? 2 : 1;
+    const int64_t weight_bytes = p->weight_type == SL_S16 ? 2 : 1;
     int32_t part[SL_TILE_ROWS * SL_TILE_COLUMNS] = {0};
     int64_t sum[SL_TILE_ROWS * SL_TILE_COLUMNS];
     for (int64_t i = 0; i < rows; i += SL_TILE_ROWS) {
@@ -121,18 +140,17 @@ static void wide_tile(const struct tile *t, const int16_t *panel, int64_t rows)
         for (int k = 0; k < n; k++)
             memcpy(sum + k * SL_TILE_COLUMNS, t->bias, SL_TILE_COLUMNS * sizeof *sum);
         for (int plane = 0; plane < p->planes; plane++)
-            for (int64_t pair = 0; pair < p->pairs; pair += p->block_pairs) {
-                const uint8_t *weights = (const uint8_t *)t->weights + pair * t->columns * 2 * weight_bytes;
-                const int16_t *x = panel + (plane * p->block + i) * row + pair * 2;
-                sl_gemm_tile_avx2(n, t->columns, x, row, weights, p->weight_type, SL_MIN(p->block_pairs, p->pairs - pair), NULL,
-                                  part);
+            for (int64_t step = 0; step < p->steps; step += p->block_steps) {
+                const uint8_t *weights = (const uint8_t *)t->weights + step * t->columns * p->step * weight_bytes;
+                const uint8_t *x = panel + ((plane * p->block + i) * p->row + step * p->step) * p->element;
+                p->tile(n, t->columns, x, p->row, weights, p->weight_type, SL_MIN(p->block_steps, p->steps - step), NULL, part);
                 add_wide(sum, part, n * SL_TILE_COLUMNS, p->planes == 2 && plane == 0 ? 8 : 0);
             }
         sl_finish_wide_avx2(a, t->multiplier, sum, n, t->n, t->residual, t->out, t->at + i * a->out_c);
     }
 }
 
-static void run(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
+void sl_conv_run_avx2(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
     const struct sl_weighted_args *a = w->args;
     const struct sl_conv_plan *p = sl_conv_plan(w);
@@ -141,25 +159,26 @@ static void run(const struct sl_work *w, const struct sl_io *io, int task, void 
     const int64_t first = task % p->blocks * p->block, rows = SL_MIN(p->block, p->positions - first);
     const int64_t group = task / p->blocks / p->chunks, chunk = task / p->blocks % p->chunks;
     sl_finish_avx2 *finish = sl_finish_for_avx2(a);
-    sl_conv_panel_avx2(w, io->in[0], group, first, rows, scratch);
-    for (int64_t j = chunk * p->chunk; j < SL_MIN((chunk + 1) * p->chunk, p->oc_padded); j += SL_TILE_COLUMNS) {
+    const void *panel = sl_conv_panel_avx2(w, io->in[0], group, first, rows, scratch);
+    for (int64_t j = chunk * p->chunk; j < SL_MIN((chunk + 1) * p->chunk, p->oc_padded); j += p->tile_columns) {
         const int64_t place = group * p->oc_padded + j;
         const struct tile t = {
             .w = w,
-            .weights = packed + p->kernel_at + place * 2 * p->pairs * weight_bytes,
+            .weights = packed + p->kernel_at + place * p->row * weight_bytes,
             .residual = a->r_type == SL_NONE ? NULL : io->in[1],
             .bias = packed + p->bias_at + place * bias_bytes,
             .multiplier = (const float *)(const void *)(packed + p->multiplier_at) + place,
             .out = io->out,
-            .columns = (int)SL_MIN(SL_TILE_COLUMNS, p->oc_padded - j),
-            .n = (int)SL_MIN(SL_TILE_COLUMNS, p->oc_group - j),
+            .columns = (int)SL_MIN(p->tile_columns, p->oc_padded - j),
+            .n = (int)SL_MIN(p->tile_columns, p->oc_group - j),
             .at = first * a->out_c + group * p->oc_group + j,
         };
         if (p->wide)
-            wide_tile(&t, scratch, rows);
+            wide_tile(&t, panel, rows);
         else
-            narrow_tile(&t, scratch, rows, finish);
+            narrow_tile(&t, panel, rows, finish);
     }
 }
 
-const struct sl_variant sl_conv_avx2 = {"conv_avx2", SL_FAMILY_WEIGHTED, SL_CPU_AVX2, takes, plan, sl_conv_pack_avx2, run};
+const struct sl_variant sl_conv_avx2 = {"conv_avx2", SL_FAMILY_WEIGHTED, SL_CPU_AVX2,     takes,
+                                        plan,        sl_conv_pack_avx2,  sl_conv_run_avx2};

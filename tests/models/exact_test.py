@@ -29,13 +29,6 @@ def test_inputs(name, network, count):
     return np.concatenate(stored[:count])
 
 
-def levels():
-    r = models.sluice("benchmark", "--help")
-    flags = pathlib.Path("/proc/cpuinfo").read_text()
-    assert r.returncode == 0
-    return ["c"] + (["avx2"] if " avx2 " in flags.replace("\n", " ") + " " else [])
-
-
 def run_all(name, work, count, oracle_count):
     _, quantized, hef = recipes.prepare(name, work)
     network = oracle.Network.from_har(quantized)
@@ -44,14 +37,14 @@ def run_all(name, work, count, oracle_count):
     feed = ["--input", work / "x.npy", "--raw"]
     models.sluice("emulate", quantized, "--mode", "quantized", *feed, "--output-dir", work / "emulator")
     want = models.outputs(work / "emulator")
-    for level in levels():
+    for level in models.levels():
         for threads in (1, 2, 5):
             out = work / f"{level}-{threads}"
             models.sluice("run", hef, *feed, "--output-dir", out, "--threads", threads, env={"SLUICE_CPU": level})
             for a, b in zip(want, models.outputs(out)):
                 assert a.dtype == b.dtype and a.tobytes() == b.tobytes(), f"{name}: HEF at {level}, {threads} threads differs"
     layers = compare_layers(name, network, x[:oracle_count], quantized, work)
-    print(f"{name}: {count} inputs, levels {' '.join(levels())}, threads 1 2 5 equal; {layers} layers equal to the oracle on "
+    print(f"{name}: {count} inputs, levels {' '.join(models.levels())}, threads 1 2 5 equal; {layers} layers equal to the oracle on "
           f"{oracle_count}")
 
 

@@ -26,6 +26,12 @@ def sluice(*args, env=None, check=True):
     return r
 
 
+def levels():
+    """Kernel levels that this processor has and that have kernels of their own, for SLUICE_CPU."""
+    flags = pathlib.Path("/proc/cpuinfo").read_text().split()
+    return ["c"] + [level for level, flag in (("avx2", "avx2"), ("avx512vnni", "avx512_vnni")) if flag in flags]
+
+
 def manifest(name):
     return json.loads((DATA / "golden" / name / "manifest.json").read_text())
 

@@ -16,11 +16,6 @@ MODELS = ["hello_world_int8", "micro_speech_int8", "str_ww_ref_int8", "resnet8_c
           "person_detect_int8", "mobilenet_v2_int8_nchw", "mnist_lstm_int8"]
 
 
-def levels():
-    flags = pathlib.Path("/proc/cpuinfo").read_text() + " "
-    return ["c"] + (["avx2"] if " avx2 " in flags.replace("\n", " ") else [])
-
-
 def frames_of(name, port):
     """Golden inputs as stored, then extremes and noise."""
     rng = np.random.Generator(np.random.PCG64(11))
@@ -46,7 +41,7 @@ def check(name, work):
     feed = ["--input", work / "x.npy", "--raw"]
     models.sluice("emulate", har, "--mode", "quantized", *feed, "--output-dir", work / "emulator")
     want = models.outputs(work / "emulator")
-    for level in levels():
+    for level in models.levels():
         models.sluice("run", hef, *feed, "--output-dir", work / level, "--threads", 2, env={"SLUICE_CPU": level})
         for a, b in zip(want, models.outputs(work / level)):
             assert a.dtype == b.dtype and a.tobytes() == b.tobytes(), f"{name}: HEF at {level} differs from the emulator"
@@ -61,7 +56,7 @@ def check(name, work):
         got = np.load(work / "layers" / files[layer.name])
         assert got.dtype == values[layer.name].dtype and np.array_equal(got, values[layer.name]), f"{name}: {layer.name} differs from the oracle"
         compared += 1
-    print(f"{name}: {len(x)} inputs, levels {' '.join(levels())} equal to the emulator; {compared} layers equal to the oracle")
+    print(f"{name}: {len(x)} inputs, levels {' '.join(models.levels())} equal to the emulator; {compared} layers equal to the oracle")
 
 
 def main():

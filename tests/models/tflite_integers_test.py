@@ -126,7 +126,7 @@ def check_engines(path, work, x):
     source = network.inputs()[0]
     values = network.run({source.name: x})
     assert np.array_equal(values[next(layer.name for layer in network.layers if layer.kind == "softmax")].ravel(), want.ravel()), "oracle"
-    for level in ("c", "avx2"):
+    for level in models.levels():
         models.sluice("run", next(work.glob("*.hef")), "--origin-layout", "--raw", "--input", work / "x.npy", "--output-dir", work / level, env={"SLUICE_CPU": level})
         assert np.array_equal(models.outputs(work / level)[0], want), f"HEF at {level}"
     return want
