@@ -106,6 +106,9 @@ struct tfl_weights {
 };
 sluice_status tfl_read_weights(struct tfl_import *c, int kernel_input, int bias_input, int data_input, int rank,
                                int channel_axis, const int64_t *perm, struct tfl_weights *w);
+/* A bias of integers, in units of the scales of what is multiplied; one for each of `channels`. */
+sluice_status tfl_integer_bias(struct tfl_import *c, const struct tfl_tensor *bias, const struct tfl_tensor *data,
+                               const struct tfl_tensor *kernel, int64_t channels, struct tfl_weights *w);
 void tfl_set_weights(struct tfl_import *c, struct sl_node *n, const struct tfl_weights *w);
 
 /* ---- stages ---- */

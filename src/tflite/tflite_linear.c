@@ -31,9 +31,21 @@ static sluice_status kernel_scales(struct tfl_import *c, const struct tfl_tensor
     return SLUICE_OK;
 }
 
+static sluice_status flat_bias(struct tfl_import *c, const struct tfl_tensor *bias, int64_t channels, struct tfl_weights *w)
+{
+    const struct sl_shape list = {1, {channels}};
+    if (w->bias->dtype != SL_F32 || (int64_t)sl_shape_elements(&w->bias->shape) != channels)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "bias '%s' does not have one value for each of %lld channels", bias->name,
+                       (long long)channels);
+    w->bias = sl_const_reshape(c->a, w->bias, &list);
+    if (w->file_bias)
+        w->file_bias = sl_const_reshape(c->a, w->file_bias, &list);
+    return SLUICE_OK;
+}
+
 /* A bias of integers counts in units of input scale x weight scale, whatever scale the file gives it. */
-static sluice_status integer_bias(struct tfl_import *c, const struct tfl_tensor *bias, const struct tfl_tensor *data,
-                                  const struct tfl_tensor *kernel, struct tfl_weights *w)
+sluice_status tfl_integer_bias(struct tfl_import *c, const struct tfl_tensor *bias, const struct tfl_tensor *data,
+                               const struct tfl_tensor *kernel, int64_t channels, struct tfl_weights *w)
 {
     const struct sl_const *k;
     void *out;
@@ -51,7 +63,7 @@ static sluice_status integer_bias(struct tfl_import *c, const struct tfl_tensor 
     }
     w->bias = real;
     w->file_bias = k->dtype == SL_S32 ? k : NULL;
-    return SLUICE_OK;
+    return flat_bias(c, bias, channels, w);
 }
 
 static sluice_status read_bias(struct tfl_import *c, int bias_input, int data_input, int kernel_input, int64_t channels,
@@ -61,17 +73,9 @@ static sluice_status read_bias(struct tfl_import *c, int bias_input, int data_in
     if (!bias)
         return SLUICE_OK;
     if (bias->type == TFL_INT32 || bias->type == TFL_INT64)
-        SL_TRY(integer_bias(c, bias, tfl_in_tensor(c, data_input), tfl_in_tensor(c, kernel_input), w));
-    else
-        SL_TRY(tfl_need_const(c, bias_input, "bias", &w->bias));
-    if (w->bias->dtype != SL_F32 || (int64_t)sl_shape_elements(&w->bias->shape) != channels)
-        return sl_fail(c->e, SLUICE_E_SHAPE, "bias '%s' does not have one value for each of %lld channels", bias->name,
-                       (long long)channels);
-    const struct sl_shape list = {1, {channels}};
-    w->bias = sl_const_reshape(c->a, w->bias, &list);
-    if (w->file_bias)
-        w->file_bias = sl_const_reshape(c->a, w->file_bias, &list);
-    return SLUICE_OK;
+        return tfl_integer_bias(c, bias, tfl_in_tensor(c, data_input), tfl_in_tensor(c, kernel_input), channels, w);
+    SL_TRY(tfl_need_const(c, bias_input, "bias", &w->bias));
+    return flat_bias(c, bias, channels, w);
 }
 
 sluice_status tfl_read_weights(struct tfl_import *c, int kernel_input, int bias_input, int data_input, int rank,

@@ -174,6 +174,28 @@ def check_type(t, work):
     return good
 
 
+def check_svdf(work):
+    """Two sums with a 16-bit memory between them; the memory is zero before the first run."""
+    units, rank, memory, features = 6, 2, 5, 10
+    filters, s = units * rank, [0.05, 0.01, 0.0006, 3e-5, 0.06]
+    x, w = rng.integers(-128, 128, (1, features)).astype(np.int8), rng.integers(-127, 128, (filters, features)).astype(np.int8)
+    time, bias = rng.integers(-32768, 32768, (filters, memory)).astype(np.int16), rng.integers(-10**7, 10**7, units).astype(np.int32)
+    f = [float(np.float32(v)) for v in s]
+    state = np.clip(np.floor((x.astype(np.int64) - 4) @ w.T * (f[0] * f[1] / f[2]) + 0.5), -32768, 32767)
+    total = (state * time[:, -1]).reshape(units, rank).sum(1) + bias
+    want = np.clip(np.floor(total * (f[2] * f[3] / f[4]) + 0.5) - 128, -128, 127)
+    tensors = [tw.tensor("x", [1, features], tw.INT8, None, [s[0]], [4]), tw.tensor("w", list(w.shape), tw.INT8, w.tobytes(), [s[1]], [0]),
+               tw.tensor("t", list(time.shape), tw.INT16, time.tobytes(), [s[3]], [0]), tw.tensor("b", [units], tw.INT32, bias.tobytes(), [s[2] * s[3]], [0]),
+               tw.tensor("m", [1, filters * memory], tw.INT16, None, [s[2]], [0], variable=True), tw.tensor("y", [1, units], tw.INT8, None, [s[4]], [-128])]
+    (work / "svdf.tflite").write_bytes(tw.model(tensors, [tw.op(27, [0, 1, 2, 3, 4], [5], {0: ("i", rank), 1: ("b", 1)})], [0], [5]))
+    models.sluice("parser", "tflite", work / "svdf.tflite", "--har-path", work / "svdf.har")
+    models.sluice("compiler", work / "svdf.har", "--output-dir", work)
+    got = emulate(work, work / "svdf.har", "x", x)
+    worst = np.abs(got.ravel() - want).max()
+    print(f"svdf: worst {worst:.0f} of {len(np.unique(want))} values")
+    return worst <= 1 and len(np.unique(want)) > 2
+
+
 def main():
     n = mobilenet()
     with tempfile.TemporaryDirectory() as t:
@@ -187,7 +209,7 @@ def main():
         got, want = check_engines(path, work, n.values["x"]).ravel().astype(int), n.values["classes"].ravel().astype(int)
         print(f"end to end: {np.abs(got - want).max()} steps; oracle and HEF equal")
         good = good and got.argmax() == want.argmax() and np.abs(got - want).max() <= 2
-        good = all([check_type(t, work) for t in TYPES]) and good
+        good = all([check_type(t, work) for t in TYPES]) and check_svdf(work) and good
     return 0 if good else 1
 
 

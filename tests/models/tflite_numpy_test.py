@@ -33,19 +33,71 @@ class Fixed:
 X, Y, P = f(1, 4, 5, 3), f(1, 4, 5, 3), np.abs(f(1, 4, 5, 3)) + np.float32(0.1)
 
 
-def lstm_case():
-    b, t, n, m = 1, 5, 3, 4
-    x, w, r, bias = f(b, t, n), [f(m, n) for _ in range(4)], [f(m, m) for _ in range(4)], [f(m) for _ in range(4)]
-    h, c, out = np.zeros((b, m)), np.zeros((b, m)), []
-    sigmoid = lambda v: 1 / (1 + np.exp(-v))  # noqa: E731
-    for k in range(t):
-        i, fg, g, o = (x[:, k] @ w[j].T + h @ r[j].T + bias[j] for j in range(4))
-        c = sigmoid(fg) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
-        out.append(h)
-    none = [None]
-    ins = [x, *map(Fixed, w), *map(Fixed, r), *none * 3, *map(Fixed, bias), *none * 2, "variable", "variable", *none * 4]
-    return 44, {0: ("b", 4), 3: ("B", 0)}, ins, [np.stack(out, 1).astype(np.float32)]
+def sigmoid(v):
+    return 1 / (1 + np.exp(-v))
+
+
+class Lstm:
+    """Weights of one direction as the file lists them, and what they make of x [batch, steps, features]."""
+
+    def __init__(self, n, m, coupled=False, peephole=False, projection=0, norm=False):
+        u, first = projection or m, 1 if coupled else 0
+        some = lambda k, *shape: [f(*shape) if i >= k else None for i in range(4)]  # noqa: E731
+        self.w, self.r, self.b, self.m, self.u = some(first, m, n), some(first, m, u), some(first, m), m, u
+        self.peephole = [None if coupled else f(m), f(m), f(m)] if peephole else [None] * 3
+        self.projection = [f(u, m), f(u)] if projection else [None] * 2
+        self.norm = some(first, m) if norm else [None] * 4
+
+    def inputs(self):
+        return [None if a is None else Fixed(a) for a in (*self.w, *self.r, *self.peephole, *self.b, *self.projection)]
+
+    def run(self, x, clip=0.0, act=np.tanh):
+        h, c, out = np.zeros((len(x), self.u)), np.zeros((len(x), self.m)), []
+
+        def gate(j, k, peephole):
+            v = x[:, k] @ self.w[j].T + h @ self.r[j].T + (0 if peephole is None else c * peephole)
+            if self.norm[j] is None:
+                return v + self.b[j]
+            return (v - v.mean(1, keepdims=True)) / np.sqrt(v.var(1, keepdims=True) + 1e-8) * self.norm[j] + self.b[j]
+
+        for k in range(x.shape[1]):
+            forget = sigmoid(gate(1, k, self.peephole[1]))
+            enter = 1 - forget if self.w[0] is None else sigmoid(gate(0, k, self.peephole[0]))
+            c = forget * c + enter * act(gate(2, k, None))
+            c = np.clip(c, -clip, clip) if clip else c
+            h = sigmoid(gate(3, k, self.peephole[2])) * act(c)
+            h = h if self.projection[0] is None else h @ self.projection[0].T + self.projection[1]
+            out.append(h)
+        return np.stack(out, 1).astype(np.float32)
+
+
+def lstm_case(clip=0.0, **form):
+    x, layer = f(2, 5, 3), Lstm(3, 4, **form)
+    norm = [None if a is None else Fixed(a) for a in layer.norm]
+    return 44, {0: ("b", 4), 1: ("f", clip), 3: ("B", 0)}, [x, *layer.inputs(), "variable", "variable", *norm], [layer.run(x, clip)]
+
+
+def both_lstm_case(merge, time_major):
+    x, there, back = f(2, 5, 3), Lstm(3, 4), Lstm(3, 4, peephole=True)
+    y = [there.run(x), back.run(x[:, ::-1])[:, ::-1]]
+    y = [np.concatenate(y, 2)] if merge else y
+    turn = lambda a: np.ascontiguousarray(a.transpose(1, 0, 2)) if time_major else a  # noqa: E731
+    return (52, {0: ("b", 4), 3: ("B", merge), 4: ("B", time_major)}, [turn(x), *there.inputs(), *back.inputs(), *["variable"] * 4, *[None] * 9],
+            [turn(a) for a in y])
+
+
+def rnn_case(both, merge=0):
+    x, out, ins = f(2, 5, 3), [], []
+    for backwards in range(1 + both):
+        w, r, bias, h, steps = f(4, 3), f(4, 4), f(4), np.zeros((2, 4)), []
+        for k in range(5):
+            h = np.maximum(x[:, 4 - k if backwards else k] @ w.T + h @ r.T + bias, 0)
+            steps.append(h)
+        out.append(np.stack(steps[::-1] if backwards else steps, 1).astype(np.float32))
+        ins += [Fixed(w), Fixed(r), Fixed(bias), "variable"]
+    if both:
+        return 46, {1: ("b", 1), 2: ("B", merge)}, [x, *ins, None, None, None], [np.concatenate(out, 2)] if merge else out
+    return 35, {1: ("b", 1)}, [x, *ins], out
 
 
 def svdf_case():
@@ -113,7 +165,10 @@ CASES = {
     "batch_matmul_adjoint": (126, {0: ("B", 1), 1: ("B", 1)}, [f(2, 4, 3), f(2, 5, 4)], None),
     "fully_connected_keep": (9, {0: ("b", 1), 2: ("B", 1)}, [X, Fixed(f(6, 3)), Fixed(f(6))], None),
     "fully_connected_computed": (9, {0: ("b", 0)}, [f(2, 3), f(4, 3)], None),
-    "lstm": lstm_case(), "svdf": svdf_case(),
+    "lstm": lstm_case(), "lstm_coupled": lstm_case(coupled=True), "lstm_peephole": lstm_case(clip=0.4, peephole=True),
+    "lstm_projection": lstm_case(projection=6), "lstm_norm": lstm_case(norm=True),
+    "lstm_all": lstm_case(coupled=True, peephole=True, projection=2, norm=True), "both_lstm": both_lstm_case(1, 0), "both_lstm_apart": both_lstm_case(0, 1),
+    "rnn": rnn_case(0), "both_rnn": rnn_case(1, 1), "both_rnn_apart": rnn_case(1), "svdf": svdf_case(),
 }
 a, b = CASES["embedding"][2]
 CASES["embedding"] = (*CASES["embedding"][:3], [b.a[a]])
