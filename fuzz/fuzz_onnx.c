@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (sl_onnx_import(a, "fuzz.onnx", (struct sl_view){data, size}, NULL, &g, &report, &e) == SLUICE_OK) {
         MUST(e.code == SLUICE_OK && sl_graph_verify(g, &e) == SLUICE_OK);
         struct sl_nms_head head;
-        sl_find_nms_head(g, &report.common.nms, a, &head);
+        sl_find_nms_head(g, &report.common.nms, NULL, a, &head);
         if (is_small(g)) {
             run(a, g);
             cut(a, (struct sl_view){data, size}, g);

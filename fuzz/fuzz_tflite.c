@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (sl_tflite_import(a, "fuzz.tflite", (struct sl_view){data, size}, NULL, &g, &report, &e) == SLUICE_OK) {
         MUST(e.code == SLUICE_OK && sl_graph_verify(g, &e) == SLUICE_OK);
         struct sl_nms_head head;
-        sl_find_nms_head(g, &report.common.nms, a, &head);
+        sl_find_nms_head(g, &report.common.nms, NULL, a, &head);
         if (is_small(g))
             run(a, g);
         if (report.encoded && sl_tflite_quantized(report.encoded, a, &fp, &quantized, &e) == SLUICE_OK)

@@ -31,11 +31,35 @@ static const char *last_line(sl_arena *a, const char *script)
     return sl_arena_strndup(a, line, strcspn(line, "\n"));
 }
 
-void sl_keep_nms_head(struct sl_model *model, const struct sl_nms_facts *facts)
+/* All of the file, or what of it can be parsed. */
+static struct sl_graph *parse_most(sl_arena *a, sl_parse_part_fn *parse, void *context)
+{
+    struct sl_import_report r = {0}, again;
+    struct sl_graph *g = parse(a, context, NULL, 0, &r);
+    return g || !r.n_recommended ? g : parse(a, context, r.recommended, r.n_recommended, &again);
+}
+
+static bool find_head(const struct sl_model *model, sl_parse_part_fn *parse, void *context, bool cut,
+                      const struct sl_import_report *r, struct sl_nms_head *head)
+{
+    struct sl_nms_head whole;
+    if (!sl_find_nms_head(model->native, &r->nms, NULL, model->arena, head))
+        return false;
+    if (!cut || !head->wants_decoding)
+        return true;
+    sl_arena *scratch = sl_arena_new();
+    struct sl_graph *g = parse_most(scratch, parse, context);
+    bool found = g && sl_find_nms_head(g, &r->nms, NULL, scratch, &whole);
+    sl_arena_free(scratch);
+    return !found || sl_find_nms_head(model->native, &r->nms, &whole.boxes, model->arena, head);
+}
+
+void sl_keep_nms_head(struct sl_model *model, sl_parse_part_fn *parse, void *context, bool cut,
+                      const struct sl_import_report *r)
 {
     sl_arena *a = model->arena;
     struct sl_nms_head head;
-    if (!sl_find_nms_head(model->native, facts, a, &head))
+    if (!find_head(model, parse, context, cut, r, &head))
         return;
     if (head.json) {
         keep_text(model, "nms.json", head.json);
@@ -64,8 +88,9 @@ void sl_recommend_heads(sl_arena *a, sl_parse_part_fn *parse, void *context, str
 {
     sl_arena *scratch = sl_arena_new();
     struct sl_nms_head head;
-    struct sl_graph *g = r->n_recommended ? parse(scratch, context, r->recommended, r->n_recommended) : NULL;
-    if (g && sl_find_nms_head(g, &r->nms, scratch, &head)) {
+    struct sl_import_report again = {0};
+    struct sl_graph *g = r->n_recommended ? parse(scratch, context, r->recommended, r->n_recommended, &again) : NULL;
+    if (g && sl_find_nms_head(g, &r->nms, NULL, scratch, &head)) {
         struct sl_buffer text = {0};
         if (head.n_end_nodes)
             copy_names(a, &head, r);
@@ -104,6 +129,9 @@ char *sluice_list_heads(void)
         "- prior boxes, their scale factors and the order of coordinates of ssd heads: the constants of the decoding, or the "
         "post-process's own list;\n"
         "- thresholds, boxes kept of a class, number of classes: the suppression's.\n\n"
+        "A network that is cut at its heads leaves its decoding behind: the file is then looked at once more, so that nothing "
+        "of this is "
+        "lost.\n\n"
         "What nothing tells is taken from the published models (anchors of YOLOv5 and v7; boxes of TensorFlow's MobileNet-SSD "
         "with six "
         "scales) and said: `NAME.nms.json, guessed: ...`. Thresholds are then those of the table (score / overlap).\n\n"

@@ -6,11 +6,15 @@
 #include "front/problems.h"
 #include "har/model.h"
 
-/* Where the network ends in a known detector's heads: <net>.nms.json and <net>.nms.alls, or a word on why there are none. */
-void sl_keep_nms_head(struct sl_model *model, const struct sl_nms_facts *facts);
+/* The part of a file up to these nodes (none: all of it), in an arena of its own; NULL when it cannot be parsed, which the
+ * report then tells about. */
+typedef struct sl_graph *sl_parse_part_fn(sl_arena *a, void *context, const char *const *end_nodes, int n_end,
+                                          struct sl_import_report *r);
 
-/* The part of a file that can be parsed, in an arena of its own; NULL when that fails too. */
-typedef struct sl_graph *sl_parse_part_fn(sl_arena *a, void *context, const char *const *end_nodes, int n_end);
+/* Where the network ends in a known detector's heads: <net>.nms.json and <net>.nms.alls, or a word on why there are none. Where
+ * it was cut at them and the boxes were left behind, as much of the file as can be is parsed once more, to read them there. */
+void sl_keep_nms_head(struct sl_model *model, sl_parse_part_fn *parse, void *context, bool cut,
+                      const struct sl_import_report *r);
 
 /* Parsing failed and recommends end nodes: where the part before them has heads of a known detector, the recommendation and the
  * hint end there instead. Strings live in `a`. */

@@ -160,7 +160,7 @@ struct onnx_file {
     const struct sl_onnx_options *options;
 };
 
-static struct sl_graph *parse_onnx_part(sl_arena *a, void *context, const char *const *end_nodes, int n_end)
+static struct sl_graph *parse_onnx_part(sl_arena *a, void *context, const char *const *end_nodes, int n_end, struct sl_import_report *r)
 {
     const struct onnx_file *f = context;
     struct sl_onnx_options o = *f->options;
@@ -170,7 +170,10 @@ static struct sl_graph *parse_onnx_part(sl_arena *a, void *context, const char *
     o.common.n_end = n_end;
     o.drop_cut_parts = true;
     o.keep_network_part = false;
-    return sl_onnx_import(a, f->path, f->bytes, &o, &g, NULL, &ignored) == SLUICE_OK ? g : NULL;
+    struct sl_onnx_report report;
+    sluice_status s = sl_onnx_import(a, f->path, f->bytes, &o, &g, &report, &ignored);
+    *r = report.common;
+    return s == SLUICE_OK ? g : NULL;
 }
 
 /* Names may be more than a hint holds. */
@@ -238,7 +241,8 @@ static sluice_status parse_onnx(struct sluice_model *m, const char *path, const 
     keep_cut_parts(m->model, &report);
     if (report.network.size)
         SL_TRY(sl_write_file(o->part_path, report.network.data, report.network.size, e));
-    sl_keep_nms_head(m->model, &report.common.nms);
+    struct onnx_file file = {path, bytes, &onnx};
+    sl_keep_nms_head(m->model, parse_onnx_part, &file, onnx.common.n_end > 0, &report.common);
     return SLUICE_OK;
 }
 
@@ -262,7 +266,7 @@ struct tflite_file {
     const struct sl_import_options *options;
 };
 
-static struct sl_graph *parse_tflite_part(sl_arena *a, void *context, const char *const *end_nodes, int n_end)
+static struct sl_graph *parse_tflite_part(sl_arena *a, void *context, const char *const *end_nodes, int n_end, struct sl_import_report *r)
 {
     const struct tflite_file *f = context;
     struct sl_import_options o = *f->options;
@@ -270,7 +274,10 @@ static struct sl_graph *parse_tflite_part(sl_arena *a, void *context, const char
     sl_err ignored = {0};
     o.end_nodes = end_nodes;
     o.n_end = n_end;
-    return sl_tflite_import(a, f->path, f->bytes, &o, &g, NULL, &ignored) == SLUICE_OK ? g : NULL;
+    struct sl_tflite_report report;
+    sluice_status s = sl_tflite_import(a, f->path, f->bytes, &o, &g, &report, &ignored);
+    *r = report.common;
+    return s == SLUICE_OK ? g : NULL;
 }
 
 static sluice_status parse_tflite(struct sluice_model *m, const char *path, const struct sluice_parse_options *o, sl_err *e)
@@ -300,7 +307,7 @@ static sluice_status parse_tflite(struct sluice_model *m, const char *path, cons
         return s;
     take_native(m, g, arch);
     take_file_quantization(m->model, report.encoded);
-    sl_keep_nms_head(m->model, &report.common.nms);
+    sl_keep_nms_head(m->model, parse_tflite_part, &file, tflite.n_end > 0, &report.common);
     return SLUICE_OK;
 }
 

@@ -131,7 +131,7 @@ static bool scale_boxes(const struct heads *h, struct head_scale *s, const doubl
 }
 
 struct found {
-    double box[2 * HEAD_BOXES], factor;
+    double box[2 * SL_HEAD_BOXES], factor;
     int n; /* sides known */
     size_t looked_at;
 };
@@ -159,20 +159,22 @@ static void take_product(const struct heads *h, const struct sl_node *n, int n_b
 bool head_find_yolo_boxes(struct heads *h, int n_boxes)
 {
     unsigned char *owner = find_owners(h);
-    struct found found[HEAD_SCALES] = {{.n = 0}};
-    h->exp_boxes = false;
+    struct found found[SL_HEAD_SCALES] = {{.n = 0}};
+    if (head_take_whole(h))
+        return h->told.known;
+    h->told.exp = false;
     for (int i = 0; i < h->g->n_nodes; i++) {
         const struct sl_node *n = h->g->nodes[i];
         if (!h->region[i] || !owner[i])
             continue;
-        h->exp_boxes = h->exp_boxes || is_type(n, "exp");
+        h->told.exp = h->told.exp || is_type(n, "exp");
         take_product(h, n, n_boxes, &found[owner[i] - 1]);
     }
-    h->known_boxes = true;
+    h->told.known = true;
     for (int i = 0; i < h->n_scales; i++) {
         h->scales[i].n_boxes = n_boxes;
-        h->known_boxes =
-            h->known_boxes && found[i].n == 2 * n_boxes && scale_boxes(h, &h->scales[i], found[i].box, found[i].factor);
+        h->told.known =
+            h->told.known && found[i].n == 2 * n_boxes && scale_boxes(h, &h->scales[i], found[i].box, found[i].factor);
     }
-    return h->known_boxes;
+    return h->told.known;
 }

@@ -139,7 +139,7 @@ static struct head_scale *scale_of(struct heads *h, const struct sl_node *n)
     for (int i = 0; i < h->n_scales; i++)
         if (h->scales[i].h == n->shape.dim[1] && h->scales[i].w == n->shape.dim[2])
             return &h->scales[i];
-    if (h->n_scales == HEAD_SCALES)
+    if (h->n_scales == SL_HEAD_SCALES)
         return NULL;
     struct head_scale *s = &h->scales[h->n_scales++];
     *s = (struct head_scale){.h = n->shape.dim[1], .w = n->shape.dim[2]};

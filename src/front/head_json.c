@@ -113,8 +113,8 @@ json_t *head_json_ssd(const struct heads *h, const struct head_kind *k)
         put_layers(k, &h->scales[i], decoder);
         json_array_append_new(decoders, decoder);
     }
-    json_object_set_new(o, "centers_scale_factor", number(h->centers));
-    json_object_set_new(o, "bbox_dimensions_scale_factor", number(h->sizes));
+    json_object_set_new(o, "centers_scale_factor", number(h->told.centers));
+    json_object_set_new(o, "bbox_dimensions_scale_factor", number(h->told.sizes));
     put_background(o, background);
     json_object_set_new(o, "bbox_decoders", decoders);
     return o;

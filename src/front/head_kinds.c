@@ -203,7 +203,7 @@ static bool is_blazeface(struct heads *h)
         if (head_channels(s, 0) < head_channels(s, 1))
             move_to(s, 1, 0);
         int64_t reg = head_channels(s, 0), boxes = head_channels(s, 1);
-        if ((reg != 16 * boxes && reg != 18 * boxes) || boxes > HEAD_BOXES)
+        if ((reg != 16 * boxes && reg != 18 * boxes) || boxes > SL_HEAD_BOXES)
             return false;
     }
     h->classes = 1;
@@ -230,7 +230,7 @@ static bool place_ssd(const struct heads *h, struct head_scale *s, int64_t class
 {
     for (int swapped = 0; swapped < 2; swapped++) {
         int64_t reg = head_channels(s, swapped), cls = head_channels(s, 1 - swapped), boxes = reg / 4;
-        bool fits = reg % 4 == 0 && boxes >= 1 && boxes <= HEAD_BOXES && cls == boxes * classes;
+        bool fits = reg % 4 == 0 && boxes >= 1 && boxes <= SL_HEAD_BOXES && cls == boxes * classes;
         if (!fits || scored_by(h, s->conv[swapped]) != SL_OP_COUNT)
             continue;
         move_to(s, swapped, 0);
@@ -255,7 +255,7 @@ static bool is_ssd(struct heads *h)
             several = several || h->scales[i].n_boxes > 1;
         }
         if (fits && several) { /* one box everywhere: heads without prior boxes look like that */
-            h->softmax = scored_by(h, h->scales[0].conv[1]) == SL_OP_softmax;
+            h->told.softmax = scored_by(h, h->scales[0].conv[1]) == SL_OP_softmax;
             return true;
         }
     }
@@ -294,7 +294,7 @@ static bool is_yolov3(struct heads *h)
     if (h->proto || (!tiny && !strides(h, 8, 3, 4)) || !has_three_anchors(h))
         return false;
     bool told = head_find_yolo_boxes(h, 3);
-    return h->exp_boxes || (!told && (tiny || h->coarse_first));
+    return h->told.exp || (!told && (tiny || h->coarse_first));
 }
 
 static bool is_yolov5(struct heads *h)

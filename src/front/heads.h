@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "front/nms_heads.h"
 
-enum { HEAD_CONVS = 48, HEAD_SCALES = 8, HEAD_ROLES = 4, HEAD_BOXES = 9 };
+enum { HEAD_CONVS = 48, HEAD_ROLES = 4 };
 
 /* One scale of a head: its convolutions, put into the order of the kind's roles by the row that matches. */
 struct head_scale {
@@ -13,30 +13,27 @@ struct head_scale {
     int64_t stride; /* pixels per cell; 0: the image is no whole number of cells */
     int n;
     const struct sl_node *conv[HEAD_ROLES];
-    int n_boxes;                /* anchors a cell */
-    double box[2 * HEAD_BOXES]; /* width and height of each: pixels (yolo), parts of the image (ssd) */
+    int n_boxes;                   /* anchors a cell */
+    double box[2 * SL_HEAD_BOXES]; /* width and height of each: pixels (yolo), parts of the image (ssd) */
 };
 
 struct heads {
     const struct sl_graph *g;
-    const struct sl_nms_facts *facts; /* or NULL */
+    const struct sl_nms_facts *facts;  /* or NULL */
+    const struct sl_head_boxes *whole; /* or NULL */
     sl_arena *a;
     bool *region;                  /* by node: a head convolution, or behind one */
     const struct sl_node **reader; /* by node: its only reader, or NULL */
     int n_convs, n_scales;
     const struct sl_node *convs[HEAD_CONVS];
-    struct head_scale scales[HEAD_SCALES];
+    struct head_scale scales[SL_HEAD_SCALES];
     const struct sl_node *proto; /* convolution of mask prototypes */
     int64_t proto_stride;
     int64_t image_h, image_w, classes, masks;
     int regression_length;
-    bool at_outputs;       /* nothing but activations stands behind the heads */
-    bool coarse_first;     /* the first output belongs to the largest stride */
-    bool known_boxes;      /* anchors are read out of the graph or the file */
-    bool exp_boxes;        /* sizes are exp(t) * anchor */
-    bool x_first;          /* ssd: boxes are x, y, width, height */
-    bool softmax;          /* of scores over classes */
-    double centers, sizes; /* ssd: divisors of offsets */
+    bool at_outputs;           /* nothing but activations stands behind the heads */
+    bool coarse_first;         /* the first output belongs to the largest stride */
+    struct sl_head_boxes told; /* all but its scales, which stand above */
     struct sl_nms_head *out;
 };
 
@@ -65,9 +62,12 @@ const struct head_kind *head_match(struct heads *h);
 int64_t head_channels(const struct head_scale *s, int role);
 void head_guess(struct heads *h, const char *sentence);
 
-/* head_anchors.c: fills box and n_boxes of every scale, known_boxes, exp_boxes. False: the decoding does not tell. */
+/* What was found in the same network with its decoding, when it has the same scales. */
+bool head_take_whole(struct heads *h);
+
+/* head_anchors.c: fills box and n_boxes of every scale, told.known and told.exp. False: the decoding does not tell. */
 bool head_find_yolo_boxes(struct heads *h, int n_boxes);
-/* head_priors.c: of an ssd head whose n_boxes are set; also x_first, centers, sizes. */
+/* head_priors.c: of an ssd head whose n_boxes are set; also told's x_first, centers, sizes. */
 bool head_find_priors(struct heads *h);
 
 /* head_json.c */

@@ -7,6 +7,38 @@
 
 #include "front/heads.h"
 
+/* ---- what the decoding told ---- */
+
+bool head_take_whole(struct heads *h)
+{
+    const struct sl_head_boxes *w = h->whole;
+    bool same = w && w->n_scales == h->n_scales;
+    for (int i = 0; i < h->n_scales && same; i++)
+        same = w->scales[i].h == h->scales[i].h && w->scales[i].w == h->scales[i].w &&
+               (w->scales[i].n_boxes == h->scales[i].n_boxes || h->scales[i].n_boxes == 0);
+    if (!same)
+        return false;
+    h->told = *w;
+    for (int i = 0; i < h->n_scales && w->known; i++) {
+        h->scales[i].n_boxes = w->scales[i].n_boxes;
+        memcpy(h->scales[i].box, w->scales[i].box, sizeof h->scales[i].box);
+    }
+    return true;
+}
+
+static void give_boxes(const struct heads *h, struct sl_head_boxes *out)
+{
+    *out = h->told;
+    out->n_scales = h->n_scales;
+    for (int i = 0; i < h->n_scales; i++) {
+        const struct head_scale *s = &h->scales[i];
+        out->scales[i].h = s->h;
+        out->scales[i].w = s->w;
+        out->scales[i].n_boxes = s->n_boxes;
+        memcpy(out->scales[i].box, s->box, sizeof s->box);
+    }
+}
+
 /* ---- boxes that the graph does not tell ---- */
 
 /* Anchors of the published models, in pixels: width and height of three boxes a scale. */
@@ -51,8 +83,8 @@ static bool guess_ssd(struct heads *h)
             s->box[2 * k + 1] = size / sqrt(aspect);
         }
     }
-    h->centers = 10;
-    h->sizes = 5;
+    h->told.centers = 10;
+    h->told.sizes = 5;
     head_guess(h, "boxes, their order (y, x, height, width) and scale factors are those of TensorFlow's MobileNet-SSD: check "
                   "them against "
                   "the training");
@@ -63,9 +95,9 @@ static const char *complete_ssd(struct heads *h)
 {
     if (!head_find_priors(h) && !guess_ssd(h))
         return "neither the graph nor the file tells the prior boxes";
-    if (h->softmax)
+    if (h->told.softmax)
         return "its scores are a softmax over classes, and nms_postprocess's ssd takes a sigmoid";
-    if (h->x_first)
+    if (h->told.x_first)
         return "its boxes are written x, y, width, height, and nms_postprocess's ssd reads y, x, height, width";
     if (h->classes > 1 && (!h->facts || !h->facts->classes))
         head_guess(h, "whether class 0 is background is taken from the kind of network");
@@ -81,7 +113,7 @@ static const char *complete(struct heads *h, const struct head_kind *k)
         return complete_ssd(h);
     if (k->write == head_json_yolov5 && !head_find_yolo_boxes(h, 3)) {
         guess_yolo(h, k);
-        if (!h->exp_boxes && h->at_outputs && !h->proto)
+        if (!h->told.exp && h->at_outputs && !h->proto)
             head_guess(h, "without the decoding in the graph, YOLOv3 with its finest scale first looks the same, and is "
                           "decoded in another way");
     }
@@ -145,9 +177,10 @@ static bool write_json(const struct heads *h, const struct head_kind *k)
     return h->out->json && h->out->script;
 }
 
-bool sl_find_nms_head(const struct sl_graph *g, const struct sl_nms_facts *facts, sl_arena *a, struct sl_nms_head *out)
+bool sl_find_nms_head(const struct sl_graph *g, const struct sl_nms_facts *facts, const struct sl_head_boxes *whole,
+                      sl_arena *a, struct sl_nms_head *out)
 {
-    struct heads h = {.g = g, .a = a, .facts = facts && facts->op ? facts : NULL, .out = out};
+    struct heads h = {.g = g, .a = a, .facts = facts && facts->op ? facts : NULL, .whole = whole, .out = out};
     *out = (struct sl_nms_head){.kind = NULL};
     if (g->n_inputs < 1 || !head_find_convs(&h) || !head_find_scales(&h))
         return false;
@@ -157,6 +190,9 @@ bool sl_find_nms_head(const struct sl_graph *g, const struct sl_nms_facts *facts
     out->kind = k->name;
     out->meta_arch = k->meta_arch[0] ? k->meta_arch : NULL;
     out->reason = complete(&h, k);
+    bool boxes = k->write == head_json_yolov5 || k->write == head_json_ssd || strcmp(k->name, "yolov3") == 0;
+    out->wants_decoding = boxes && h.at_outputs && !h.told.known && !whole;
+    give_boxes(&h, &out->boxes);
     find_ends(&h);
     return out->reason || write_json(&h, k);
 }

@@ -15,11 +15,10 @@ SKIP = 77
 PART = ["--start-node-names", "down8_dw/BatchNormalization"]
 # arguments, outputs that are compared
 CASES = [
-    ([], 4),
     (PART, 4),
-    (PART + ["--end-node-names", "boxes8/Conv", "cls8/Conv"], 2),
-    (PART + ["--end-node-names", "boxes8/Conv", "--disable-rt-metadata-extraction"], 1),
+    (PART + ["--end-node-names", "boxes8/Conv", "cls8/Conv", "--disable-rt-metadata-extraction"], 2),
     (["--end-node-names", "down8_dw/BatchNormalization"], 1),
+    ([], 4),  # last: the archive that another model is compared with below
 ]
 
 
@@ -58,7 +57,6 @@ def main():
         r = compare(folder, "--start-node-names", "cls8/Conv")
         assert r.returncode == 3 and "still needed: the start nodes do not cut it off" in r.stderr, r
         tool = [PYTHON, ROOT / "tools" / "compare_onnx.py", "--sluice", SLUICE, tampered(folder), folder / "c.har"]
-        assert compare(folder).returncode == 0
         r = subprocess.run([str(a) for a in tool], capture_output=True, text=True)
         assert r.returncode == 1, f"another model agrees: {r}"
         assert not list((folder / "tmp").glob("sluice-*")), "temporary files are left"

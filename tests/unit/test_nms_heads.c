@@ -144,7 +144,7 @@ static bool find(struct net *t, const struct sl_nms_facts *facts, struct sl_nms_
 {
     sl_graph_renumber(t->g);
     OK(sl_assign_names(t->g, &e));
-    return sl_find_nms_head(t->g, facts, t->a, head);
+    return sl_find_nms_head(t->g, facts, NULL, t->a, head);
 }
 
 static json_t *json_of(const struct sl_nms_head *head)
@@ -415,6 +415,29 @@ static void test_exp_is_yolov3(void **state)
     }
 }
 
+/* Cut at its heads, a network is decoded as the whole file tells; another network's file tells nothing. */
+static void test_boxes_of_the_whole(void **state)
+{
+    struct sl_nms_head head, whole;
+    struct net t = decoded(5, false), cut = build("160x160 20x20 27 10x10 27 5x5 27"),
+               other = build("320x320 40x40 27 20x20 27 10x10 27");
+    assert_true(find(&t, NULL, &whole) && !whole.wants_decoding);
+    assert_true(find(&cut, NULL, &head) && head.wants_decoding && head.n_guesses > 0);
+    assert_true(sl_find_nms_head(cut.g, NULL, &whole.boxes, cut.a, &head) && head.n_guesses == 0 && head.n_end_nodes == 0);
+    json_t *j = json_of(&head);
+    assert_true(number_at(j, 1, "w", 2) == anchors[1][4] && number_at(j, 2, "h", 0) == anchors[2][1]);
+    json_decref(j);
+    assert_true(find(&other, NULL, &head) && sl_find_nms_head(other.g, NULL, &whole.boxes, other.a, &head) &&
+                head.n_guesses > 0);
+    sl_arena_free(t.a);
+    t = decoded(3, false);
+    assert_true(find(&t, NULL, &whole) && sl_find_nms_head(cut.g, NULL, &whole.boxes, cut.a, &head));
+    assert_string_equal(head.kind, "yolov3");
+    sl_arena_free(t.a);
+    sl_arena_free(cut.a);
+    sl_arena_free(other.a);
+}
+
 /* Anchors that are no boxes (a mask of cells) are not believed. */
 static void test_anchors_not_believed(void **state)
 {
@@ -436,12 +459,40 @@ static void test_anchors_not_believed(void **state)
 
 enum { PRIORS = 8 * 8 * 2 + 4 * 4 * 3 };
 
-/* Two scales, 2 and 3 boxes; centre and size as the decoding has them. */
-static struct net ssd_net(bool x_first, bool softmax, bool columns)
+enum form {
+    PAIRS,
+    COLUMNS,
+    ROWS
+}; /* [1, n, 2], [1, n, 1], and [1, n] behind a transpose, sizes clipped: as TensorFlow's are */
+
+/* Coordinates k.. of the offsets. */
+static struct sl_node *coordinates(struct net *t, struct sl_node *b, enum form form, int k)
+{
+    if (form != ROWS)
+        return part(t, b, k, form == PAIRS ? k + 2 : k + 1);
+    struct sl_node *turned = add(t, SL_OP_transpose, 1, &b, 2, (int64_t[]){4, PRIORS});
+    struct sl_node *n = add(t, SL_OP_slice, 1, &turned, 2, (int64_t[]){1, PRIORS});
+    sl_set_ints(t->g, n, "starts", 2, (int64_t[]){k, 0});
+    return n;
+}
+
+/* centre = offset * 0.1 * size + place, size = exp(offset / 5) * size, for one coordinate of each or both. */
+static void decode(struct net *t, struct sl_node *b, enum form form, int k, struct sl_node *place, struct sl_node *size)
+{
+    struct sl_node *e = scaled(t, SL_OP_ew_div, coordinates(t, b, form, 2 + k), 5);
+    if (form == ROWS)
+        e = scaled(t, SL_OP_ew_min, e, 4.135f);
+    output(t, with(t, SL_OP_ew_add, with(t, SL_OP_ew_mult, scaled(t, SL_OP_ew_mult, coordinates(t, b, form, k), 0.1f), size),
+                   place));
+    output(t, with(t, SL_OP_ew_mult, curve(t, e, "exp"), size));
+}
+
+/* Two scales, 2 and 3 boxes. */
+static struct net ssd_net(bool x_first, bool softmax, enum form form)
 {
     struct net t = build("64x64 8x8 8 6 4x4 12 9");
     struct sl_node *box[2], *cls[2];
-    float place[PRIORS][2], size[PRIORS][2], column[PRIORS];
+    float place[PRIORS][2], size[PRIORS][2], p[PRIORS], s[PRIORS];
     int at = 0;
     for (int i = 0; i < 2; i++)
         for (int y = 0; y < 8 >> i; y++)
@@ -461,27 +512,24 @@ static struct net ssd_net(bool x_first, bool softmax, bool columns)
     struct sl_node *b = add(&t, SL_OP_concat, 2, box, 3, (int64_t[]){1, PRIORS, 4});
     struct sl_node *c = add(&t, SL_OP_concat, 2, cls, 3, (int64_t[]){1, PRIORS, 3});
     output(&t, softmax ? same(&t, SL_OP_softmax, c) : curve(&t, c, "sigmoid"));
-    for (int k = 0; k < (columns ? 2 : 1); k++) {
-        int64_t wide = columns ? 1 : 2, dims[3] = {1, PRIORS, wide};
-        struct sl_node *p, *s;
-        for (int i = 0; i < PRIORS; i++)
-            column[i] = place[i][k];
-        p = constant(&t, 3, dims, columns ? column : place[0]);
-        for (int i = 0; i < PRIORS; i++)
-            column[i] = size[i][k];
-        s = constant(&t, 3, dims, columns ? column : size[0]);
-        output(&t, with(&t, SL_OP_ew_add, with(&t, SL_OP_ew_mult, scaled(&t, SL_OP_ew_mult, part(&t, b, k, k + wide), 0.1f), s),
-                        p));
-        output(&t, with(&t, SL_OP_ew_mult, curve(&t, scaled(&t, SL_OP_ew_div, part(&t, b, 2 + k, 2 + k + wide), 5), "exp"), s));
+    if (form == PAIRS)
+        decode(&t, b, form, 0, constant(&t, 3, (int64_t[]){1, PRIORS, 2}, place[0]),
+               constant(&t, 3, (int64_t[]){1, PRIORS, 2}, size[0]));
+    for (int k = 0; k < 2 && form != PAIRS; k++) {
+        for (int i = 0; i < PRIORS; i++) {
+            p[i] = place[i][k];
+            s[i] = size[i][k];
+        }
+        decode(&t, b, form, k, constant(&t, 2, (int64_t[]){1, PRIORS}, p), constant(&t, 2, (int64_t[]){1, PRIORS}, s));
     }
     return t;
 }
 
 static void test_priors_of_the_graph(void **state)
 {
-    for (int columns = 0; columns < 2; columns++) {
+    for (enum form form = PAIRS; form <= ROWS; form++) {
         struct sl_nms_head head;
-        struct net t = ssd_net(false, false, columns);
+        struct net t = ssd_net(false, false, form);
         assert_true(find(&t, NULL, &head));
         json_t *j = json_of(&head);
         assert_true(fabs(number_at(j, 0, "w", 1) - 0.11) < 1e-6 && fabs(number_at(j, 1, "h", 2) - 0.62) < 1e-6);
@@ -491,16 +539,24 @@ static void test_priors_of_the_graph(void **state)
         assert_non_null(strstr(head.script, "change_output_activation"));
         json_decref(j);
         sl_arena_free(t.a);
-        t = ssd_net(true, false, columns);
+        t = ssd_net(true, false, form);
         assert_true(find(&t, NULL, &head));
         assert_true(!head.json && strstr(head.reason, "x, y, width, height"));
         sl_arena_free(t.a);
     }
+    struct sl_nms_head whole;
+    struct net raw = build("64x64 8x8 8 6 4x4 12 9");
     struct sl_nms_head head;
-    struct net t = ssd_net(false, true, false);
+    struct net t = ssd_net(false, true, PAIRS);
     assert_true(find(&t, NULL, &head));
     assert_true(!head.json && strstr(head.reason, "softmax"));
+    assert_true(find(&raw, NULL, &whole) && whole.wants_decoding && !whole.json);
+    assert_true(sl_find_nms_head(raw.g, NULL, &head.boxes, raw.a, &whole) && strstr(whole.reason, "softmax"));
     sl_arena_free(t.a);
+    t = ssd_net(false, false, PAIRS);
+    assert_true(find(&t, NULL, &head) && sl_find_nms_head(raw.g, NULL, &head.boxes, raw.a, &whole) && whole.json);
+    sl_arena_free(t.a);
+    sl_arena_free(raw.a);
 }
 
 /* A file's own detection post-process: its anchors, scale factors, thresholds, classes. */
@@ -531,7 +587,7 @@ static void test_facts(void **state)
     assert_int_equal(head.n_guesses, 0);
     json_decref(j);
     f.n_anchors--; /* of another network */
-    assert_true(sl_find_nms_head(t.g, &f, t.a, &head) && !head.json);
+    assert_true(sl_find_nms_head(t.g, &f, NULL, t.a, &head) && !head.json);
     sl_arena_free(t.a);
 }
 
@@ -560,7 +616,7 @@ static double time_of(int n)
     output(&t, x);
     sl_graph_renumber(t.g);
     double start = seconds();
-    assert_true(sl_find_nms_head(t.g, NULL, t.a, &head));
+    assert_true(sl_find_nms_head(t.g, NULL, NULL, t.a, &head));
     double taken = seconds() - start;
     sl_arena_free(t.a);
     return taken;
@@ -582,6 +638,7 @@ int main(void)
         cmocka_unit_test(test_published_ssd),
         cmocka_unit_test(test_anchors_of_the_graph),
         cmocka_unit_test(test_exp_is_yolov3),
+        cmocka_unit_test(test_boxes_of_the_whole),
         cmocka_unit_test(test_anchors_not_believed),
         cmocka_unit_test(test_priors_of_the_graph),
         cmocka_unit_test(test_facts),
