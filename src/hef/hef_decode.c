@@ -23,6 +23,45 @@ const char *sl_decode_text(struct sl_decoder *d, const struct sl_field *f)
     return f->wire == SL_WIRE_LEN ? sl_arena_strndup(d->a, (const char *)f->bytes.data, f->bytes.size) : "";
 }
 
+void sl_decode_member(struct sl_decoder *d, const struct sl_field *f, const struct sl_member *members, size_t n, void *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (members[i].number != f->number)
+            continue;
+        void *to = (char *)out + members[i].at;
+        switch (members[i].type) {
+        case SL_MEMBER_U32:
+            *(uint32_t *)to = (uint32_t)f->value;
+            break;
+        case SL_MEMBER_U64:
+            *(uint64_t *)to = f->value;
+            break;
+        case SL_MEMBER_BOOL:
+            *(bool *)to = f->value != 0;
+            break;
+        case SL_MEMBER_F32:
+            *(float *)to = sl_field_f32(f);
+            break;
+        case SL_MEMBER_F64:
+            *(double *)to = sl_field_f64(f);
+            break;
+        case SL_MEMBER_TEXT:
+            *(const char **)to = sl_decode_text(d, f);
+            break;
+        }
+        return;
+    }
+}
+
+sluice_status sl_decode_members(struct sl_decoder *d, struct sl_view message, const struct sl_member *members, size_t n,
+                                const char *what, void *out)
+{
+    struct sl_reader r = sl_reader_of(message.data, message.size);
+    for (struct sl_field f; sl_next_field(&r, &f);)
+        sl_decode_member(d, &f, members, n, out);
+    return sl_decode_finish(d, &r, what);
+}
+
 /* n elements of `size` bytes, zeroed. */
 sluice_status sl_decode_array(struct sl_decoder *d, uint32_t n, size_t size, void *array)
 {

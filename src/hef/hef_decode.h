@@ -6,6 +6,9 @@
 #ifndef SL_HEF_HEF_DECODE_H
 #define SL_HEF_HEF_DECODE_H
 
+#include <stddef.h>
+
+#include "base/compiler.h"
 #include "hef/hef.h"
 
 /* Elements of all arrays together: a sub-message can be two bytes long and its structure hundreds, so the file's size alone
@@ -18,6 +21,24 @@ struct sl_decoder {
     struct sl_hef *h;
     uint32_t elements;
 };
+
+/* A field that goes into a member of a structure as it is: the member's type says how. */
+enum sl_member_type { SL_MEMBER_U32, SL_MEMBER_U64, SL_MEMBER_BOOL, SL_MEMBER_F32, SL_MEMBER_F64, SL_MEMBER_TEXT };
+struct sl_member {
+    uint32_t number;
+    enum sl_member_type type;
+    size_t at; /* in the structure */
+};
+#define SL_MEMBER_TYPE(value)                                                                                                  \
+    _Generic((value), uint32_t: SL_MEMBER_U32, uint64_t: SL_MEMBER_U64, bool: SL_MEMBER_BOOL, float: SL_MEMBER_F32,            \
+             double: SL_MEMBER_F64, const char *: SL_MEMBER_TEXT)
+#define SL_MEMBER(number, structure, member)                                                                                   \
+    {number, SL_MEMBER_TYPE(((structure *)0)->member), offsetof(structure, member)}
+/* Sets the member of *out that the field belongs to, if any. */
+void sl_decode_member(struct sl_decoder *d, const struct sl_field *f, const struct sl_member *members, size_t n, void *out);
+/* The same for each field of a message that holds nothing else. */
+sluice_status sl_decode_members(struct sl_decoder *d, struct sl_view message, const struct sl_member *members, size_t n,
+                                const char *what, void *out);
 
 /* Reads one sub-message into a zeroed element. */
 typedef sluice_status sl_decode_fn(struct sl_decoder *d, struct sl_view message, void *out);

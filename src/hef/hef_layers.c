@@ -1,117 +1,58 @@
 /* hef_layers.c: decodes edge layers: plain, mux and planes. After it: hef_proto.c, which owns the contexts they are in. */
 #include "hef/hef_decode.h"
 
-static sluice_status read_nms_info(struct sl_decoder *d, struct sl_view message, void *out)
+static sluice_status read_nms_info(struct sl_decoder *d, struct sl_view message, struct sl_hef_nms *nms)
 {
-    struct sl_hef_nms *nms = out;
-    struct sl_reader r = sl_reader_of(message.data, message.size);
-    for (struct sl_field f; sl_next_field(&r, &f);)
-        switch (f.number) {
-        case 2:
-            nms->classes = f.value;
-            break;
-        case 3:
-            nms->max_boxes = f.value;
-            break;
-        case 4:
-            nms->box_bytes = f.value;
-            break;
-        case 5:
-            nms->defused = f.value != 0;
-            break;
-        case 7:
-            nms->division_factor = f.value;
-            break;
-        case 8:
-            nms->burst_size = (uint32_t)f.value;
-            break;
-        case 9:
-            nms->burst_type = (uint32_t)f.value;
-            break;
-        }
-    return sl_decode_finish(d, &r, "an NMS description");
+    static const struct sl_member members[] = {
+        SL_MEMBER(2, struct sl_hef_nms, classes),         SL_MEMBER(3, struct sl_hef_nms, max_boxes),
+        SL_MEMBER(4, struct sl_hef_nms, box_bytes),       SL_MEMBER(5, struct sl_hef_nms, defused),
+        SL_MEMBER(7, struct sl_hef_nms, division_factor), SL_MEMBER(8, struct sl_hef_nms, burst_size),
+        SL_MEMBER(9, struct sl_hef_nms, burst_type),
+    };
+    return sl_decode_members(d, message, members, SL_COUNT(members), "an NMS description", nms);
+}
+
+/* {1: NMS description} */
+static sluice_status read_additional(struct sl_decoder *d, const struct sl_field *f, struct sl_hef_nms *nms)
+{
+    struct sl_reader r = sl_reader_of(f->bytes.data, f->wire == SL_WIRE_LEN ? f->bytes.size : 0);
+    for (struct sl_field g; sl_next_field(&r, &g);)
+        if (g.number == 1 && g.wire == SL_WIRE_LEN)
+            SL_TRY(read_nms_info(d, g.bytes, nms));
+    return SLUICE_OK;
 }
 
 static sluice_status read_base(struct sl_decoder *d, struct sl_view message, struct sl_hef_layer *l)
 {
+    static const struct sl_member members[] = {
+        SL_MEMBER(1, struct sl_hef_layer, shape.height),     SL_MEMBER(2, struct sl_hef_layer, padded.height),
+        SL_MEMBER(3, struct sl_hef_layer, shape.width),      SL_MEMBER(4, struct sl_hef_layer, padded.width),
+        SL_MEMBER(5, struct sl_hef_layer, shape.features),   SL_MEMBER(6, struct sl_hef_layer, padded.features),
+        SL_MEMBER(7, struct sl_hef_layer, format),           SL_MEMBER(8, struct sl_hef_layer, sys_index),
+        SL_MEMBER(9, struct sl_hef_layer, bytes_per_buffer), SL_MEMBER(10, struct sl_hef_layer, buffers_per_frame),
+        SL_MEMBER(12, struct sl_hef_layer, data_bytes),      SL_MEMBER(14, struct sl_hef_layer, host_argmax),
+        SL_MEMBER(15, struct sl_hef_layer, max_shmifo),      SL_MEMBER(16, struct sl_hef_layer, engine),
+    };
     struct sl_reader r = sl_reader_of(message.data, message.size);
-    for (struct sl_field f; sl_next_field(&r, &f);)
-        switch (f.number) {
-        case 1:
-            l->shape.height = (uint32_t)f.value;
-            break;
-        case 2:
-            l->padded.height = (uint32_t)f.value;
-            break;
-        case 3:
-            l->shape.width = (uint32_t)f.value;
-            break;
-        case 4:
-            l->padded.width = (uint32_t)f.value;
-            break;
-        case 5:
-            l->shape.features = (uint32_t)f.value;
-            break;
-        case 6:
-            l->padded.features = (uint32_t)f.value;
-            break;
-        case 7:
-            l->format = (uint32_t)f.value;
-            break;
-        case 8:
-            l->sys_index = (uint32_t)f.value;
-            break;
-        case 9:
-            l->bytes_per_buffer = (uint32_t)f.value;
-            break;
-        case 10:
-            l->buffers_per_frame = (uint32_t)f.value;
-            break;
-        case 11: {
-            struct sl_reader info = sl_reader_of(f.bytes.data, f.wire == SL_WIRE_LEN ? f.bytes.size : 0);
-            for (struct sl_field g; sl_next_field(&info, &g);)
-                if (g.number == 1 && g.wire == SL_WIRE_LEN)
-                    SL_TRY(read_nms_info(d, g.bytes, &l->nms));
-            break;
-        }
-        case 12:
-            l->data_bytes = (uint32_t)f.value;
-            break;
-        case 13:
+    for (struct sl_field f; sl_next_field(&r, &f);) {
+        sl_decode_member(d, &f, members, SL_COUNT(members), l);
+        if (f.number == 11)
+            SL_TRY(read_additional(d, &f, &l->nms));
+        else if (f.number == 13)
             l->n_buffer_indices += f.wire == SL_WIRE_LEN;
-            break;
-        case 14:
-            l->host_argmax = f.value != 0;
-            break;
-        case 15:
-            l->max_shmifo = (uint32_t)f.value;
-            break;
-        case 16:
-            l->engine = (uint32_t)f.value;
-            break;
-        }
+    }
     return sl_decode_finish(d, &r, "the base of an edge layer");
 }
 
 static sluice_status read_numeric(struct sl_decoder *d, struct sl_view message, struct sl_hef_quant *q)
 {
-    struct sl_reader r = sl_reader_of(message.data, message.size);
-    for (struct sl_field f; sl_next_field(&r, &f);)
-        switch (f.number) {
-        case 1:
-            q->zero_point = sl_field_f32(&f);
-            break;
-        case 2:
-            q->scale = sl_field_f32(&f);
-            break;
-        case 3:
-            q->limit_min = sl_field_f32(&f);
-            break;
-        case 4:
-            q->limit_max = sl_field_f32(&f);
-            break;
-        }
-    SL_TRY(sl_decode_finish(d, &r, "the numeric info of an edge layer"));
+    static const struct sl_member members[] = {
+        SL_MEMBER(1, struct sl_hef_quant, zero_point),
+        SL_MEMBER(2, struct sl_hef_quant, scale),
+        SL_MEMBER(3, struct sl_hef_quant, limit_min),
+        SL_MEMBER(4, struct sl_hef_quant, limit_max),
+    };
+    SL_TRY(sl_decode_members(d, message, members, SL_COUNT(members), "the numeric info of an edge layer", q));
     SL_TRY(sl_decode_doubles(d, message, 5, &q->zero_points, &q->n_zero_points));
     return sl_decode_doubles(d, message, 6, &q->scales, &q->n_scales);
 }
@@ -185,26 +126,19 @@ static sluice_status read_mux(struct sl_decoder *d, struct sl_view message, stru
 static sluice_status read_planes(struct sl_decoder *d, struct sl_view message, struct sl_hef_layer *l)
 {
     static const uint32_t formats[] = {14, 15, 16}; /* device orders YYUV, YYVU, YYYYUV of NV12, NV21, I420 */
+    static const struct sl_member members[] = {
+        SL_MEMBER(1, struct sl_hef_layer, name),
+        SL_MEMBER(4, struct sl_hef_layer, shape.height),
+        SL_MEMBER(5, struct sl_hef_layer, shape.width),
+        SL_MEMBER(6, struct sl_hef_layer, shape.features),
+    };
     uint64_t planes = 0;
     struct sl_reader r = sl_reader_of(message.data, message.size);
-    for (struct sl_field f; sl_next_field(&r, &f);)
-        switch (f.number) {
-        case 1:
-            l->name = sl_decode_text(d, &f);
-            break;
-        case 2:
+    for (struct sl_field f; sl_next_field(&r, &f);) {
+        sl_decode_member(d, &f, members, SL_COUNT(members), l);
+        if (f.number == 2)
             planes = f.value;
-            break;
-        case 4:
-            l->shape.height = (uint32_t)f.value;
-            break;
-        case 5:
-            l->shape.width = (uint32_t)f.value;
-            break;
-        case 6:
-            l->shape.features = (uint32_t)f.value;
-            break;
-        }
+    }
     SL_TRY(sl_decode_finish(d, &r, "a planes layer"));
     SL_TRY(
         sl_decode_repeated(d, message, 3, sizeof(struct sl_hef_layer), read_plain_edge, &l->predecessors, &l->n_predecessors));

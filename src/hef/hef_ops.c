@@ -5,23 +5,13 @@ static sluice_status read_pad(struct sl_decoder *d, struct sl_view message, void
 {
     struct sl_hef_pad *p = out;
     p->name = "";
-    struct sl_reader r = sl_reader_of(message.data, message.size);
-    for (struct sl_field f; sl_next_field(&r, &f);)
-        switch (f.number) {
-        case 1:
-            p->index = (uint32_t)f.value;
-            break;
-        case 2:
-            p->name = sl_decode_text(d, &f);
-            break;
-        case 3:
-            p->format_order = (uint32_t)f.value;
-            break;
-        case 8:
-            p->format_type = (uint32_t)f.value;
-            break;
-        }
-    return sl_decode_finish(d, &r, "a pad");
+    static const struct sl_member members[] = {
+        SL_MEMBER(1, struct sl_hef_pad, index),
+        SL_MEMBER(2, struct sl_hef_pad, name),
+        SL_MEMBER(3, struct sl_hef_pad, format_order),
+        SL_MEMBER(8, struct sl_hef_pad, format_type),
+    };
+    return sl_decode_members(d, message, members, SL_COUNT(members), "a pad", p);
 }
 
 static void add_size(const struct sl_field *f, double *sizes, uint32_t *n)
@@ -122,45 +112,23 @@ static sluice_status read_nms_op(struct sl_decoder *d, struct sl_view message, s
 {
     static const enum sl_hef_op_kind kinds[] = {SL_HEF_OP_YOLOV5, SL_HEF_OP_YOLOX,      SL_HEF_OP_SSD,
                                                 SL_HEF_OP_IOU,    SL_HEF_OP_YOLOV5_SEG, SL_HEF_OP_YOLOV8};
+    static const struct sl_member members[] = {
+        SL_MEMBER(1, struct sl_hef_op, score_threshold),    SL_MEMBER(2, struct sl_hef_op, iou_threshold),
+        SL_MEMBER(3, struct sl_hef_op, max_per_class),      SL_MEMBER(4, struct sl_hef_op, classes),
+        SL_MEMBER(5, struct sl_hef_op, background_removal), SL_MEMBER(6, struct sl_hef_op, background_index),
+        SL_MEMBER(13, struct sl_hef_op, decoding_only),
+    };
     struct sl_view own = {0};
     struct sl_reader r = sl_reader_of(message.data, message.size);
     op->kind = SL_HEF_OP_NONE; /* of a oneof the last member counts: nothing stays of one read before */
     op->n_decoders = 0;
-    for (struct sl_field f; sl_next_field(&r, &f);)
-        switch (f.number) {
-        case 1:
-            op->score_threshold = sl_field_f64(&f);
-            break;
-        case 2:
-            op->iou_threshold = sl_field_f64(&f);
-            break;
-        case 3:
-            op->max_per_class = (uint32_t)f.value;
-            break;
-        case 4:
-            op->classes = (uint32_t)f.value;
-            break;
-        case 5:
-            op->background_removal = f.value != 0;
-            break;
-        case 6:
-            op->background_index = (uint32_t)f.value;
-            break;
-        case 13:
-            op->decoding_only = f.value != 0;
-            break;
-        case 7:
-        case 8:
-        case 9:
-        case 10:
-        case 11:
-        case 12:
-            if (f.wire == SL_WIRE_LEN) {
-                op->kind = kinds[f.number - 7];
-                own = f.bytes;
-            }
-            break;
+    for (struct sl_field f; sl_next_field(&r, &f);) {
+        sl_decode_member(d, &f, members, SL_COUNT(members), op);
+        if (f.number >= 7 && f.number < 7 + SL_COUNT(kinds) && f.wire == SL_WIRE_LEN) {
+            op->kind = kinds[f.number - 7];
+            own = f.bytes;
         }
+    }
     SL_TRY(sl_decode_finish(d, &r, "an NMS op"));
     return op->kind == SL_HEF_OP_NONE ? SLUICE_OK : read_nms_kind(d, own, op);
 }

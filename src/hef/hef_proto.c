@@ -179,13 +179,11 @@ static struct sl_view core_of(struct sl_view op)
 static sluice_status read_pad_edge(struct sl_decoder *d, struct sl_view message, void *out)
 {
     struct sl_hef_pad_edge *p = out;
-    struct sl_reader r = sl_reader_of(message.data, message.size);
-    for (struct sl_field f; sl_next_field(&r, &f);)
-        if (f.number == 1)
-            p->src = (uint32_t)f.value;
-        else if (f.number == 2)
-            p->dst = (uint32_t)f.value;
-    return sl_decode_finish(d, &r, "a pad edge");
+    static const struct sl_member members[] = {
+        SL_MEMBER(1, struct sl_hef_pad_edge, src),
+        SL_MEMBER(2, struct sl_hef_pad_edge, dst),
+    };
+    return sl_decode_members(d, message, members, SL_COUNT(members), "a pad edge", p);
 }
 
 static sluice_status read_group(struct sl_decoder *d, struct sl_view message, void *out)
