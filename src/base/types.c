@@ -72,6 +72,16 @@ size_t sl_shape_elements(const struct sl_shape *s)
     return n;
 }
 
+struct sl_lines sl_shape_lines(const struct sl_shape *s, int axis)
+{
+    struct sl_lines l = {axis, 1, (size_t)s->dim[axis], 1};
+    for (int i = 0; i < axis; i++)
+        l.outer *= (size_t)s->dim[i];
+    for (int i = axis + 1; i < s->rank; i++)
+        l.inner *= (size_t)s->dim[i];
+    return l;
+}
+
 bool sl_bytes_of(enum sl_dtype t, const struct sl_shape *s, size_t *out)
 {
     size_t n, bits = sl_dtype_bits(t);

@@ -42,6 +42,12 @@ bool sl_dtype_is_float(enum sl_dtype t);
 /* Number of elements; false when a dimension is negative or the product passes 2^46. */
 bool sl_shape_count(const struct sl_shape *s, size_t *out);
 size_t sl_shape_elements(const struct sl_shape *s);      /* of a shape already checked */
+/* The same shape seen from one axis: outer x length x inner elements, where the elements of a line along the axis are `inner` apart. */
+struct sl_lines {
+    int axis;
+    size_t outer, length, inner;
+};
+struct sl_lines sl_shape_lines(const struct sl_shape *s, int axis);
 bool sl_bytes_of(enum sl_dtype t, const struct sl_shape *s, size_t *out);
 bool sl_shape_equal(const struct sl_shape *a, const struct sl_shape *b);
 struct sl_shape sl_shape_of(int rank, const int64_t *dims);

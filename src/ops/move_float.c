@@ -36,16 +36,13 @@ sluice_status eval_concat(struct sl_eval *ev, const struct sl_node *n, const str
 {
     (void)ev;
     int axis;
-    size_t outer = 1, inner = sl_class_bytes(out->dtype), done = 0;
+    size_t done = 0;
     SL_TRY(sl_rule_axis(n, "axis", out->shape.rank, out->shape.rank - 1, &axis, e));
-    for (int i = 0; i < axis; i++)
-        outer *= (size_t)out->shape.dim[i];
-    for (int i = axis + 1; i < out->shape.rank; i++)
-        inner *= (size_t)out->shape.dim[i];
-    size_t row = (size_t)out->shape.dim[axis] * inner;
+    const struct sl_lines l = sl_shape_lines(&out->shape, axis);
+    const size_t inner = l.inner * sl_class_bytes(out->dtype), row = l.length * inner;
     for (int i = 0; i < n->n_in; i++) {
         size_t part = (size_t)in[i].shape.dim[axis] * inner;
-        for (size_t o = 0; o < outer && part > 0; o++)
+        for (size_t o = 0; o < l.outer && part > 0; o++)
             memcpy((char *)out->data + o * row + done, (const char *)in[i].data + o * part, part);
         done += part;
     }

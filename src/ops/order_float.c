@@ -8,19 +8,12 @@
 #include "ops/op_rules.h"
 #include "ops/values.h"
 
-/* The axis as a middle one: outer x length x inner. */
-struct lines { int axis; size_t outer, length, inner; };
-
-static sluice_status read_lines(const struct sl_node *n, int otherwise, struct lines *l, sl_err *e)
+static sluice_status read_lines(const struct sl_node *n, int otherwise, struct sl_lines *l, sl_err *e)
 {
     const struct sl_shape *s = &n->in[0]->shape;
-    SL_TRY(sl_rule_axis(n, "axis", s->rank, otherwise < 0 ? otherwise + s->rank : otherwise, &l->axis, e));
-    l->outer = l->inner = 1;
-    for (int i = 0; i < l->axis; i++)
-        l->outer *= (size_t)s->dim[i];
-    for (int i = l->axis + 1; i < s->rank; i++)
-        l->inner *= (size_t)s->dim[i];
-    l->length = (size_t)s->dim[l->axis];
+    int axis;
+    SL_TRY(sl_rule_axis(n, "axis", s->rank, otherwise < 0 ? otherwise + s->rank : otherwise, &axis, e));
+    *l = sl_shape_lines(s, axis);
     if (n->in[0]->dtype == SL_BOOL)
         return sl_fail(e, SLUICE_E_SHAPE, "the input has type bool, numbers are wanted");
     return SLUICE_OK;
@@ -52,7 +45,7 @@ static int compare_values(const struct entry *a, const struct entry *b)
 sluice_status infer_argmax(struct sl_graph *g, struct sl_node *n, sl_err *e)
 {
     (void)g;
-    struct lines l;
+    struct sl_lines l;
     int64_t keepdims = 1, last = 0;
     SL_TRY(read_lines(n, 0, &l, e));
     SL_TRY(sl_rule_ints(n, "keepdims", 1, 0, 1, &keepdims, e));
@@ -66,7 +59,7 @@ sluice_status infer_argmax(struct sl_graph *g, struct sl_node *n, sl_err *e)
     return sl_rule_output(n, SL_S64, &out, e);
 }
 
-static size_t extreme(const struct sl_tensor *x, const struct lines *l, size_t first, bool largest, bool last)
+static size_t extreme(const struct sl_tensor *x, const struct sl_lines *l, size_t first, bool largest, bool last)
 {
     struct entry best = entry_at(x, first, 0);
     for (size_t k = 1; k < l->length; k++) {
@@ -83,7 +76,7 @@ static size_t extreme(const struct sl_tensor *x, const struct lines *l, size_t f
 sluice_status eval_argmax(struct sl_eval *ev, const struct sl_node *n, const struct sl_tensor *in, struct sl_tensor *out, sl_err *e)
 {
     (void)ev;
-    struct lines l;
+    struct sl_lines l;
     int64_t *y = out->data;
     SL_TRY(read_lines(n, 0, &l, e));
     bool last = sl_get_int(n, "select_last_index", 0) != 0;
@@ -96,7 +89,7 @@ sluice_status eval_argmax(struct sl_eval *ev, const struct sl_node *n, const str
 sluice_status infer_hardmax(struct sl_graph *g, struct sl_node *n, sl_err *e)
 {
     (void)g;
-    struct lines l;
+    struct sl_lines l;
     SL_TRY(sl_rule_is_float(n, 0, e));
     SL_TRY(read_lines(n, -1, &l, e));
     return sl_rule_output(n, SL_F32, &n->in[0]->shape, e);
@@ -105,7 +98,7 @@ sluice_status infer_hardmax(struct sl_graph *g, struct sl_node *n, sl_err *e)
 sluice_status eval_hardmax(struct sl_eval *ev, const struct sl_node *n, const struct sl_tensor *in, struct sl_tensor *out, sl_err *e)
 {
     (void)ev;
-    struct lines l;
+    struct sl_lines l;
     float *y = out->data;
     SL_TRY(read_lines(n, -1, &l, e));
     memset(y, 0, sl_shape_elements(&out->shape) * sizeof *y);
@@ -118,7 +111,7 @@ sluice_status eval_hardmax(struct sl_eval *ev, const struct sl_node *n, const st
 }
 
 /* ---- top_k: values or indices, as two nodes ---- */
-static sluice_status read_top(const struct sl_node *n, struct lines *l, int64_t *k, bool *indices, sl_err *e)
+static sluice_status read_top(const struct sl_node *n, struct sl_lines *l, int64_t *k, bool *indices, sl_err *e)
 {
     static const char *const outputs[] = {"values", "indices"};
     int output = 0;
@@ -137,7 +130,7 @@ static sluice_status read_top(const struct sl_node *n, struct lines *l, int64_t 
 sluice_status infer_top_k(struct sl_graph *g, struct sl_node *n, sl_err *e)
 {
     (void)g;
-    struct lines l;
+    struct sl_lines l;
     int64_t k = 0;
     bool indices;
     SL_TRY(read_top(n, &l, &k, &indices, e));
@@ -163,7 +156,7 @@ static int falling(const void *a, const void *b)
 
 sluice_status eval_top_k(struct sl_eval *ev, const struct sl_node *n, const struct sl_tensor *in, struct sl_tensor *out, sl_err *e)
 {
-    struct lines l;
+    struct sl_lines l;
     struct entry *line;
     int64_t k = 0;
     bool indices;
@@ -192,7 +185,7 @@ sluice_status eval_top_k(struct sl_eval *ev, const struct sl_node *n, const stru
 sluice_status infer_cumsum(struct sl_graph *g, struct sl_node *n, sl_err *e)
 {
     (void)g;
-    struct lines l;
+    struct sl_lines l;
     int64_t flag = 0;
     SL_TRY(read_lines(n, 0, &l, e));
     SL_TRY(sl_rule_ints(n, "exclusive", 1, 0, 1, &flag, e));
@@ -203,7 +196,7 @@ sluice_status infer_cumsum(struct sl_graph *g, struct sl_node *n, sl_err *e)
 sluice_status eval_cumsum(struct sl_eval *ev, const struct sl_node *n, const struct sl_tensor *in, struct sl_tensor *out, sl_err *e)
 {
     (void)ev;
-    struct lines l;
+    struct sl_lines l;
     SL_TRY(read_lines(n, 0, &l, e));
     bool exclusive = sl_get_int(n, "exclusive", 0) != 0, reverse = sl_get_int(n, "reverse", 0) != 0;
     bool floats = sl_is_float_class(out->dtype);

@@ -155,18 +155,15 @@ sluice_status eval_gather(struct sl_eval *ev, const struct sl_node *n, const str
     const struct sl_const *indices = sl_param(n, "indices");
     const struct sl_shape *s = &in[0].shape;
     int axis;
-    size_t outer = 1, inner = sl_class_bytes(out->dtype), count = sl_shape_elements(&indices->shape);
     SL_TRY(sl_rule_axis(n, "axis", s->rank, 0, &axis, e));
-    for (int i = 0; i < axis; i++)
-        outer *= (size_t)s->dim[i];
-    for (int i = axis + 1; i < s->rank; i++)
-        inner *= (size_t)s->dim[i];
+    const struct sl_lines l = sl_shape_lines(s, axis);
+    const size_t inner = l.inner * sl_class_bytes(out->dtype), count = sl_shape_elements(&indices->shape);
     char *y = out->data;
-    for (size_t o = 0; o < outer; o++)
+    for (size_t o = 0; o < l.outer; o++)
         for (size_t i = 0; i < count; i++, y += inner) {
             int64_t at = (int64_t)sl_const_number(indices, i); /* |index| < 2^46: exact */
             at += at < 0 ? s->dim[axis] : 0;
-            memcpy(y, (const char *)in[0].data + (o * (size_t)s->dim[axis] + (size_t)at) * inner, inner);
+            memcpy(y, (const char *)in[0].data + (o * l.length + (size_t)at) * inner, inner);
         }
     return SLUICE_OK;
 }
@@ -200,20 +197,17 @@ sluice_status eval_gather_dynamic(struct sl_eval *ev, const struct sl_node *n, c
     const struct sl_shape *s = &in[0].shape;
     const int64_t *indices = in[1].data;
     int axis;
-    size_t outer = 1, inner = sl_class_bytes(out->dtype), count = sl_shape_elements(&in[1].shape);
     SL_TRY(sl_rule_axis(n, "axis", s->rank, 0, &axis, e));
-    for (int i = 0; i < axis; i++)
-        outer *= (size_t)s->dim[i];
-    for (int i = axis + 1; i < s->rank; i++)
-        inner *= (size_t)s->dim[i];
+    const struct sl_lines l = sl_shape_lines(s, axis);
+    const size_t inner = l.inner * sl_class_bytes(out->dtype), count = sl_shape_elements(&in[1].shape);
     char *y = out->data;
-    for (size_t o = 0; o < outer; o++)
+    for (size_t o = 0; o < l.outer; o++)
         for (size_t i = 0; i < count; i++, y += inner) {
             int64_t at = indices[i];
             if (at < -s->dim[axis] || at >= s->dim[axis])
                 return sl_fail(e, SLUICE_E_VALUE, "index %lld is outside an axis of %lld", (long long)at, (long long)s->dim[axis]);
             at += at < 0 ? s->dim[axis] : 0;
-            memcpy(y, (const char *)in[0].data + (o * (size_t)s->dim[axis] + (size_t)at) * inner, inner);
+            memcpy(y, (const char *)in[0].data + (o * l.length + (size_t)at) * inner, inner);
         }
     return SLUICE_OK;
 }

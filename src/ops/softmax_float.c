@@ -49,18 +49,14 @@ sluice_status eval_softmax(struct sl_eval *ev, const struct sl_node *n, const st
 {
     const struct sl_shape *s = &in[0].shape;
     int axis;
-    size_t inner = 1, outer = 1, length;
     SL_TRY(sl_rule_axis(n, "axis", s->rank, s->rank - 1, &axis, e));
-    for (int i = 0; i < axis; i++)
-        outer *= (size_t)s->dim[i];
-    for (int i = axis + 1; i < s->rank; i++)
-        inner *= (size_t)s->dim[i];
-    length = (size_t)s->dim[axis];
+    const struct sl_lines l = sl_shape_lines(s, axis);
+    const size_t length = l.length, inner = l.inner;
     const bool logarithm = n->op == SL_OP_log_softmax, guard = sl_get_int(n, "nan_guard", 0) != 0;
     float *line = NULL;
     if (inner > 1)
         SL_TRY(sl_eval_scratch(ev, length, sizeof *line, &line, e));
-    for (size_t o = 0; o < outer; o++)
+    for (size_t o = 0; o < l.outer; o++)
         for (size_t i = 0; i < inner; i++) {
             const float *x = (const float *)in[0].data + o * length * inner + i;
             float *y = (float *)out->data + o * length * inner + i;

@@ -41,15 +41,6 @@ struct sl_quant tfl_encoding(const struct tfl_tensor *t)
 
 /* ---- constants ---- */
 
-/* Which scale an element at linear position i has. */
-static size_t channel_of(const struct tfl_tensor *t, size_t i)
-{
-    size_t inner = 1;
-    for (int k = t->channel_axis + 1; k < t->shape.rank; k++)
-        inner *= (size_t)t->shape.dim[k];
-    return i / inner % (size_t)t->shape.dim[t->channel_axis];
-}
-
 static sluice_status check_channels(struct tfl_import *c, const struct tfl_tensor *t)
 {
     if (t->n_scales <= 1 ||
@@ -78,8 +69,11 @@ static int64_t stored_integer(const struct tfl_tensor *t, size_t i)
 
 static void dequantize(const struct tfl_tensor *t, size_t n, float *out)
 {
+    struct sl_lines l = {0};
+    if (t->n_scales > 1)
+        l = sl_shape_lines(&t->shape, t->channel_axis);
     for (size_t i = 0; i < n; i++) {
-        size_t k = t->n_scales > 1 ? channel_of(t, i) : 0;
+        size_t k = t->n_scales > 1 ? i / l.inner % l.length : 0;
         out[i] = (float)((double)t->scales[k] * (double)(stored_integer(t, i) - t->zero_points[k]));
     }
 }
