@@ -39,49 +39,60 @@ static struct sl_graph *parse_most(sl_arena *a, sl_parse_part_fn *parse, void *c
     return g || !r.n_recommended ? g : parse(a, context, r.recommended, r.n_recommended, &again);
 }
 
-static bool find_head(const struct sl_model *model, sl_parse_part_fn *parse, void *context, bool cut,
-                      const struct sl_import_report *r, struct sl_nms_head *head)
+void sl_find_heads(sl_arena *a, const struct sl_graph *g, sl_parse_part_fn *parse, void *context, bool cut,
+                   struct sl_import_report *r)
 {
-    struct sl_nms_head whole;
-    if (!sl_find_nms_head(model->native, &r->nms, NULL, model->arena, head))
-        return false;
-    if (!cut || !head->wants_decoding)
-        return true;
-    sl_arena *scratch = sl_arena_new();
-    struct sl_graph *g = parse_most(scratch, parse, context);
-    bool found = g && sl_find_nms_head(g, &r->nms, NULL, scratch, &whole);
-    sl_arena_free(scratch);
-    return !found || sl_find_nms_head(model->native, &r->nms, &whole.boxes, model->arena, head);
-}
-
-void sl_keep_nms_head(struct sl_model *model, sl_parse_part_fn *parse, void *context, bool cut,
-                      const struct sl_import_report *r)
-{
-    sl_arena *a = model->arena;
-    struct sl_nms_head head;
-    if (!find_head(model, parse, context, cut, r, &head))
+    struct sl_nms_head *head = SL_NEW(a, struct sl_nms_head), whole;
+    if (!sl_find_nms_head(g, &r->nms, NULL, a, head))
         return;
-    if (head.json) {
-        keep_text(model, "nms.json", head.json);
-        keep_text(model, "nms.alls", head.script);
-        sl_info("%s heads recognised: %s.nms.json is in the archive, and %s.nms.alls, the script that uses it: %s", head.kind,
-                model->name, model->name, last_line(a, head.script));
-        for (int i = 0; i < head.n_guesses; i++)
-            sl_info("%s.nms.json, guessed: %s", model->name, head.guesses[i]);
-    } else {
-        sl_info("%s heads recognised, without %s.nms.json: %s", head.kind, model->name, head.reason);
-    }
-    if (head.n_end_nodes)
-        sl_info("%s: parse with --end-node-names %s",
-                head.json ? "nms_postprocess decodes boxes itself" : "to decode the raw heads on the host", quoted(a, &head));
+    r->head = head;
+    if (!cut || !head->wants_decoding)
+        return;
+    sl_arena *scratch = sl_arena_new();
+    const struct sl_graph *most = parse_most(scratch, parse, context);
+    bool found = most && sl_find_nms_head(most, &r->nms, NULL, scratch, &whole);
+    sl_arena_free(scratch);
+    if (found && !sl_find_nms_head(g, &r->nms, &whole.boxes, a, head))
+        r->head = NULL;
 }
 
-static void copy_names(sl_arena *a, const struct sl_nms_head *head, struct sl_import_report *r)
+void sl_keep_heads(struct sl_model *model, const struct sl_import_report *r)
 {
-    r->recommended = SL_NEW_ARRAY(a, const char *, (size_t)head->n_end_nodes);
-    r->n_recommended = head->n_end_nodes;
+    const struct sl_nms_head *head = r->head;
+    if (!head)
+        return;
+    if (head->json) {
+        keep_text(model, "nms.json", head->json);
+        keep_text(model, "nms.alls", head->script);
+        sl_info("%s heads recognised: %s.nms.json is in the archive, and %s.nms.alls, the script that uses it: %s", head->kind,
+                model->name, model->name, last_line(model->arena, head->script));
+        for (int i = 0; i < head->n_guesses; i++)
+            sl_info("%s.nms.json, guessed: %s", model->name, head->guesses[i]);
+    } else {
+        sl_info("%s heads recognised, without %s.nms.json: %s", head->kind, model->name, head->reason);
+    }
+    if (head->n_end_nodes)
+        sl_info("%s: parse with --end-node-names %s",
+                head->json ? "nms_postprocess decodes boxes itself" : "to decode the raw heads on the host",
+                quoted(model->arena, head));
+}
+
+/* Of the part that is recommended: its kind and where it ends; there is no archive yet that a configuration would be for. */
+static void give_part_head(sl_arena *a, const struct sl_nms_head *head, struct sl_import_report *r)
+{
+    struct sl_nms_head *kept = SL_NEW(a, struct sl_nms_head);
+    if (head->n_end_nodes) {
+        r->recommended = SL_NEW_ARRAY(a, const char *, (size_t)head->n_end_nodes);
+        r->n_recommended = head->n_end_nodes;
+    }
     for (int i = 0; i < head->n_end_nodes; i++)
         r->recommended[i] = sl_arena_strdup(a, head->end_nodes[i]);
+    *kept = (struct sl_nms_head){.kind = head->kind,
+                                 .meta_arch = head->meta_arch,
+                                 .reason = head->reason,
+                                 .n_end_nodes = r->n_recommended,
+                                 .end_nodes = r->recommended};
+    r->head = kept;
 }
 
 void sl_recommend_heads(sl_arena *a, sl_parse_part_fn *parse, void *context, struct sl_import_report *r, sl_err *e)
@@ -92,8 +103,7 @@ void sl_recommend_heads(sl_arena *a, sl_parse_part_fn *parse, void *context, str
     struct sl_graph *g = r->n_recommended ? parse(scratch, context, r->recommended, r->n_recommended, &again) : NULL;
     if (g && sl_find_nms_head(g, &r->nms, NULL, scratch, &head)) {
         struct sl_buffer text = {0};
-        if (head.n_end_nodes)
-            copy_names(a, &head, r);
+        give_part_head(a, &head, r);
         sl_put_printf(&text, "parse up to the raw heads (%s) using these end node names: ", head.kind);
         for (int i = 0; i < r->n_recommended; i++)
             sl_put_printf(&text, "%s%s", i ? ", " : "", r->recommended[i]);
@@ -119,7 +129,7 @@ char *sluice_list_heads(void)
         "extract` "
         "writes both. A head for which `nms_postprocess` has no `meta_arch` is named in the log, with the reason and the end "
         "nodes "
-        "to take: boxes are then decoded on the host, by hand.\n\n"
+        "to take: boxes are then decoded on the host, by hand. `--parsing-report-path` has the same under `detection_head`.\n\n"
         "What the network does behind its heads may be there or not. Where it is there, the log tells the end nodes that leave "
         "it "
         "out; and where a part of it cannot be parsed, the recommended end nodes are the raw heads. From it, and from a "

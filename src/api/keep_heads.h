@@ -11,13 +11,16 @@
 typedef struct sl_graph *sl_parse_part_fn(sl_arena *a, void *context, const char *const *end_nodes, int n_end,
                                           struct sl_import_report *r);
 
-/* Where the network ends in a known detector's heads: <net>.nms.json and <net>.nms.alls, or a word on why there are none. Where
- * it was cut at them and the boxes were left behind, as much of the file as can be is parsed once more, to read them there. */
-void sl_keep_nms_head(struct sl_model *model, sl_parse_part_fn *parse, void *context, bool cut,
-                      const struct sl_import_report *r);
+/* Sets the report's head. cut: the network was cut at end nodes; where it was cut at heads that left their boxes behind, as
+ * much of the file as can be is parsed once more, to read them there. Strings live in `a`. */
+void sl_find_heads(sl_arena *a, const struct sl_graph *g, sl_parse_part_fn *parse, void *context, bool cut,
+                   struct sl_import_report *r);
+
+/* Puts <net>.nms.json and <net>.nms.alls of the report's head into the archive, or says why there are none. */
+void sl_keep_heads(struct sl_model *model, const struct sl_import_report *r);
 
 /* Parsing failed and recommends end nodes: where the part before them has heads of a known detector, the recommendation and the
- * hint end there instead. Strings live in `a`. */
+ * hint end there instead, and the report's head is set. Strings live in `a`. */
 void sl_recommend_heads(sl_arena *a, sl_parse_part_fn *parse, void *context, struct sl_import_report *r, sl_err *e);
 
 #endif

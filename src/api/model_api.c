@@ -193,6 +193,8 @@ static sluice_status import_onnx(struct sluice_model *m, const char *path, struc
     sl_err unwritten = {0};
     sluice_status s = sl_onnx_import(m->arena, path, bytes, onnx, g, report, e);
     struct onnx_file file = {path, bytes, onnx};
+    if (s == SLUICE_OK)
+        sl_find_heads(m->arena, *g, parse_onnx_part, &file, onnx->common.n_end > 0, &report->common);
     if (s == SLUICE_E_UNSUPPORTED) {
         sl_recommend_heads(m->arena, parse_onnx_part, &file, &report->common, e);
         give_recommended(o, &report->common);
@@ -241,8 +243,7 @@ static sluice_status parse_onnx(struct sluice_model *m, const char *path, const 
     keep_cut_parts(m->model, &report);
     if (report.network.size)
         SL_TRY(sl_write_file(o->part_path, report.network.data, report.network.size, e));
-    struct onnx_file file = {path, bytes, &onnx};
-    sl_keep_nms_head(m->model, parse_onnx_part, &file, onnx.common.n_end > 0, &report.common);
+    sl_keep_heads(m->model, &report.common);
     return SLUICE_OK;
 }
 
@@ -294,6 +295,8 @@ static sluice_status parse_tflite(struct sluice_model *m, const char *path, cons
     sl_err unwritten = {0};
     sluice_status s = sl_tflite_import(m->arena, path, bytes, &tflite, &g, &report, e);
     struct tflite_file file = {path, bytes, &tflite};
+    if (s == SLUICE_OK)
+        sl_find_heads(m->arena, g, parse_tflite_part, &file, tflite.n_end > 0, &report.common);
     if (s == SLUICE_E_UNSUPPORTED) {
         sl_recommend_heads(m->arena, parse_tflite_part, &file, &report.common, e);
         give_recommended(o, &report.common);
@@ -307,7 +310,7 @@ static sluice_status parse_tflite(struct sluice_model *m, const char *path, cons
         return s;
     take_native(m, g, arch);
     take_file_quantization(m->model, report.encoded);
-    sl_keep_nms_head(m->model, parse_tflite_part, &file, tflite.n_end > 0, &report.common);
+    sl_keep_heads(m->model, &report.common);
     return SLUICE_OK;
 }
 

@@ -54,6 +54,21 @@ static json_t *nodes_json(const struct sl_import_report *r)
     return o;
 }
 
+/* A detector's raw heads: what they are, whether the archive has a configuration for them, and where a network would end at them. */
+static json_t *head_json(const struct sl_nms_head *head)
+{
+    json_t *o = head ? json_object() : json_null();
+    if (!head)
+        return o;
+    json_object_set_new(o, "kind", json_string(head->kind));
+    json_object_set_new(o, "meta_arch", head->meta_arch ? json_string(head->meta_arch) : json_null());
+    json_object_set_new(o, "configuration", json_boolean(head->json != NULL));
+    json_object_set_new(o, "reason", head->reason ? json_string(head->reason) : json_null());
+    json_object_set_new(o, "guessed", names_json(head->guesses, head->n_guesses));
+    json_object_set_new(o, "end_nodes", names_json(head->end_nodes, head->n_end_nodes));
+    return o;
+}
+
 /* What every report begins with; a front end's own words come next. */
 static json_t *begin_report(const char *path, const char *format, const struct sl_graph *g, const sl_err *failed)
 {
@@ -78,6 +93,7 @@ static void put_findings(json_t *o, const struct sl_graph *g, const struct sl_im
     }
     json_object_set_new(o, "notes", names_json(r->notes, r->n_notes));
     json_object_set_new(o, "problems", problems_json(r));
+    json_object_set_new(o, "detection_head", head_json(r->head));
     json_object_set_new(o, "recommended_end_nodes", names_json(r->recommended, r->n_recommended));
 }
 

@@ -24,6 +24,7 @@ struct sl_import_report {
     const char **recommended;
     int n_notes;
     const char **notes;
+    const struct sl_nms_head *head; /* of the network, or of the part that is recommended; NULL: none that is known */
     struct sl_nms_facts nms; /* of a suppression anywhere in the file, whether the network reaches it or not */
 };
 

@@ -5,7 +5,6 @@ import collections
 import concurrent.futures
 import json
 import pathlib
-import re
 import sys
 import tempfile
 
@@ -49,10 +48,17 @@ def expected(table):
 def parse(path, work, *more):
     har = work / f"{path.stem}{len(more)}.har"
     more += ("--tensor-shapes", SHAPES[path.stem]) if path.stem in SHAPES else ()
-    log = models.sluice("parser", "tflite" if path.suffix == ".tflite" else "onnx", path, "--har-path", har, "-y", *more).stderr
-    found = re.search(r"\[info\] (\w+) heads recognised(:|, without)", log)
-    ends = re.search(r"parse with --end-node-names (.*)", log)
-    return har, f"{found[1]}{'+' if found[2] == ':' else '-'}" if found else None, re.findall(r"'([^']*)'", ends[1]) if ends else []
+    report = har.with_suffix(".json")
+    log = models.sluice("parser", "tflite" if path.suffix == ".tflite" else "onnx", path, "--har-path", har, "--parsing-report-path", report,
+                        *more).stderr
+    head = json.loads(report.read_text())["detection_head"]
+    if not head:
+        assert "heads recognised" not in log, log
+        return har, None, []
+    assert f"{head['kind']} heads recognised{':' if head['configuration'] else ', without'}" in log and bool(head["reason"]) != head["configuration"], log
+    assert all(f"guessed: {g}" in log for g in head["guessed"]) or not head["configuration"], log
+    assert ("parse with --end-node-names" in log) == bool(head["end_nodes"]), log
+    return har, head["kind"] + "-+"[head["configuration"]], head["end_nodes"]
 
 
 def layers_of(decoder):

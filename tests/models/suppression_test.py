@@ -63,7 +63,8 @@ def check(folder, name, data, ends):
     assert r.returncode == 4 and "parse up to the raw heads" in r.stderr, r
     line = re.search(r"--end-node-names (.*)", r.stderr)[1]
     assert re.findall(r"'([^']*)'", line) == ends, f"{name}: {line}"
-    assert json.loads((folder / "report.json").read_text())["recommended_end_nodes"] == ends
+    report = json.loads((folder / "report.json").read_text())
+    assert report["recommended_end_nodes"] == report["detection_head"]["end_nodes"] == ends, report
     har = folder / f"{path.stem}.har"
     models.sluice("parser", kind, path, "--har-path", har, "-y")
     models.sluice("har", "extract", har, "-o", folder / path.stem)
