@@ -627,6 +627,11 @@ def make_volume(f):
         f.case(f"maxpool_indices {k} order {order}", "maxpool_indices", [x], y, **attrs)
     x = rng.integers(-128, 128, (1, 1, 4, 4)).astype(np.int8)
     attrs = {"kernel_shape": (2, 2), "strides": (2, 2), "dilations": (1, 1), "pads": (0, 0, 0, 0)}
+    regions = np.float32([[0, 0, 0, 4, 3], [1, 1.2, 0.5, 3.1, 2.9], [1, 3, 2, 9, 9]])
+    picture = values(2, 4, 5, 2)
+    for scale in (1.0, 0.5):
+        y = nhwc(run_onnx("MaxRoiPool", [nchw(picture), regions], {"pooled_shape": [2, 3], "spatial_scale": scale}))
+        f.case(f"max_roi_pool {scale}", "max_roi_pool", [picture, regions], y, sizes=[2, 3], spatial_scale=scale)
     f.case("maxpool_indices s8", "maxpool_indices", [x], run_first("MaxPool", [x], attrs, which=1, outputs=2), **attrs)
 
 

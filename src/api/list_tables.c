@@ -85,13 +85,15 @@ static void put_map(struct sl_buffer *b, const char *function)
 struct onnx_row {
     const char *domain, *name;
     int since, until, least, most;
-    const char *function;
+    const char *function, *reason;
 };
-#define ONNX(domain, name, since, until, least, most, function) {domain, name, since, until, least, most, #function},
+#define ONNX(domain, name, since, until, least, most, function) {domain, name, since, until, least, most, #function, NULL},
+#define ONNX_NOT(domain, name, reason)                          {domain, name, 1, 99, 0, -1, NULL, reason},
 static const struct onnx_row onnx_rows[] = {
 #include "onnx/onnx_ops.def"
 };
 #undef ONNX
+#undef ONNX_NOT
 
 static void put_onnx(struct sl_buffer *b)
 {
@@ -101,6 +103,8 @@ static void put_onnx(struct sl_buffer *b)
     for (size_t i = 0; i < SL_COUNT(onnx_rows); i++) {
         const struct onnx_row *r = &onnx_rows[i];
         char inputs[32], opsets[32];
+        if (r->reason)
+            continue;
         if (r->until >= 99)
             snprintf(opsets, sizeof opsets, r->since == 1 ? "all" : "from %d", r->since);
         else
@@ -109,6 +113,11 @@ static void put_onnx(struct sl_buffer *b)
                       inputs_text(r->least, r->most, inputs));
         put_map(b, r->function);
     }
+    sl_put_printf(b, "\nKnown and refused, besides operators of domains that are not named here:\n\n| operator | reason |\n|---|---|\n");
+    for (size_t i = 0; i < SL_COUNT(onnx_rows); i++)
+        if (onnx_rows[i].reason)
+            sl_put_printf(b, "| %s%s`%s` | %s |\n", onnx_rows[i].domain, onnx_rows[i].domain[0] ? " " : "", onnx_rows[i].name,
+                          onnx_rows[i].reason);
 }
 
 struct tflite_row {

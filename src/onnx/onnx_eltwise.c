@@ -92,7 +92,7 @@ sluice_status translate_shrink(struct onnx_import *c, const struct onnx_node *n)
 sluice_status translate_identity(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x;
-    SL_TRY(onnx_in(c, 0, &x));
+    SL_TRY(onnx_in_any(c, 0, &x));
     return onnx_out(c, 0, x);
 }
 

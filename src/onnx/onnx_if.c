@@ -40,6 +40,9 @@ static sluice_status select_one(struct onnx_import *c, struct sl_node *condition
     *out = a;
     if (a == b)
         return SLUICE_OK;
+    if (!onnx_is_tensor(a) || !onnx_is_tensor(b))
+        return sl_unsupported(c->b, "its condition '%s' is computed at run time, and output %d is a sequence or an optional value",
+                              c->node->in[0], i);
     if (a->dtype != b->dtype || !sl_shape_equal(&a->shape, &b->shape))
         return sl_unsupported(c->b,
                                 "its condition '%s' is computed at run time, and its branches make output %d as %s %s and as %s %s: "

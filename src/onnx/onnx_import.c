@@ -72,12 +72,25 @@ static sluice_status make_inputs(struct onnx_import *c, const struct onnx_ports 
     return SLUICE_OK;
 }
 
+/* A sequence leaves no network: its node counts as one that is not supported. */
+static void refuse_sequence(struct onnx_import *c, struct onnx_value *v)
+{
+    const struct onnx_node *n = v->producer ? &c->model->graph->nodes[v->producer - 1] : NULL;
+    onnx_at_node(c, n, n ? n->label : v->name);
+    sl_unsupported(c->b, "output '%s' is a sequence or an optional value; a network gives tensors", v->name);
+    v->missing = true;
+    if (n)
+        c->fates[v->producer - 1] = ONNX_UNSUPPORTED;
+}
+
 static sluice_status check_outputs(struct onnx_import *c, const struct onnx_ports *p)
 {
     for (int i = 0; i < p->n_out; i++) {
-        const struct onnx_value *v = sl_map_get(c->scope->values, p->out[i]);
+        struct onnx_value *v = sl_map_get(c->scope->values, p->out[i]);
         if (!v)
             return sl_fail(c->e, SLUICE_E_FORMAT, "output '%s' is made by no node and is no graph input", p->out[i]);
+        if (v->node && !onnx_is_tensor(v->node))
+            refuse_sequence(c, v);
         if (v->missing && c->b->report->n_problems == 0) {
             assert(v->producer); /* an input is never missing */
             const struct onnx_node *n = &c->model->graph->nodes[v->producer - 1];

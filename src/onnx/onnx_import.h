@@ -27,6 +27,7 @@ struct onnx_value {
     const struct onnx_sparse *sparse;
     int producer; /* 1 + index of the node that makes it in its list; 0: an input or initializer */
     bool missing;
+    bool absent; /* an input of a function that its caller left out */
     bool unmade; /* missing because its node, though translated, does not make this output */
 };
 
@@ -72,6 +73,7 @@ struct onnx_op_row {
     int since, until;      /* opsets of its domain that this row reads */
     int least_in, most_in; /* -1: any number */
     onnx_translate_fn *translate;
+    const char *reason; /* why the operator is refused; then there is no translate */
 };
 
 const struct onnx_op_row *onnx_op_rows(int *n);
@@ -79,12 +81,17 @@ const struct onnx_op_row *onnx_op_rows(int *n);
 const struct onnx_op_row *onnx_op_find(const char *domain, const char *name, int64_t opset, bool *known);
 
 #define ONNX(domain, name, since, until, least, most, translate) onnx_translate_fn translate;
+#define ONNX_NOT(domain, name, reason)
 #include "onnx/onnx_ops.def"
 #undef ONNX
+#undef ONNX_NOT
 
 /* ---- onnx_values.c: inputs, outputs, constants, attributes ---- */
 /* Input i as a node; NULL when left out. Fails when it is not known yet (never for a sorted graph). */
 sluice_status onnx_in(struct onnx_import *c, int i, struct sl_node **out);
+/* The same, for operators that also take sequences and optional values (onnx_sequence.c). */
+sluice_status onnx_in_any(struct onnx_import *c, int i, struct sl_node **out);
+bool onnx_is_tensor(const struct sl_node *n);
 bool onnx_has_in(const struct onnx_import *c, int i);
 /* Input i as a constant: *out NULL when it is not one or is left out. */
 sluice_status onnx_in_const(struct onnx_import *c, int i, const struct sl_const **out);

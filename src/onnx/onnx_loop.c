@@ -54,6 +54,8 @@ static sluice_status stack(struct onnx_import *c, const struct loop *l, int outp
     struct sl_node **values = SL_NEW_ARRAY(c->scratch, struct sl_node *, (size_t)l->turns);
     for (int64_t i = 0; i < l->turns; i++) {
         struct sl_node *v = l->made[i][output];
+        if (!onnx_is_tensor(v))
+            return sl_unsupported(c->b, "output %d stacks sequences", output - 1);
         int64_t dims[SL_MAX_RANK + 1] = {1};
         memcpy(dims + 1, v->shape.dim, (size_t)v->shape.rank * sizeof *dims);
         SL_TRY(onnx_reshape(c, v, v->shape.rank + 1, dims, &values[i]));
@@ -73,7 +75,7 @@ static sluice_status read_loop(struct onnx_import *c, const struct onnx_node *n,
         return sl_fail(c->e, SLUICE_E_FORMAT, "%d outputs, the body makes %d", n->n_out, l->n_carried + l->n_scans);
     l->carried = SL_NEW_ARRAY(c->scratch, struct sl_node *, (size_t)l->n_carried + 1);
     for (int i = 0; i < l->n_carried; i++)
-        SL_TRY(onnx_in(c, 2 + i, &l->carried[i]));
+        SL_TRY(onnx_in_any(c, 2 + i, &l->carried[i]));
     return SLUICE_OK;
 }
 

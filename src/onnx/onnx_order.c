@@ -66,16 +66,38 @@ static int count_names(const struct onnx_node *n)
     return count;
 }
 
-static void collect_names(const struct onnx_node *n, const char **out, int *at)
+/* What a body makes or is given itself is not read from outside, even where the name is there too. */
+static void drop_own_names(sl_arena *a, const struct onnx_graph *g, const char **names, int *n)
+{
+    struct sl_map *own = sl_map_new(a);
+    int kept = 0;
+    for (int i = 0; i < g->n_inputs; i++)
+        sl_map_set(own, g->inputs[i].name, own);
+    for (int i = 0; i < g->n_initializers; i++)
+        sl_map_set(own, g->initializers[i].name, own);
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i].n_out; k++)
+            sl_map_set(own, g->nodes[i].out[k], own);
+    for (int i = 0; i < *n; i++)
+        if (!sl_map_has(own, names[i]))
+            names[kept++] = names[i];
+    *n = kept;
+}
+
+static void collect_names(sl_arena *a, const struct onnx_node *n, const char **out, int *at)
 {
     for (int i = 0; i < n->n_in; i++)
         out[(*at)++] = n->in[i];
     for (int k = 0; k < n->n_attrs; k++) {
         const struct onnx_graph *g = n->attrs[k].graph;
+        int inside = 0;
         for (int i = 0; g && i < g->n_nodes; i++)
-            collect_names(&g->nodes[i], out, at);
+            collect_names(a, &g->nodes[i], out + *at, &inside);
         for (int i = 0; g && i < g->n_outputs; i++)
-            out[(*at)++] = g->outputs[i].name;
+            out[*at + inside++] = g->outputs[i].name;
+        if (g)
+            drop_own_names(a, g, out + *at, &inside);
+        *at += inside;
     }
 }
 
@@ -94,7 +116,7 @@ int onnx_node_reads(sl_arena *a, const struct onnx_node *n, const char ***out)
     if (!has_graph(n))
         return n->n_in;
     *out = SL_NEW_ARRAY(a, const char *, count_names(n));
-    collect_names(n, *out, &at);
+    collect_names(a, n, *out, &at);
     return at;
 }
 
@@ -239,6 +261,8 @@ static sluice_status call_translate(struct onnx_import *c, const struct onnx_nod
         return sl_unsupported(c->b, "not defined or not supported at opset %lld", (long long)c->scope->opset);
     if (!row)
         return refuse_operator(c, n);
+    if (row->reason)
+        return sl_unsupported(c->b, "%s", row->reason);
     if (n->n_in < row->least_in || (row->most_in >= 0 && n->n_in > row->most_in))
         return sl_fail(c->e, SLUICE_E_FORMAT, "%d inputs, %s takes %d to %d", n->n_in, n->op_type, row->least_in, row->most_in);
     for (int i = 0; i < row->least_in; i++)
@@ -381,14 +405,15 @@ sluice_status onnx_inline_function(struct onnx_import *c, const struct onnx_func
     if (call->n_in > f->n_in || call->n_out > f->n_out)
         return sl_fail(c->e, SLUICE_E_FORMAT, "calls function '%s' with %d inputs and %d outputs, it has %d and %d", f->name,
                        call->n_in, call->n_out, f->n_in, f->n_out);
-    for (int i = 0; i < call->n_in; i++) {
-        struct onnx_value *from = call->in[i][0] ? onnx_value_find(caller, call->in[i]) : NULL;
-        if (call->in[i][0] && !from)
+    for (int i = 0; i < f->n_in; i++) {
+        bool given = i < call->n_in && call->in[i][0];
+        struct onnx_value *from = given ? onnx_value_find(caller, call->in[i]) : NULL;
+        if (given && !from)
             return sl_fail(c->e, SLUICE_E_FORMAT, "input '%s' is made by no node and is no graph input", call->in[i]);
-        if (!from)
-            continue;
         struct onnx_value *to = SL_NEW(c->a, struct onnx_value);
-        *to = *from;
+        if (from)
+            *to = *from;
+        to->absent = !from || from->absent;
         to->name = f->in[i];
         to->producer = 0;
         sl_map_set(body.values, to->name, to);

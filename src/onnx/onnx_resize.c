@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "onnx/onnx_import.h"
+#include "ops/resize_table.h"
 
 struct resizing {
     int rank;
@@ -116,8 +117,7 @@ static sluice_status find_sizes(struct onnx_import *c, struct resizing *r, const
 
 /* Brings the changing axes to the places of height and width: [rest..., a, b, 1], the rest merged into the batch; or, for the
  * usual [n, c, h, w], channels last. */
-static sluice_status resize_picture(struct onnx_import *c, const struct resizing *r, struct sl_node *x, int a, int b,
-                                    struct sl_node **out)
+static struct sl_node *resize_node(struct onnx_import *c, const struct resizing *r, struct sl_node *x, int a, int b)
 {
     struct sl_node *n = sl_build_add(c->b, SL_OP_resize, 1, &x);
     sl_set_string(c->g, n, "mode", r->mode);
@@ -135,7 +135,13 @@ static sluice_status resize_picture(struct onnx_import *c, const struct resizing
         sl_set_float(c->g, n, "cubic_alpha", onnx_attr_float(c, "cubic_coeff_a", -0.75));
         sl_set_int(c->g, n, "exclude_outside", onnx_attr_int(c, "exclude_outside", 0));
     }
-    *out = n;
+    return n;
+}
+
+static sluice_status resize_picture(struct onnx_import *c, const struct resizing *r, struct sl_node *x, int a, int b,
+                                    struct sl_node **out)
+{
+    *out = resize_node(c, r, x, a, b);
     return sl_build_finish(c->b, out);
 }
 
@@ -168,6 +174,71 @@ static sluice_status resize_two(struct onnx_import *c, const struct resizing *r,
     SL_TRY(resize_picture(c, r, x, a, b, &x));
     SL_TRY(onnx_reshape(c, x, rank, full, &x));
     return sl_build_transpose(c->b, x, back, out);
+}
+
+/* ---- antialias: a filter that is as much wider as the picture gets smaller ---- */
+
+static double filter_at(const struct sl_resize_rule *r, double d)
+{
+    const double a = r->cubic_alpha;
+    d = fabs(d);
+    if (r->taps == 2)
+        return d < 1 ? 1 - d : 0;
+    return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+}
+
+/* The weights of all inputs for output o: column o of [in, out]. Beyond the border its pixel is repeated, or nothing is there. */
+static void filter_column(const struct sl_resize_rule *r, double scale, int64_t in, int64_t out, int64_t o, float *column)
+{
+    const double x = sl_resize_coordinate(r, 1, in, out, o), reach = (r->taps == 2 ? 1 : 2) / scale;
+    double total = 0;
+    for (int64_t i = (int64_t)floor(x - reach); i <= (int64_t)ceil(x + reach); i++)
+        if (!r->exclude_outside || (i >= 0 && i < in))
+            total += filter_at(r, ((double)i - x) * scale);
+    for (int64_t i = (int64_t)floor(x - reach); i <= (int64_t)ceil(x + reach); i++)
+        if (total != 0 && (!r->exclude_outside || (i >= 0 && i < in)))
+            column[SL_MAX(0, SL_MIN(i, in - 1)) * out] += (float)(filter_at(r, ((double)i - x) * scale) / total);
+}
+
+/* One axis as a product with constant weights [in, out]. */
+static sluice_status filter_axis(struct onnx_import *c, const struct resizing *r, struct sl_node *x, int axis, struct sl_node **out)
+{
+    struct sl_resize_rule rule;
+    int64_t perm[SL_MAX_RANK], back[SL_MAX_RANK];
+    struct sl_shape s = {2, {x->shape.dim[axis], r->out[axis]}};
+    void *data;
+    SL_TRY(sl_resize_rule(resize_node(c, r, x, -1, axis), &rule, c->e)); /* the node itself is read by nothing */
+    rule.exclude_outside = onnx_attr_int(c, "exclude_outside", 0) != 0;
+    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
+    const struct sl_const *weights = sl_const_new(c->a, SL_F32, &s, &data);
+    if (!weights)
+        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a filter of %lld x %lld", (long long)s.dim[0], (long long)s.dim[1]);
+    memset(data, 0, weights->bytes);
+    for (int64_t o = 0; o < s.dim[1]; o++)
+        filter_column(&rule, r->scale[axis], s.dim[0], s.dim[1], o, (float *)data + o);
+    for (int i = 0; i < r->rank; i++) {
+        perm[i] = i < axis ? i : i < r->rank - 1 ? i + 1 : axis;
+        back[perm[i]] = i;
+    }
+    SL_TRY(sl_build_transpose(c->b, x, perm, &x));
+    SL_TRY(onnx_matmul(c, x, sl_build_const(c->b, weights), &x));
+    return sl_build_transpose(c->b, x, back, out);
+}
+
+/* The axes that get smaller; the others are left to resize. */
+static sluice_status filter_axes(struct onnx_import *c, struct resizing *r, struct sl_node **x)
+{
+    if (strcmp(r->mode, "nearest") == 0)
+        return SLUICE_OK;
+    if (r->crops)
+        return sl_unsupported(c->b, "antialias with tf_crop_and_resize");
+    for (int i = r->rank - 1; i >= 0; i--) {
+        if (r->scale[i] >= 1)
+            continue;
+        SL_TRY(filter_axis(c, r, *x, i, x));
+        r->scale[i] = 1;
+    }
+    return SLUICE_OK;
 }
 
 static sluice_status resize(struct onnx_import *c, struct resizing *r, struct sl_node *x)
@@ -256,12 +327,12 @@ sluice_status translate_resize(struct onnx_import *c, const struct onnx_node *n)
     SL_TRY(check_word(c, "mode", r.mode, modes, SL_COUNT(modes)));
     SL_TRY(check_word(c, "coordinate_transformation_mode", r.coordinate, coordinates, SL_COUNT(coordinates)));
     SL_TRY(check_word(c, "nearest_mode", r.nearest, nearest, SL_COUNT(nearest)));
-    if (onnx_attr_int(c, "antialias", 0))
-        return sl_unsupported(c->b, "antialias 1");
     SL_TRY(find_roi(c, &r));
     SL_TRY(find_sizes(c, &r, x, old ? 1 : 2, old ? -1 : 3));
     if (c->scope->opset >= 19 && strcmp(r.coordinate, "align_corners") == 0)
         align_to_fraction(&r, x);
+    if (onnx_attr_int(c, "antialias", 0))
+        SL_TRY(filter_axes(c, &r, &x));
     return resize(c, &r, x);
 }
 

@@ -94,6 +94,27 @@ sluice_status translate_roi_align(struct onnx_import *c, const struct onnx_node 
     return onnx_out(c, 0, y);
 }
 
+/* Regions [r, 5]: batch, x1, y1, x2, y2. */
+sluice_status translate_max_roi_pool(struct onnx_import *c, const struct onnx_node *n)
+{
+    struct sl_node *in[2], *y;
+    int count;
+    const int64_t *sizes = onnx_attr_ints(c, "pooled_shape", &count);
+    for (int i = 0; i < 2; i++)
+        SL_TRY(onnx_in(c, i, &in[i]));
+    if (in[0]->shape.rank != 4)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, 4 are wanted", in[0]->shape.rank);
+    if (count != 2)
+        return sl_fail(c->e, SLUICE_E_FORMAT, "pooled_shape has %d numbers, 2 are wanted", count);
+    SL_TRY(onnx_channels_last(c, in[0], &in[0]));
+    y = sl_build_add(c->b, SL_OP_max_roi_pool, 2, in);
+    sl_set_ints(c->g, y, "sizes", 2, sizes);
+    sl_set_float(c->g, y, "spatial_scale", onnx_attr_float(c, "spatial_scale", 1));
+    SL_TRY(sl_build_finish(c->b, &y));
+    SL_TRY(onnx_channels_first(c, y, &y));
+    return onnx_out(c, 0, y);
+}
+
 sluice_status translate_center_crop_pad(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *y;

@@ -35,7 +35,7 @@ static sluice_status stack(struct onnx_import *c, struct sl_node **v, int64_t n,
     for (int k = 0, at = 0; k <= shape.rank; k++)
         dims[k] = k == axis ? 1 : shape.dim[at++];
     for (int64_t i = 0; i < n; i++) {
-        if (!sl_shape_equal(&v[i]->shape, &shape))
+        if (!onnx_is_tensor(v[i]) || !sl_shape_equal(&v[i]->shape, &shape))
             return sl_unsupported(c->b, "the shape of an output changes from step to step");
         SL_TRY(onnx_reshape(c, v[i], shape.rank + 1, dims, &v[i]));
     }

@@ -225,3 +225,52 @@ sluice_status translate_window(struct onnx_import *c, const struct onnx_node *n)
     }
     return onnx_out(c, 0, sl_build_const(c->b, window));
 }
+
+/* ---- mel bins ---- */
+
+/* From `from` to `to` a line rises from 0 to 1, or falls from 1 to 0 at `to`. */
+static void slope(float *column, int64_t stride, int64_t from, int64_t to, bool rises)
+{
+    for (int64_t j = from; j < to + rises; j++)
+        column[j * stride] = (float)(rises ? j - from : to - j) / (float)(to - from);
+}
+
+/* A triangle for each bin, with corners at equal steps of mel; [dft_length / 2 + 1, bins]. */
+sluice_status translate_mel_weight_matrix(struct onnx_import *c, const struct onnx_node *n)
+{
+    static const char *const names[5] = {"num_mel_bins", "dft_length", "sample_rate", "lower_edge_hertz", "upper_edge_hertz"};
+    const struct sl_const *k;
+    double v[5];
+    void *data;
+    for (int i = 0; i < 5; i++) {
+        SL_TRY(onnx_need_const(c, i, names[i], &k));
+        if (!sl_const_scalar(k, &v[i]))
+            return sl_fail(c->e, SLUICE_E_SHAPE, "%s is not one number", names[i]);
+    }
+    if (!(v[0] >= 1 && v[0] <= 1 << 16 && v[1] >= 1 && v[1] <= 1 << 24 && v[2] >= 1 && v[3] >= 0 && v[4] > v[3] && v[4] <= v[2]))
+        return sl_fail(c->e, SLUICE_E_VALUE, "no mel bins of %g, %g, %g, %g and %g", v[0], v[1], v[2], v[3], v[4]);
+    if (!sl_dtype_is_float(onnx_stored_dtype((int32_t)onnx_attr_int(c, "output_datatype", 1))))
+        return sl_unsupported(c->b, "a matrix of integers");
+    const int64_t bins = (int64_t)v[0], rows = (int64_t)v[1] / 2 + 1;
+    struct sl_shape s = {2, {rows, bins}};
+    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
+    const struct sl_const *matrix = sl_const_new(c->a, SL_F32, &s, &data);
+    if (!matrix)
+        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for %lld mel bins", (long long)bins);
+    memset(data, 0, matrix->bytes);
+    int64_t *corner = SL_NEW_ARRAY(c->scratch, int64_t, (size_t)bins + 2);
+    const double low = 2595 * log10(1 + v[3] / 700), high = 2595 * log10(1 + v[4] / 700);
+    for (int64_t i = 0; i < bins + 2; i++) {
+        double mel = low + (double)i * (high - low) / (double)(bins + 2), hertz = 700 * (pow(10, mel / 2595) - 1);
+        corner[i] = SL_MIN((int64_t)floor((v[1] + 1) * hertz / v[2]), rows - 1);
+    }
+    for (int64_t i = 0; i < bins; i++) {
+        float *column = (float *)data + i;
+        if (corner[i + 1] == corner[i])
+            column[corner[i] * bins] = 1;
+        else
+            slope(column, bins, corner[i], corner[i + 1], true);
+        slope(column, bins, corner[i + 1], corner[i + 2], false);
+    }
+    return onnx_out(c, 0, sl_build_const(c->b, matrix));
+}

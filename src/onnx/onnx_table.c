@@ -4,9 +4,11 @@
 #include "onnx/onnx_import.h"
 
 static const struct onnx_op_row rows[] = {
-#define ONNX(domain, name, since, until, least, most, translate) {domain, name, since, until, least, most, translate},
+#define ONNX(domain, name, since, until, least, most, translate) {domain, name, since, until, least, most, translate, NULL},
+#define ONNX_NOT(domain, name, reason)                           {domain, name, 1, 99, 0, -1, NULL, reason},
 #include "onnx/onnx_ops.def"
 #undef ONNX
+#undef ONNX_NOT
 };
 
 const struct onnx_op_row *onnx_op_rows(int *n)

@@ -39,9 +39,13 @@ sluice_status onnx_value_node(struct onnx_import *c, struct onnx_value *v, struc
     return SLUICE_OK;
 }
 
+/* An input of a function that its caller left out is left out where the function passes it on. */
 bool onnx_has_in(const struct onnx_import *c, int i)
 {
-    return i < c->node->n_in && c->node->in[i][0];
+    if (i >= c->node->n_in || !c->node->in[i][0])
+        return false;
+    const struct onnx_value *v = c->scope->function ? onnx_value_find(c->scope, c->node->in[i]) : NULL;
+    return !v || !v->absent;
 }
 
 /* Start nodes leave a way open from one of the file's own inputs. */
@@ -66,7 +70,7 @@ static sluice_status find_in(struct onnx_import *c, int i, struct onnx_value **o
     return sl_hint(c->e, "give start nodes on every way from it to the end nodes, or '%s' itself as one more", name);
 }
 
-sluice_status onnx_in(struct onnx_import *c, int i, struct sl_node **out)
+sluice_status onnx_in_any(struct onnx_import *c, int i, struct sl_node **out)
 {
     struct onnx_value *v;
     *out = NULL;
@@ -74,6 +78,14 @@ sluice_status onnx_in(struct onnx_import *c, int i, struct sl_node **out)
         return SLUICE_OK;
     SL_TRY(find_in(c, i, &v));
     return onnx_value_node(c, v, out);
+}
+
+sluice_status onnx_in(struct onnx_import *c, int i, struct sl_node **out)
+{
+    SL_TRY(onnx_in_any(c, i, out));
+    return !*out || onnx_is_tensor(*out)
+               ? SLUICE_OK
+               : sl_unsupported(c->b, "input '%s' is a sequence or an optional value; %s reads tensors", c->node->in[i], c->node->op_type);
 }
 
 sluice_status onnx_in_const(struct onnx_import *c, int i, const struct sl_const **out)

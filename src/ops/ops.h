@@ -95,6 +95,7 @@ sluice_status sl_verify_types(struct sl_graph *g, sl_err *e);
  *   maxpool_indices       kernel_shape, strides, dilations, pads, each by spatial axis; storage_order; origin's axis order [n, c, ...]
  *   roi_align             mode avg|max, sizes [h, w], sampling_ratio, spatial_scale, coordinate half_pixel|output_half_pixel;
  *                         inputs picture, rois [r, 4], batch indices [r]                 lrn  size, alpha, beta, bias
+ *   max_roi_pool          sizes [h, w], spatial_scale; inputs picture, rois [r, 5] as batch, x1, y1, x2, y2
  *   deform_conv           as conv, and offset_groups; inputs x, offset, mask (optional), both channels last
  *   col2im                image_shape, block_shape, strides, dilations, pads; in the origin's axis order [n, c * block, positions]
  *   resize                also coordinate tf_crop_and_resize with roi [start_h, start_w, end_h, end_w] and extrapolation_value;

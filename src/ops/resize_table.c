@@ -37,7 +37,7 @@ sluice_status sl_resize_rule(const struct sl_node *n, struct sl_resize_rule *out
 
 /* Where output position x lies on the input axis. With scales given by the origin they count, else out / in: then the product is
  * formed before the division, so that whole ratios are exact. */
-static double coordinate_of(const struct sl_resize_rule *r, int axis, int64_t in_size, int64_t out_size, int64_t position)
+double sl_resize_coordinate(const struct sl_resize_rule *r, int axis, int64_t in_size, int64_t out_size, int64_t position)
 {
     const double in = (double)in_size, out = (double)out_size, x = (double)position;
     const double scale = r->has_scales ? r->scales[axis] : out / in;
@@ -106,7 +106,7 @@ sluice_status sl_resize_indices(const struct sl_node *n, int axis, int64_t in_si
     struct sl_resize_rule r;
     SL_TRY(sl_resize_rule(n, &r, e));
     for (int64_t o = 0; o < out_size; o++) {
-        const double x = coordinate_of(&r, axis, in_size, out_size, o);
+        const double x = sl_resize_coordinate(&r, axis, in_size, out_size, o);
         int32_t *at = index + o * r.taps;
         const bool outside = r.coordinate == SL_COORD_TF_CROP_AND_RESIZE && !(x >= 0 && x <= (double)(in_size - 1));
         const double low = floor(x), first = r.taps == 4 ? low - 1 : low;

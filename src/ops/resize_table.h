@@ -25,4 +25,7 @@ struct sl_resize_rule {
 
 sluice_status sl_resize_rule(const struct sl_node *n, struct sl_resize_rule *out, sl_err *e);
 
+/* Where output position `position` lies on the input axis. */
+double sl_resize_coordinate(const struct sl_resize_rule *r, int axis, int64_t in_size, int64_t out_size, int64_t position);
+
 #endif

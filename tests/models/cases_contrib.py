@@ -319,8 +319,8 @@ def make_rotary(cases):
 
 def make_refusals(cases):
     x = values(2, 4)
-    cases.refuse("contrib_unknown", [node("GreedySearch", ["x"], ["y"], name="search", **MS)], {"x": x},
-                 "node 'search' (GreedySearch): this operator of domain 'com.microsoft' is not supported")
+    cases.refuse("contrib_unknown", [node("CDist", ["x"], ["y"], name="distances", **MS)], {"x": x},
+                 "node 'distances' (CDist): this operator of domain 'com.microsoft' is not supported")
     cases.refuse("layout_domain", [node("Conv", ["x"], ["y"], name="conv", domain="com.microsoft.nchwc")], {"x": x}, "ORT_ENABLE_EXTENDED",
                  domains=("com.microsoft.nchwc",))
     cases.refuse("nbits_shape", [node("MatMulNBits", ["x", "w", "s"], ["y"], name="product", K=4, N=2, bits=4, block_size=16, **MS)], {"x": x},

@@ -258,7 +258,61 @@ def make_resize(cases):
     cases.add("resize_align_fraction", form, {"x": x}, {"y": np.array([[[[1, 1 + 3 / 1.4]]]], np.float32)}, scales, opset=19, ort=False)
 
 
+def filtered(x, axis, out, scale, mode, a=-0.75, exclude=False, align=False):
+    """One axis made smaller by a filter that is 1 / scale times as wide; beyond the border its pixel, or nothing."""
+    side, y = x.shape[axis], []
+    for o in range(out):
+        at = o * (side - 1) / (out - 1) if align else (o + 0.5) / scale - 0.5
+        total, row = 0.0, np.zeros(side)
+        for i in range(-3 * side, 4 * side):
+            d = abs(i - at) * scale
+            if mode == "linear":
+                w = max(1 - d, 0)
+            else:
+                w = (a + 2) * d ** 3 - (a + 3) * d ** 2 + 1 if d <= 1 else a * d ** 3 - 5 * a * d ** 2 + 8 * a * d - 4 * a if d < 2 else 0
+            if exclude and not 0 <= i < side:
+                continue
+            total += w
+            row[min(max(i, 0), side - 1)] += w
+        y.append(np.tensordot(x, row / total, (axis, 0)))
+    return np.stack(y, axis)
+
+
+def make_antialias(cases):
+    x = values(1, 2, 9, 10)
+    for mode, exclude in (("linear", 0), ("linear", 1), ("cubic", 0), ("cubic", 1)):
+        y = filtered(filtered(x.astype(np.float64), 2, 4, 4 / 9, mode, exclude=exclude), 3, 6, 0.6, mode, exclude=exclude)
+        # onnxruntime leaves what is beyond the border out, whatever exclude_outside says
+        cases.add(f"antialias_{mode}_{exclude}", [node("Resize", ["x", "", "", "sizes"], ["y"], mode=mode, antialias=1, exclude_outside=exclude)],
+                  {"x": x}, {"y": y.astype(np.float32)}, {"sizes": np.array([1, 2, 4, 6])}, opset=18, ort=mode == "cubic" and exclude == 1)
+    # an axis that grows has no filter
+    y = filtered(x.astype(np.float64), 3, 5, 0.5, "linear")
+    y = np.stack([y[:, :, min(max(int(np.floor(p)), 0), 8)] * (1 - (p - np.floor(p))) + y[:, :, min(max(int(np.floor(p)) + 1, 0), 8)] * (p - np.floor(p))
+                  for p in ((np.arange(18) + 0.5) / 2 - 0.5)], 2)
+    cases.add("antialias_one_grows", [node("Resize", ["x", "", "scales"], ["y"], mode="linear", antialias=1)], {"x": x},
+              {"y": y.astype(np.float32)}, {"scales": np.array([1, 1, 2, 0.5], np.float32)}, opset=18, ort=False)
+
+
+def make_regions(cases):
+    x = values(2, 3, 8, 9)
+    rois = np.array([[0, 0, 0, 8, 7], [1, 2.6, 1, 6, 5.4], [1, 7, 6, 14, 12], [0, 3, 3, 3, 3]], np.float32)
+    for scale in (1.0, 0.5):
+        y = np.zeros((4, 3, 2, 3), np.float32)
+        for k, roi in enumerate(rois):
+            x1, y1, x2, y2 = (np.floor(v * scale + 0.5) for v in roi[1:])
+            for i, j in itertools.product(range(2), range(3)):
+                h, w = max(y2 - y1 + 1, 1) / 2, max(x2 - x1 + 1, 1) / 3
+                rows = slice(int(min(np.floor(i * h) + y1, 8)), int(min(np.ceil((i + 1) * h) + y1, 8)))
+                columns = slice(int(min(np.floor(j * w) + x1, 9)), int(min(np.ceil((j + 1) * w) + x1, 9)))
+                part = x[int(roi[0]), :, rows, columns]
+                y[k, :, i, j] = part.max((1, 2)) if part.size else 0
+        cases.add(f"max_roi_pool_{scale}", [node("MaxRoiPool", ["x", "r"], ["y"], pooled_shape=[2, 3], spatial_scale=scale)], {"x": x, "r": rois},
+                  {"y": y})
+
+
 def make(cases):
+    make_antialias(cases)
+    make_regions(cases)
     make_pools(cases)
     make_unpool(cases)
     make_convs(cases)

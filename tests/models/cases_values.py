@@ -1,0 +1,111 @@
+"""Sequences and optional values, functions with inputs left out, matrices made from numbers."""
+import numpy as np
+
+from onnx_file import function, graph, node
+
+rng = np.random.default_rng(14)
+
+
+def values(*shape):
+    return np.round(rng.uniform(-3, 3, shape), 1).astype(np.float32)
+
+
+def make_sequences(cases):
+    a, b, c = values(2, 3), values(2, 3), values(2, 3)
+    three = {"a": a, "b": b, "c": c}
+    build = node("SequenceConstruct", ["a", "b"], ["s"])
+    cases.add("sequence_concat", [node("SequenceConstruct", ["a", "b", "c"], ["s"]), node("ConcatFromSequence", ["s"], ["y"], axis=1)], three,
+              {"y": np.concatenate([a, b, c], 1)}, opset=11)
+    for axis in (0, 2, -1):
+        cases.add(f"sequence_stack_{axis}", [node("SequenceConstruct", ["a", "b", "c"], ["s"]),
+                                             node("ConcatFromSequence", ["s"], ["y"], axis=axis, new_axis=1)], three,
+                  {"y": np.stack([a, b, c], axis)}, opset=11)
+    cases.add("sequence_edit", [build, node("SequenceInsert", ["s", "c", "one"], ["t"]), node("SequenceErase", ["t", "zero"], ["u"]),
+                                node("SequenceInsert", ["u", "a"], ["v"]), node("SequenceAt", ["v", "last"], ["y"]),
+                                node("ConcatFromSequence", ["v"], ["z"], axis=0), node("SequenceLength", ["v"], ["n"]),
+                                node("Cast", ["n"], ["f"], to=1), node("Add", ["a", "f"], ["w"])], three,
+              {"y": a, "z": np.concatenate([c, b, a]), "w": a + 3}, {"one": np.array(1), "zero": np.array(0), "last": np.array(-1)}, opset=11)
+    x = values(5, 2)
+    for name, split, parts in (("each", None, [x[i:i + 1] for i in range(5)]), ("two", np.array(2), [x[:2], x[2:4], x[4:]]),
+                               ("list", np.array([1, 3, 1]), [x[:1], x[1:4], x[4:]])):
+        for keep in (0, 1):
+            if split is None and not keep:
+                parts = [p[0] for p in parts]
+            for at in range(len(parts)):
+                cases.add(f"sequence_split_{name}_{keep}_{at}",
+                          [node("SplitToSequence", ["x"] + (["split"] if split is not None else []), ["s"], axis=0, keepdims=keep),
+                           node("SequenceAt", ["s", "at"], ["p"]), node("Neg", ["p"], ["y"])], {"x": x}, {"y": -parts[at]},
+                          dict({"at": np.array(at)}, **({"split": split} if split is not None else {})), opset=11,
+                          ort=keep == 1 or name != "two")
+            if split is None:
+                parts = [x[i:i + 1] for i in range(5)]
+    # the way exporters write a list that grows in a loop
+    body = graph([node("Cast", ["i"], ["f"], to=1), node("Mul", ["x", "f"], ["p"]), node("SequenceInsert", ["s", "p"], ["t"]),
+                  node("Identity", ["c"], ["again"])], {"i": np.int64(0), "c": np.array(True), "s": None}, {"again": None, "t": None})
+    cases.add("sequence_in_loop", [node("SequenceEmpty", [], ["e"]), node("Loop", ["n", "", "e"], ["s"], body=body),
+                                   node("ConcatFromSequence", ["s"], ["y"], axis=0)], {"x": x}, {"y": np.concatenate([x * i for i in range(3)])},
+              {"n": np.int64(3)}, opset=13, ort=False)
+    body = graph([node("Mul", ["e", "o"], ["m"]), node("Add", ["m", "w"], ["r"])], {"e": None, "o": None, "w": None}, {"r": None})
+    cases.add("sequence_map", [build, node("SequenceConstruct", ["c", "a"], ["t"]), node("SequenceMap", ["s", "t", "w"], ["r"], body=body),
+                               node("ConcatFromSequence", ["r"], ["y"], axis=0)], dict(three, w=values(3)),
+              {"y": None}, opset=17)
+    name, model, inputs, outputs, _ = cases.pop()
+    outputs["y"] = np.concatenate([a * c + inputs["w"], b * a + inputs["w"]])
+    cases.append((name, model, inputs, outputs, False))
+    cases.refuse("sequence_output", [node("SequenceConstruct", ["a", "b"], ["y"], name="list")], {"a": a, "b": b},
+                 "node 'list' (SequenceConstruct): output 'y' is a sequence", opset=11)
+    cases.refuse("sequence_read", [build, node("Relu", ["s"], ["y"], name="act")], {"a": a, "b": b}, "node 'act' (Relu): input 's' is a sequence")
+    cases.refuse("sequence_position", [build, node("SequenceAt", ["s", "i"], ["y"], name="pick")], {"a": a, "b": b}, "is not one number in -2..1",
+                 initializers={"i": np.array(2)})
+    cases.refuse("sequence_run_time", [build, node("SequenceAt", ["s", "i"], ["y"], name="pick")], {"a": a, "b": b, "i": np.array(1)},
+                 "node 'pick' (SequenceAt): input 'i' (position) is computed at run time")
+
+
+def make_optionals(cases):
+    x = values(3)
+    then, other = graph([node("Neg", ["x"], ["t"])], outputs={"t": None}), graph([node("Abs", ["x"], ["e"])], outputs={"e": None})
+    cases.add("optional", [node("Optional", ["x"], ["o"]), node("OptionalHasElement", ["o"], ["h"]),
+                           node("If", ["h"], ["y"], then_branch=then, else_branch=other), node("OptionalGetElement", ["o"], ["g"]),
+                           node("Exp", ["g"], ["z"])], {"x": x}, {"y": -x, "z": np.exp(x)}, opset=18, ort=False)
+    cases.add("optional_nothing", [node("OptionalHasElement", [""], ["h"]), node("If", ["h"], ["y"], then_branch=then, else_branch=other)], {"x": x},
+              {"y": np.abs(x)}, opset=18, ort=False)
+    # a function whose caller leaves inputs out: it passes them on
+    clip = function("own", "Limit", ["x", "lo", "hi"], ["y"], [node("Clip", ["x", "lo", "hi"], ["y"])], 18)
+    outer = function("own", "Twice", ["x", "hi"], ["y"], [node("Limit", ["x", "", "hi"], ["t"], domain="own"), node("Mul", ["t", "t"], ["y"])], 18)
+    cases.add("function_left_out", [node("Twice", ["x", "h"], ["y"], domain="own"), node("Twice", ["x"], ["z"], domain="own")], {"x": x},
+              {"y": np.minimum(x, 1) ** 2, "z": x * x}, {"h": np.float32(1)}, functions=[clip, outer], domains=("own",), ort=False)
+
+
+def make_matrices(cases):
+    for n in (1, 2, 3, 4):
+        x = values(2, n, n)
+        cases.add(f"det_{n}", [node("Det", ["x"], ["y"])], {"x": x}, {"y": np.linalg.det(x.astype(np.float64)).astype(np.float32)}, opset=11)
+    x = values(6, 6)
+    cases.add("det_constant", [node("Det", ["w"], ["d"]), node("Mul", ["d", "x"], ["y"])], {"x": np.float32([1.5])},
+              {"y": (1.5 * np.linalg.det(x.astype(np.float64))).reshape(1).astype(np.float32)}, {"w": x})
+    cases.refuse("det_large", [node("Det", ["x"], ["y"], name="det")], {"x": x}, "node 'det' (Det): a matrix of 6 rows")
+    # corners at equal steps of mel: 8 bins over 0..4 kHz
+    low, high = 0.0, 2595 * np.log10(1 + 4000 / 700)
+    corners = np.floor(17 * (700 * (10 ** ((low + np.arange(10) * (high - low) / 10) / 2595) - 1)) / 8192).astype(int)
+    want = np.zeros((9, 8), np.float32)
+    for i in range(8):
+        left, top, right = corners[i:i + 3]
+        for j in range(9):
+            if left <= j <= top and top > left:
+                want[j, i] = (j - left) / (top - left)
+            if top <= j < right:
+                want[j, i] = (right - j) / (right - top)
+        if left == top:
+            want[top, i] = 1
+    numbers = {"n": np.array(8), "d": np.array(16), "r": np.array(8192), "lo": np.float32(0), "hi": np.float32(4000)}
+    x = values(2, 9)
+    cases.add("mel", [node("MelWeightMatrix", ["n", "d", "r", "lo", "hi"], ["m"]), node("MatMul", ["x", "m"], ["y"])], {"x": x}, {"y": x @ want}, numbers)
+
+
+def make(cases):
+    make_sequences(cases)
+    make_optionals(cases)
+    make_matrices(cases)
+    x = values(2)
+    cases.refuse("random", [node("RandomNormalLike", ["x"], ["y"], name="noise")], {"x": x},
+                 "node 'noise' (RandomNormalLike): random numbers: the same input would not give the same output")
