@@ -55,6 +55,8 @@ struct onnx_import {
     const struct sl_onnx_options *options;
     struct sl_onnx_report *report;
     struct sl_map *functions; /* "domain:name" -> struct onnx_function */
+    bool kept_unquantized;    /* onnx_quantized.c has said so */
+    struct sl_map *uses;      /* of the main graph's values, for onnx_quantized.c; made when it is first asked for */
     struct sl_map *files;     /* external data: location -> struct sl_view */
     const char *path, *directory;
     struct sl_view bytes;

@@ -111,12 +111,80 @@ sluice_status translate_dequantize_linear(struct onnx_import *c, const struct on
     return onnx_out(c, 0, x);
 }
 
+/* ---- ranges found while the network runs ---- */
+
+enum { IN_PRODUCT = 1, AS_FACTOR = 2, ELSEWHERE = 4 };
+
+/* What input i of this node does with what DynamicQuantizeLinear makes. */
+static unsigned char use_of(const struct onnx_node *n, int i)
+{
+    if (strcmp(n->op_type, "MatMulInteger") == 0 || strcmp(n->op_type, "ConvInteger") == 0)
+        return i == 0 || i == 2 ? IN_PRODUCT : ELSEWHERE;
+    if (strcmp(n->op_type, "MatMulIntegerToFloat") == 0)
+        return i == 0 || i == 4 ? IN_PRODUCT : i == 2 ? AS_FACTOR : ELSEWHERE;
+    return strcmp(n->op_type, "Mul") == 0 ? AS_FACTOR : ELSEWHERE;
+}
+
+static void note_use(struct onnx_import *c, const char *name, unsigned char use)
+{
+    unsigned char *uses = sl_map_get(c->uses, name);
+    if (!uses)
+        sl_map_set(c->uses, name, uses = SL_NEW(c->a, unsigned char));
+    *uses |= use;
+}
+
+static void find_uses(struct onnx_import *c)
+{
+    const struct onnx_graph *g = c->model->graph;
+    const char **reads;
+    c->uses = sl_map_new(c->a);
+    for (int i = 0; i < g->n_nodes; i++) {
+        for (int k = 0; k < g->nodes[i].n_in; k++)
+            note_use(c, g->nodes[i].in[k], use_of(&g->nodes[i], k));
+        int n = onnx_node_reads(c->a, &g->nodes[i], &reads);
+        for (int k = g->nodes[i].n_in; k < n; k++) /* by a branch inside */
+            note_use(c, reads[k], ELSEWHERE);
+    }
+    for (int i = 0; i < g->n_outputs; i++)
+        note_use(c, g->outputs[i].name, ELSEWHERE);
+}
+
+static unsigned char uses_of(struct onnx_import *c, int output)
+{
+    const unsigned char *uses = onnx_wants_out(c, output) ? sl_map_get(c->uses, c->node->out[output]) : NULL;
+    return uses ? *uses : 0;
+}
+
+/* Its numbers go into products alone, whose sums are multiplied by its scale: engines do so to be fast, the network means x. */
+static bool stands_for_input(struct onnx_import *c)
+{
+    if (c->scope->depth > 0 || c->options->common.n_end)
+        return false;
+    if (!c->uses)
+        find_uses(c);
+    return uses_of(c, 0) == IN_PRODUCT && uses_of(c, 1) == AS_FACTOR && (uses_of(c, 2) & ~IN_PRODUCT) == 0;
+}
+
+/* x itself, with a scale of 1 and a zero point of 0. */
+static sluice_status pass_unquantized(struct onnx_import *c, struct sl_node *x)
+{
+    const struct sl_shape scalar = {.rank = 0};
+    if (!c->kept_unquantized)
+        sl_note(c->b, "values that DynamicQuantizeLinear would quantize for products are left as they are");
+    c->kept_unquantized = true;
+    SL_TRY(onnx_out(c, 0, x));
+    SL_TRY(onnx_out(c, 1, sl_build_f32(c->b, 1)));
+    return onnx_out(c, 2, sl_build_const(c->b, sl_const_splat(c->a, SL_U8, &scalar, &(const uint8_t){0})));
+}
+
 /* u8 over the range of x widened to hold 0. */
 sluice_status translate_dynamic_quantize_linear(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *lo, *hi, *scale, *zero, *y;
     int64_t axes[SL_MAX_RANK];
     SL_TRY(onnx_in(c, 0, &x));
+    if (stands_for_input(c))
+        return pass_unquantized(c, x);
     for (int i = 0; i < x->shape.rank; i++)
         axes[i] = i;
     SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_min, x, x->shape.rank, axes, false, &lo));
@@ -147,10 +215,18 @@ static sluice_status by_matrix(struct onnx_import *c, struct sl_node *v, bool ro
     return rows ? onnx_reshape(c, v, 2, (int64_t[]){v->shape.dim[0], 1}, out) : SLUICE_OK;
 }
 
+/* Sums are integers, but of inputs that were left as they are. */
+static sluice_status as_sums(struct onnx_import *c, struct sl_node *y, bool of_floats, struct sl_node **out)
+{
+    *out = y;
+    return of_floats ? SLUICE_OK : onnx_cast(c, y, SL_S32, out);
+}
+
 sluice_status translate_matmul_integer(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *a, *b, *za, *zb;
     SL_TRY(onnx_in(c, 0, &a));
+    const bool floats = a->dtype == SL_F32;
     SL_TRY(onnx_in(c, 1, &b));
     SL_TRY(onnx_in(c, 2, &za));
     SL_TRY(onnx_in(c, 3, &zb));
@@ -159,7 +235,7 @@ sluice_status translate_matmul_integer(struct onnx_import *c, const struct onnx_
     SL_TRY(onnx_centred(c, a, za, &a));
     SL_TRY(onnx_centred(c, b, zb, &b));
     SL_TRY(onnx_matmul(c, a, b, &a));
-    SL_TRY(onnx_cast(c, a, SL_S32, &a));
+    SL_TRY(as_sums(c, a, floats, &a));
     return onnx_out(c, 0, a);
 }
 
@@ -210,10 +286,11 @@ sluice_status translate_conv_integer(struct onnx_import *c, const struct onnx_no
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_in(c, 2, &zx));
     SL_TRY(onnx_in(c, 3, &zw));
+    const bool floats = x->dtype == SL_F32;
     SL_TRY(onnx_centred(c, x, zx, &x));
     SL_TRY(centred_kernel(c, 1, zw, &kernel));
     SL_TRY(onnx_conv(c, x, kernel, NULL, &x));
-    SL_TRY(onnx_cast(c, x, SL_S32, &x));
+    SL_TRY(as_sums(c, x, floats, &x));
     return onnx_out(c, 0, x);
 }
 

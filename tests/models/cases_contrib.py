@@ -174,6 +174,32 @@ def make_products(cases):
                   {"y": f(y).astype(np.float32)}, {"w": w, "b": bias})
 
 
+def make_dynamic(cases):
+    """What onnxruntime's dynamic quantization writes: x is quantized while the network runs, for speed. sluice keeps x."""
+    x, w, bias = values(2, 3, 8), bytes_(8, 5, t=np.int8), values(5)
+    scale, zero = np.float32([0.5, 0.25, 0.125, 1, 0.0625]), np.int8([0, 3, -2, 0, 1])
+    nodes = [node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]), node("MatMulInteger", ["q", "w", "z", "wz"], ["i"]), node("Cast", ["i"], ["f"], to=1),
+             node("Mul", ["s", "ws"], ["both"]), node("Mul", ["f", "both"], ["m"]), node("Add", ["m", "b"], ["y"])]
+    constants = {"w": w, "wz": zero, "ws": scale, "b": bias}
+    exact = (x.astype(np.float64) @ ((w.astype(np.float64) - zero) * scale) + bias).astype(np.float32)
+    cases.add("dynamic_matmul", nodes, {"x": x}, {"y": exact}, constants, ort=False)
+    # where the quantized numbers are asked for, they are made
+    lo, hi = min(x.min(), 0), max(x.max(), 0)
+    s = np.float32((hi - lo) / 255)
+    z = np.uint8(np.clip(np.rint(-lo / s), 0, 255))
+    q = np.clip(np.rint(x / s) + z, 0, 255).astype(np.uint8)
+    y = ((q.astype(np.float64) - z) @ (w.astype(np.float64) - zero) * (s * scale) + bias).astype(np.float32)
+    cases.add("dynamic_matmul_seen", nodes, {"x": x}, {"y": y, "q": q}, constants)
+    p, k = values(1, 2, 4, 4), bytes_(3, 2, 2, 2, t=np.uint8)
+    nodes = [node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]), node("ConvInteger", ["q", "w", "z", "wz"], ["i"]), node("Cast", ["i"], ["f"], to=1),
+             node("Mul", ["s", "ws"], ["both"]), node("Mul", ["f", "both"], ["y"])]
+    y = np.zeros((1, 3, 3, 3))
+    for i in range(3):
+        for j in range(3):
+            y[0, :, i, j] = np.einsum("chw,ochw->o", p[0, :, i:i + 2, j:j + 2], (k.astype(np.float64) - 120) * 0.5)
+    cases.add("dynamic_conv", nodes, {"x": p}, {"y": y.astype(np.float32)}, {"w": k, "wz": np.uint8(120), "ws": np.float32(0.5)}, ort=False)
+
+
 def norm(x, gamma, beta=0, epsilon=1e-5, simplified=False):
     x = x.astype(np.float64)
     x = x if simplified else x - x.mean(-1, keepdims=True)
@@ -331,6 +357,7 @@ def make_refusals(cases):
 def make(cases):
     make_quantized(cases)
     make_products(cases)
+    make_dynamic(cases)
     make_fused(cases)
     make_attention(cases)
     make_rotary(cases)
