@@ -161,6 +161,8 @@ PAIR(div, arithmetic, SL_OP_ew_div)
 PAIR(maximum, plain, SL_OP_ew_max)
 PAIR(minimum, plain, SL_OP_ew_min)
 PAIR(floor_mod, plain, SL_OP_ew_mod)
+PAIR(bitwise_xor, plain, SL_OP_ew_xor)
+PAIR(right_shift, plain, SL_OP_ew_shift_right)
 #undef PAIR
 
 sluice_status tflop_pow(struct tfl_import *c, const struct tfl_operator *op)

@@ -99,3 +99,20 @@ sluice_status tflop_range(struct tfl_import *c, const struct tfl_operator *op)
     }
     return tfl_out(c, 0, sl_build_const(c->b, result));
 }
+
+/* The shape that two shapes broadcast to. */
+sluice_status tflop_broadcast_args(struct tfl_import *c, const struct tfl_operator *op)
+{
+    int64_t v[2][2 * SL_MAX_RANK], out[2 * SL_MAX_RANK];
+    int n[2];
+    for (int i = 0; i < 2; i++)
+        SL_TRY(tfl_need_ints(c, i, "shape", &n[i], v[i]));
+    int rank = SL_MAX(n[0], n[1]);
+    for (int k = 0; k < rank; k++) {
+        int64_t a = k < rank - n[0] ? 1 : v[0][k - (rank - n[0])], b = k < rank - n[1] ? 1 : v[1][k - (rank - n[1])];
+        if (a != b && a != 1 && b != 1)
+            return sl_fail(c->e, SLUICE_E_SHAPE, "%lld and %lld do not broadcast", (long long)a, (long long)b);
+        out[k] = a == 1 ? b : a;
+    }
+    return tfl_out(c, 0, sl_build_ints(c->b, out_type(c) == SL_S64 ? SL_S64 : SL_S32, 1, rank, out));
+}

@@ -111,6 +111,9 @@ sluice_status tfl_integer_bias(struct tfl_import *c, const struct tfl_tensor *bi
                                const struct tfl_tensor *kernel, int64_t channels, struct tfl_weights *w);
 void tfl_set_weights(struct tfl_import *c, struct sl_node *n, const struct tfl_weights *w);
 
+/* ---- custom operators that are known ---- */
+tfl_translate_fn tfl_convolution_transpose_bias; /* tflite_window.c */
+
 /* ---- stages ---- */
 sluice_status tfl_find_ports(struct tfl_import *c); /* tflite_ports.c */
 sluice_status tfl_make_inputs(struct tfl_import *c);

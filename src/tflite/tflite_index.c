@@ -16,15 +16,20 @@ static sluice_status one(struct tfl_import *c, struct sl_node **x)
     return (*x)->shape.rank > 0 ? SLUICE_OK : sl_fail(c->e, SLUICE_E_SHAPE, "the input has no dimensions");
 }
 
+static sluice_status convert(struct tfl_import *c, struct sl_node *x, enum sl_dtype to, struct sl_node **out)
+{
+    *out = x;
+    if (to == x->dtype)
+        return SLUICE_OK;
+    *out = sl_build_add(c->b, SL_OP_cast, 1, &x);
+    sl_set_string(c->g, *out, "to", sl_dtype_name(to));
+    return sl_build_finish(c->b, out);
+}
+
 /* Positions are 64-bit integers here; the file may want 32. */
 static sluice_status positions_out(struct tfl_import *c, int i, struct sl_node *y)
 {
-    enum sl_dtype to = tfl_dtype(c->model.tensors[c->op->out[i]].type);
-    if (to != y->dtype) {
-        y = sl_build_add(c->b, SL_OP_cast, 1, &y);
-        sl_set_string(c->g, y, "to", sl_dtype_name(to));
-        SL_TRY(sl_build_finish(c->b, &y));
-    }
+    SL_TRY(convert(c, y, tfl_dtype(c->model.tensors[c->op->out[i]].type), &y));
     return tfl_out(c, i, y);
 }
 
@@ -210,7 +215,101 @@ sluice_status tflop_one_hot(struct tfl_import *c, const struct tfl_operator *op)
     return tfl_out(c, 0, y);
 }
 
+/* ---- scattering and turning round ---- */
+
+/* Inputs: indices, updates, the shape of the zeros that they are added to. */
+sluice_status tflop_scatter_nd(struct tfl_import *c, const struct tfl_operator *op)
+{
+    static const uint64_t zero;
+    struct sl_node *in[3], *y;
+    int64_t dims[2 * SL_MAX_RANK];
+    int n;
+    SL_TRY(input(c, 0, &in[1]));
+    SL_TRY(input(c, 1, &in[2]));
+    SL_TRY(tfl_need_ints(c, 2, "shape", &n, dims));
+    if (n > SL_MAX_RANK)
+        return sl_unsupported(c->b, "a shape of %d dimensions", n);
+    struct sl_shape s = sl_shape_of(n, dims);
+    size_t count;
+    if (!sl_shape_count(&s, &count))
+        return sl_fail(c->e, SLUICE_E_SHAPE, "the shape is negative somewhere or too large");
+    in[0] = sl_build_const(c->b, sl_const_splat(c->a, in[2]->dtype, &s, &zero));
+    y = sl_build_add(c->b, SL_OP_scatter_nd, 3, in);
+    sl_set_string(c->g, y, "reduction", "add");
+    SL_TRY(sl_build_finish(c->b, &y));
+    return tfl_out(c, 0, y);
+}
+
+/* The first `length` steps of a row backwards, the others as they are. */
+static sluice_status turn_steps(struct tfl_import *c, struct sl_node *row, int axis, int64_t length, struct sl_node **out)
+{
+    int64_t from[SL_MAX_RANK] = {0}, to[SL_MAX_RANK], by[SL_MAX_RANK], dim = row->shape.dim[axis];
+    struct sl_node *parts[2];
+    *out = row;
+    if (length < 2)
+        return SLUICE_OK;
+    for (int k = 0; k < row->shape.rank; k++) {
+        to[k] = row->shape.dim[k];
+        by[k] = 1;
+    }
+    from[axis] = length - 1;
+    to[axis] = by[axis] = -1;
+    SL_TRY(sl_build_slice(c->b, row, from, to, by, &parts[0]));
+    if (length < dim)
+        SL_TRY(sl_build_slice_axis(c->b, row, axis, length, dim, &parts[1]));
+    return sl_build_concat(c->b, axis, length < dim ? 2 : 1, parts, out);
+}
+
+sluice_status tflop_reverse_sequence(struct tfl_import *c, const struct tfl_operator *op)
+{
+    struct sl_node *x, **rows;
+    const struct sl_const *lengths;
+    int axis, batch;
+    SL_TRY(input(c, 0, &x));
+    SL_TRY(tfl_need_const(c, 1, "lengths", &lengths));
+    SL_TRY(sl_build_axis(c->b, flat_s32(&op->options, SEQUENCE_AXIS, 0), x->shape.rank, &axis));
+    SL_TRY(sl_build_axis(c->b, flat_s32(&op->options, SEQUENCE_BATCH, 0), x->shape.rank, &batch));
+    int64_t n = x->shape.dim[batch];
+    if (axis == batch || n < 1 || (int64_t)sl_shape_elements(&lengths->shape) != n)
+        return sl_fail(c->e, SLUICE_E_VALUE, "axes %d and %d with %zu lengths", axis, batch, sl_shape_elements(&lengths->shape));
+    SL_TRY(sl_build_take(c->b, (size_t)n * 64)); /* what the layers of a row take */
+    rows = SL_NEW_ARRAY(c->a, struct sl_node *, n);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t length = sl_const_integer(lengths, (size_t)i);
+        if (length < 0 || length > x->shape.dim[axis])
+            return sl_fail(c->e, SLUICE_E_VALUE, "length %lld of %lld steps", (long long)length, (long long)x->shape.dim[axis]);
+        SL_TRY(sl_build_slice_axis(c->b, x, batch, i, i + 1, &rows[i]));
+        SL_TRY(turn_steps(c, rows[i], axis, length, &rows[i]));
+    }
+    SL_TRY(sl_build_concat(c->b, batch, (int)n, rows, &x));
+    return tfl_out(c, 0, x);
+}
+
 /* ---- logic ---- */
+
+/* REDUCE_ANY, REDUCE_ALL: the largest or smallest of 0 and 1. */
+sluice_status tflop_reduce_logical(struct tfl_import *c, const struct tfl_operator *op)
+{
+    enum { REDUCE_ANY = 91 };
+    struct sl_node *x;
+    int64_t axes[2 * SL_MAX_RANK];
+    bool seen[SL_MAX_RANK] = {false};
+    int n, count = 0, axis;
+    SL_TRY(input(c, 0, &x));
+    SL_TRY(tfl_need_ints(c, 1, "axes", &n, axes));
+    for (int i = 0; i < n; i++) {
+        SL_TRY(sl_build_axis(c->b, axes[i], x->shape.rank, &axis));
+        seen[axis] = true;
+    }
+    for (int i = 0; i < x->shape.rank; i++)
+        if (seen[i])
+            axes[count++] = i;
+    SL_TRY(convert(c, x, SL_F32, &x));
+    SL_TRY(sl_build_reduce(c->b, op->code == REDUCE_ANY ? SL_OP_reduce_max : SL_OP_reduce_min, x, count, axes,
+                           flat_u8(&op->options, REDUCE_KEEP_DIMS, 0) != 0, &x));
+    SL_TRY(convert(c, x, SL_BOOL, &x));
+    return tfl_out(c, 0, x);
+}
 
 sluice_status tflop_logical(struct tfl_import *c, const struct tfl_operator *op)
 {

@@ -89,8 +89,10 @@ static bool reads_missing(const struct tfl_import *c, const struct tfl_operator 
     return false;
 }
 
-static sluice_status refuse_custom(struct tfl_import *c, const struct tfl_operator *op)
+static sluice_status custom(struct tfl_import *c, const struct tfl_operator *op)
 {
+    if (strcmp(op->custom, "Convolution2DTransposeBias") == 0)
+        return op->n_out == 1 ? tfl_convolution_transpose_bias(c, op) : sl_fail(c->e, SLUICE_E_FORMAT, "%d outputs", op->n_out);
     if (strcmp(op->custom, "TFLite_Detection_PostProcess") == 0)
         return sl_unsupported(
             c->b, "the detection post-process (box decoding and NMS) is no layer; end the network before it and decode on "
@@ -106,9 +108,12 @@ static sluice_status run_row(struct tfl_import *c, const struct tfl_operator *op
     const struct tfl_op_row *row = tfl_op_find(op->code);
     c->b->op = op->custom ? op->custom : row ? row->name : sl_arena_printf(c->a, "operator %d", op->code);
     if (op->custom)
-        return refuse_custom(c, op);
+        return custom(c, op);
     if (!row)
-        return sl_unsupported(c->b, "builtin operator %d is not known", op->code);
+        return op->code >= TFL_FIRST_STABLEHLO && op->code <= TFL_LAST_STABLEHLO
+                   ? sl_unsupported(c->b, "an operator of StableHLO; convert the model with TensorFlow Lite's own operators "
+                                          "(converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS])")
+                   : sl_unsupported(c->b, "builtin operator %d is not known", op->code);
     if (!row->translate)
         return sl_unsupported(c->b, "%s", row->reason);
     if (op->n_in < row->least_in || (row->most_in >= 0 && op->n_in > row->most_in))

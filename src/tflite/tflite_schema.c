@@ -22,7 +22,7 @@ enum {
 enum { QUANT_SCALE = 2, QUANT_ZERO_POINT = 3, QUANT_AXIS = 6 };
 enum { OPERATOR_CODE, OPERATOR_INPUTS, OPERATOR_OUTPUTS, OPERATOR_OPTIONS_TYPE, OPERATOR_OPTIONS, OPERATOR_CUSTOM_OPTIONS, OPERATOR_OPTIONS_2 = 12 };
 enum { BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE };
-enum { CODE_OF_CUSTOM = 32, CODE_FIRST_STABLEHLO = 162 };
+enum { CODE_OF_CUSTOM = 32 };
 
 struct schema {
     sl_arena *a;
@@ -193,7 +193,7 @@ static sluice_status read_operator(const struct schema *s, const struct flat_tab
     SL_TRY(read_indices(s, t, OPERATOR_OUTPUTS, false, "an operator's outputs", &out->n_out, &outs));
     out->in = in;
     out->out = outs;
-    out->options = flat_child(t, out->code >= CODE_FIRST_STABLEHLO ? OPERATOR_OPTIONS_2 : OPERATOR_OPTIONS);
+    out->options = flat_child(t, out->code >= TFL_FIRST_STABLEHLO ? OPERATOR_OPTIONS_2 : OPERATOR_OPTIONS);
     out->custom_options = out->custom ? flat_string(t, OPERATOR_CUSTOM_OPTIONS) : (struct sl_view){NULL, 0};
     out->label = out->n_out ? s->m->tensors[outs[0]].name : sl_arena_printf(s->a, "operator_%d", index);
     return s->m->flat.bad ? broken(s, out->label) : SLUICE_OK;

@@ -182,15 +182,39 @@ sluice_status tflop_depthwise_conv(struct tfl_import *c, const struct tfl_operat
     return weighted_out(c, SL_OP_dw, x, &weights, &w, in_c, DW_ACTIVATION);
 }
 
-/* Inputs: output shape, kernel OHWI, x, bias. The kernel is laid over the output as a convolution of it with these pads would
- * be. */
+/* The kernel is laid over the output as a convolution of it with these pads would be. */
+static sluice_status transposed(struct tfl_import *c, struct sl_node *x, const struct tfl_weights *weights, struct window *w,
+                                const int64_t *side, bool same, struct sl_node **out)
+{
+    int64_t more[2];
+    for (int i = 0; i < 2; i++) {
+        w->kernel[i] = weights->kernel->shape.dim[i];
+        w->dilation[i] = 1;
+        int64_t full = (w->in[i] - 1) * w->stride[i] + w->kernel[i], total = full - side[i];
+        if (side[i] < 1 || side[i] > (int64_t)MOST_SIDE * 16)
+            return sl_fail(c->e, SLUICE_E_SHAPE, "the output's side is %lld", (long long)side[i]);
+        more[i] = SL_MAX(0, -total);
+        total = SL_MAX(0, total);
+        w->before[i] = same ? total / 2 : 0;
+        w->after[i] = total - w->before[i];
+    }
+    *out = sl_build_add(c->b, SL_OP_deconv, 1, &x);
+    tfl_set_weights(c, *out, weights);
+    set_window(c, *out, w);
+    sl_set_int(c->g, *out, "groups", 1);
+    sl_set_ints(c->g, *out, "output_padding", 2, more);
+    return sl_build_finish(c->b, out);
+}
+
+static const int64_t hwio[4] = {1, 2, 3, 0};
+
+/* Inputs: output shape, kernel OHWI, x, bias. */
 sluice_status tflop_transpose_conv(struct tfl_import *c, const struct tfl_operator *op)
 {
-    static const int64_t hwio[4] = {1, 2, 3, 0};
     struct sl_node *x;
     struct window w = {0};
     struct tfl_weights weights;
-    int64_t shape[2 * SL_MAX_RANK], more[2];
+    int64_t shape[2 * SL_MAX_RANK];
     int n;
     bool same;
     SL_TRY(picture(c, 2, &x, &w));
@@ -201,24 +225,34 @@ sluice_status tflop_transpose_conv(struct tfl_import *c, const struct tfl_operat
     if (n != 4 || shape[3] != weights.kernel->shape.dim[3])
         return sl_fail(c->e, SLUICE_E_SHAPE, "the output shape does not have 4 dimensions with %lld channels",
                        (long long)weights.kernel->shape.dim[3]);
-    for (int i = 0; i < 2; i++) {
-        w.kernel[i] = weights.kernel->shape.dim[i];
-        w.dilation[i] = 1;
-        int64_t full = (w.in[i] - 1) * w.stride[i] + w.kernel[i], total = full - shape[1 + i];
-        if (shape[1 + i] < 1 || shape[1 + i] > (int64_t)MOST_SIDE * 16)
-            return sl_fail(c->e, SLUICE_E_SHAPE, "the output's side is %lld", (long long)shape[1 + i]);
-        more[i] = SL_MAX(0, -total);
-        total = SL_MAX(0, total);
-        w.before[i] = same ? total / 2 : 0;
-        w.after[i] = total - w.before[i];
-    }
-    struct sl_node *y = sl_build_add(c->b, SL_OP_deconv, 1, &x);
-    tfl_set_weights(c, y, &weights);
-    set_window(c, y, &w);
-    sl_set_int(c->g, y, "groups", 1);
-    sl_set_ints(c->g, y, "output_padding", 2, more);
-    SL_TRY(sl_build_finish(c->b, &y));
-    return tfl_activated_out(c, TCONV_ACTIVATION, y);
+    SL_TRY(transposed(c, x, &weights, &w, shape + 1, same, &x));
+    return tfl_activated_out(c, TCONV_ACTIVATION, x);
+}
+
+/* MediaPipe's custom operator. Inputs: x, kernel OHWI, bias. Its options are three 32-bit integers: padding (1 SAME, 2 VALID), stride
+ * across, stride down. */
+sluice_status tfl_convolution_transpose_bias(struct tfl_import *c, const struct tfl_operator *op)
+{
+    enum { PADDING, STRIDE_W, STRIDE_H, OPTIONS, SAME = 1, VALID = 2 };
+    int32_t options[OPTIONS];
+    struct sl_node *x;
+    struct window w = {0};
+    struct tfl_weights weights;
+    int64_t side[2];
+    if (op->n_in != 3 || op->custom_options.size < sizeof options)
+        return sl_fail(c->e, SLUICE_E_FORMAT, "%d inputs and options of %zu bytes, 3 and at least %zu are wanted", op->n_in,
+                       op->custom_options.size, sizeof options);
+    memcpy(options, op->custom_options.data, sizeof options);
+    if (options[PADDING] != SAME && options[PADDING] != VALID)
+        return sl_fail(c->e, SLUICE_E_VALUE, "padding %d, 1 (SAME) or 2 (VALID) is wanted", (int)options[PADDING]);
+    SL_TRY(picture(c, 0, &x, &w));
+    SL_TRY(window_number(c, "stride", options[STRIDE_H], &w.stride[0]));
+    SL_TRY(window_number(c, "stride", options[STRIDE_W], &w.stride[1]));
+    SL_TRY(tfl_read_weights(c, 1, 2, 0, 4, 0, hwio, &weights));
+    for (int i = 0; i < 2; i++)
+        side[i] = options[PADDING] == SAME ? w.in[i] * w.stride[i] : (w.in[i] - 1) * w.stride[i] + weights.kernel->shape.dim[i];
+    SL_TRY(transposed(c, x, &weights, &w, side, options[PADDING] == SAME, &x));
+    return tfl_out(c, 0, x);
 }
 
 /* ---- pools ---- */

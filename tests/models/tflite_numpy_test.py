@@ -165,11 +165,21 @@ CASES = {
     "batch_matmul_adjoint": (126, {0: ("B", 1), 1: ("B", 1)}, [f(2, 4, 3), f(2, 5, 4)], None),
     "fully_connected_keep": (9, {0: ("b", 1), 2: ("B", 1)}, [X, Fixed(f(6, 3)), Fixed(f(6))], None),
     "fully_connected_computed": (9, {0: ("b", 0)}, [f(2, 3), f(4, 3)], None),
+    "reduce_any": (91, {0: ("B", 0)}, [X > 1, Fixed(i32(1, 3))], [(X > 1).any((1, 3))]),
+    "reduce_all": (140, {0: ("B", 1)}, [X > -1, Fixed(i32(-1))], [(X > -1).all(3, keepdims=True)]),
+    "bitwise_xor": (160, None, [i32(1, 6, -9), i32(3, 2, 5)], [i32(1, 6, -9) ^ i32(3, 2, 5)]),
+    "right_shift": (161, None, [i32(100, 6, -9), i32(3, 1, 2)], [i32(100, 6, -9) >> i32(3, 1, 2)]),
+    "scatter_nd": (122, None, [Fixed(np.int32([[1], [3], [1]])), f(3, 4), Fixed(i32(5, 4))], None),
+    "reverse_sequence": (112, {0: ("i", 2), 1: ("i", 1)}, [X, Fixed(i32(0, 1, 3, 5))], None),
     "lstm": lstm_case(), "lstm_coupled": lstm_case(coupled=True), "lstm_peephole": lstm_case(clip=0.4, peephole=True),
     "lstm_projection": lstm_case(projection=6), "lstm_norm": lstm_case(norm=True),
     "lstm_all": lstm_case(coupled=True, peephole=True, projection=2, norm=True), "both_lstm": both_lstm_case(1, 0), "both_lstm_apart": both_lstm_case(0, 1),
     "rnn": rnn_case(0), "both_rnn": rnn_case(1, 1), "both_rnn_apart": rnn_case(1), "svdf": svdf_case(),
 }
+_, a, _ = CASES["scatter_nd"][2]
+CASES["scatter_nd"] = (*CASES["scatter_nd"][:3], [np.stack([0 * a[0], a[0] + a[2], 0 * a[0], a[1], 0 * a[0]])])
+CASES["reverse_sequence"] = (*CASES["reverse_sequence"][:3],
+                             [np.stack([np.concatenate([X[:, k, :n][:, ::-1], X[:, k, n:]], 1) for k, n in enumerate((0, 1, 3, 5))], 1)])
 a, b = CASES["embedding"][2]
 CASES["embedding"] = (*CASES["embedding"][:3], [b.a[a]])
 a, b = CASES["batch_matmul_adjoint"][2]
@@ -247,10 +257,33 @@ def check_float_ends(work):
     return good
 
 
+def check_transpose_bias(work):
+    """MediaPipe's Convolution2DTransposeBias: x, kernel OHWI, bias; SAME and VALID."""
+    good = True
+    for padding, side in ((1, 6), (2, 7)):
+        x, k, bias = f(1, 3, 3, 2), f(4, 3, 3, 2), f(4)
+        full = np.zeros((7, 7, 4))
+        for i in range(3):
+            for j in range(3):
+                full[2 * i:2 * i + 3, 2 * j:2 * j + 3] += np.einsum("c,ohwc->hwo", x[0, i, j], k)
+        want = full[:side, :side] + bias
+        t = [tw.tensor("x", [1, 3, 3, 2]), tw.tensor("k", [4, 3, 3, 2], data=k.tobytes()), tw.tensor("b", [4], data=bias.tobytes()), tw.tensor("y", [1, side, side, 4])]
+        options = np.int32([padding, 2, 2]).tobytes()
+        (work / "tb.tflite").write_bytes(tw.model(t, [tw.op(32, [0, 1, 2], [3], custom="Convolution2DTransposeBias", custom_options=options)], [0], [3]))
+        np.save(work / "x.npy", x)
+        models.sluice("parser", "tflite", work / "tb.tflite", "--har-path", work / "tb.har")
+        models.sluice("emulate", work / "tb.har", "--mode", "native", "--output-dir", work / "tb", "--input", work / "x.npy")
+        error = np.abs(models.outputs(work / "tb")[0].reshape(want.shape) - want).max()
+        if not error < 1e-5:
+            print("Convolution2DTransposeBias:", padding, error)
+        good = good and error < 1e-5
+    return good
+
+
 def main():
     names = sys.argv[1:] or list(CASES)
     with tempfile.TemporaryDirectory() as t:
-        results = [check(name, pathlib.Path(t)) for name in names] + [check_float_ends(pathlib.Path(t))]
+        results = [check(name, pathlib.Path(t)) for name in names] + [check_float_ends(pathlib.Path(t)), check_transpose_bias(pathlib.Path(t))]
     print(f"{sum(results)} of {len(results)} operators equal NumPy")
     return 0 if all(results) else 1
 
