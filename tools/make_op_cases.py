@@ -635,9 +635,32 @@ def make_volume(f):
     f.case("maxpool_indices s8", "maxpool_indices", [x], run_first("MaxPool", [x], attrs, which=1, outputs=2), **attrs)
 
 
+def make_attention(f):
+    """Rotary embedding by complex numbers; factors of matmul; lines that are closed throughout."""
+    for shape, rows, interleaved, full in (((2, 3, 4, 8), (1, 1, 4), 0, 0), ((2, 3, 4, 8), (1, 1, 4), 1, 0), ((1, 5, 2, 6), (1, 5, 1), 0, 1),
+                                           ((1, 5, 2, 6), (5, 1), 1, 1), ((3, 2), (3,), 0, 0), ((10,), (), 1, 1), ((2, 3, 4), (2, 1), 0, 1)):
+        x, d = values(*shape), shape[-1]
+        a = values(*rows, 2 * d if full else d, lo=-1, hi=1, digits=2)
+        cos, sin = np.split(a.astype(np.float64), 2, -1)
+        first, second = (np.s_[..., 0::2], np.s_[..., 1::2]) if interleaved else (np.s_[..., :d // 2], np.s_[..., d // 2:])
+        u, v, y = x[first].astype(np.float64), x[second].astype(np.float64), np.zeros(shape)
+        y[first] = u * (cos[first] if full else cos) - v * (sin[first] if full else sin)
+        y[second] = v * (cos[second] if full else cos) + u * (sin[second] if full else sin)
+        f.case(f"rotary {list(shape)} {list(a.shape)} interleaved {interleaved}", "rotary", [x, a], y.astype(np.float32), interleaved=interleaved)
+    for a, b, t in (((2, 3, 8), (2, 8, 5), 0), ((1, 2, 3, 4), (1, 2, 5, 4), 1)):
+        x, y = values(*a), values(*b)
+        z = run_onnx("MatMul", [x, np.ascontiguousarray(np.swapaxes(y, -1, -2)) if t else y]) * np.float32(0.25)
+        f.case(f"matmul scaled {list(a)} transpose {t}", "matmul", [x, y], z, transpose_b=t, scale=0.25)
+    x, y = values(2, 3, 8), values(2, 8, 5)
+    f.case("matmul scaled, relu", "matmul", [x, y], np.maximum(run_onnx("MatMul", [x, y]) * np.float32(0.5), 0), activation="relu", scale=0.5)
+    x = values(2, 3, 5, lo=-6, hi=6)
+    x[1, 1] = -np.inf
+    f.case("softmax guarded", "softmax", [x], np.nan_to_num(run_onnx("Softmax", [x], {"axis": 2})), axis=2, nan_guard=1)
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "tests", "ops", "cases")
-    for family in ("activation", "conv", "deconv", "norm", "eltwise", "pool", "reduce", "matmul", "softmax", "move", "resize", "logic", "power", "order", "index", "sample", "deform", "volume"):
+    for family in ("activation", "conv", "deconv", "norm", "eltwise", "pool", "reduce", "matmul", "softmax", "move", "resize", "logic", "power", "order", "index", "sample", "deform", "volume", "attention"):
         globals()["make_" + family](File(folder, family))
 
 

@@ -264,6 +264,11 @@ static const char pattern_head[] =
     "front ends make one of them again, in float files of ONNX and TFLite alike. Names of the nodes that went remain origins of the layer "
     "that stands for them. Stems that cut a picture into every second row and column become `space_to_depth` (`src/front/focus.c`); the "
     "heads of detectors are found in `src/front/nms_heads.c`.\n";
+static const char rotary_note[] =
+    "\nThe tables may be constants, rows picked by position, or computed (`cos` and `sin` of an outer product); they hold one angle for each "
+    "feature or for each pair. They are joined to one tensor of angles, cosines first, once for all layers that share them: so both have "
+    "one encoding and the sum of two products is exact, with one rounding in place of four to six. Where only the first features of a head "
+    "are turned, `slice` and `concat` stay around the layer: they move data and round nothing.\n";
 static const char attention_note[] =
     "\nAttention stays a chain of layers, `matmul` -> `ew_add` for each mask -> `softmax` -> `matmul`, rather than one layer: model scripts "
     "and reports name `matmul1` and `softmax1`; each of them has its own encoding, statistics and noise, and its own kernel, and a chain of "
@@ -291,6 +296,8 @@ char *sluice_list_patterns(void)
     char *text = NULL;
     sl_put_printf(&b, "%s", pattern_head);
     put_patterns(&b, "Curves and norms, in any axis order", sl_curve_pattern);
+    put_patterns(&b, "Rotary embedding", sl_rotary_pattern);
+    sl_put_printf(&b, "%s", rotary_note);
     put_patterns(&b, "In stored order, channels last", sl_stored_pattern);
     put_patterns(&b, "Attention", sl_attention_pattern);
     sl_put_printf(&b, "%s", attention_note);

@@ -382,6 +382,25 @@ static sluice_status make_norm(struct making *m)
     return SLUICE_OK;
 }
 
+static sluice_status make_rotary(struct making *m)
+{
+    struct sl_rotary_args *a = SL_NEW(m->s->a, struct sl_rotary_args);
+    *a = (struct sl_rotary_args){.x_type = tensor_in(m, 0)->dtype,
+                                 .a_type = tensor_in(m, 1)->dtype,
+                                 .out_type = tensor_out(m)->dtype,
+                                 .x = tensor_in(m, 0)->shape,
+                                 .a = tensor_in(m, 1)->shape,
+                                 .interleaved = m->i->ints[SL_I_rotary_interleaved] == 1,
+                                 .zp_x = tensor_in(m, 0)->zero_point,
+                                 .zp_a = tensor_in(m, 1)->zero_point,
+                                 .zp = tensor_out(m)->zero_point,
+                                 .lo = (int32_t)m->i->ints[SL_I_rotary_lo],
+                                 .hi = (int32_t)m->i->ints[SL_I_rotary_hi],
+                                 .multiplier = (float)m->i->floats[SL_F_rotary_multiplier]};
+    add_plain_step(m, SL_FAMILY_ROTARY, a);
+    return SLUICE_OK;
+}
+
 /* ---- moving data ---- */
 
 static int element_bytes(const struct making *m)

@@ -1,4 +1,4 @@
-/* verify_attention.c: matmul, softmax, layer_norm, rms_norm (docs/numerics.md sections 8 to 10). */
+/* verify_attention.c: matmul, softmax, layer_norm, rms_norm, rotary (docs/numerics.md sections 8 to 10a). */
 #include <inttypes.h>
 #include <math.h>
 
@@ -69,4 +69,24 @@ sluice_status sl_verify_norm(struct sl_check *c)
     }
     SL_TRY(sl_check_limits(c, c->i->ints[SL_I_norm_lo], c->i->ints[SL_I_norm_hi]));
     return check_above_zero(c, "epsilon", c->i->floats[SL_F_norm_epsilon]);
+}
+
+sluice_status sl_verify_rotary(struct sl_check *c)
+{
+    const struct sl_shape *x = &sl_check_in(c, 0)->shape, *a = &sl_check_in(c, 1)->shape;
+    const int64_t *v = c->i->ints;
+    SL_TRY(sl_check_number(c, SL_RULE_flag, "interleaved", v[SL_I_rotary_interleaved], 0, 1));
+    if (x->rank < 1 || a->rank < 1)
+        return sl_broken(c, SL_RULE_input_rank, "inputs of %d and %d axes", x->rank, a->rank);
+    int64_t d = x->dim[x->rank - 1], w = a->dim[a->rank - 1];
+    if (d % 2 || (w != d && w != 2 * d))
+        return sl_broken(c, SL_RULE_angles, "%" PRId64 " features and %" PRId64 " angles", d, w);
+    for (int i = 2; i <= a->rank; i++) {
+        int64_t da = a->dim[a->rank - i];
+        if (da != 1 && (i > x->rank || da != x->dim[x->rank - i]))
+            return sl_broken(c, SL_RULE_angles, "%" PRId64 " rows of angles on axis %d from the right", da, i);
+    }
+    SL_TRY(sl_check_output(c, x->rank, x->dim));
+    SL_TRY(sl_check_limits(c, v[SL_I_rotary_lo], v[SL_I_rotary_hi]));
+    return sl_check_multiplier(c, "multiplier", c->i->floats[SL_F_rotary_multiplier], false);
 }

@@ -6,10 +6,11 @@ struct sl_pattern_text {
     const char *name, *matches, *becomes;
 };
 
-/* The rows of each table, in the order in which the tables are tried: before layouts are chosen, in stored order, attention. NULL past
+/* The rows of each table, in the order in which the tables are tried: curves and norms, rotary, in stored order, attention. NULL past
  * the last row. */
 const struct sl_pattern_text *sl_curve_pattern(int row);
 const struct sl_pattern_text *sl_stored_pattern(int row);
+const struct sl_pattern_text *sl_rotary_pattern(int row);
 const struct sl_pattern_text *sl_attention_pattern(int row);
 
 #endif

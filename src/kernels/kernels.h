@@ -50,6 +50,7 @@ enum sl_family {
     SL_FAMILY_QUANTIZE,   /* in[0] float, out u8/u16 */
     SL_FAMILY_DEQUANTIZE, /* in[0] u8/u16, out float */
     SL_FAMILY_INDEX,
+    SL_FAMILY_ROTARY, /* in[0] x, in[1] angles */
     SL_FAMILY_COUNT
 };
 
@@ -211,6 +212,15 @@ struct sl_norm_args {
     int32_t zp_x, zp, lo, hi; /* zp_x: rms */
 };
 
+/* Pairs of features turned by an angle (section 10a). */
+struct sl_rotary_args {
+    enum sl_dtype x_type, a_type, out_type;
+    struct sl_shape x, a; /* a: w cosines and w sines in the last axis, w = d or d / 2; leading axes broadcast to x's */
+    bool interleaved;     /* pairs of neighbours, else half a row apart */
+    int32_t zp_x, zp_a, zp, lo, hi;
+    float multiplier;
+};
+
 /* ---- moving data (section 11) ---- */
 
 /* out[out_offset + sum i_k * out_stride[k]] = in[in_offset + sum i_k * in_stride[k]] over all i below dim. Units are elements
@@ -295,6 +305,7 @@ SL_PREPARE(index, SL_FAMILY_INDEX)
 SL_PREPARE(matmul, SL_FAMILY_MATMUL)
 SL_PREPARE(softmax, SL_FAMILY_SOFTMAX)
 SL_PREPARE(norm, SL_FAMILY_NORM)
+SL_PREPARE(rotary, SL_FAMILY_ROTARY)
 SL_PREPARE(copy, SL_FAMILY_COPY)
 SL_PREPARE(pad, SL_FAMILY_PAD)
 SL_PREPARE(gather, SL_FAMILY_GATHER)

@@ -11,6 +11,7 @@
 #include "front/known_files.h"
 #include "front/layout.h"
 #include "front/patterns.h"
+#include "front/rotary.h"
 #include "front/ports.h"
 #include "front/stored_patterns.h"
 #include "onnx/onnx_import.h"
@@ -129,6 +130,7 @@ static sluice_status finish_graph(struct onnx_import *c, struct sl_graph **out)
     sl_graph_remove_dead(c->g);
     sl_drop_unused_inputs(c->b, c->scratch);
     sl_match_patterns(c->g, c->scratch);
+    sl_match_rotary(c->g);
     const enum sl_input_order *orders;
     SL_TRY(find_orders(c, &orders));
     SL_TRY(sl_choose_layout(c->g, true, orders, c->a, out, &c->b->report->n_transposes, c->e));

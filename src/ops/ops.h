@@ -75,7 +75,8 @@ sluice_status sl_verify_types(struct sl_graph *g, sl_err *e);
  *                         mish softplus softsign exp log sqrt rsqrt reciprocal erf abs neg square pow sin cos floor ceil round sign
  *                         thresholded_relu threshold swish_beta affine (alpha*x + beta) ...; attrs alpha, beta, minimum, maximum
  *   maxpool, avgpool      kernel_shape [1,kh,kw,1], strides, dilations, pads, count_include_pad
- *   reduce_*              axes, keepdims          matmul  transpose_b, scale (of the product, 1)        softmax  axis, nan_guard
+ *   reduce_*              axes, keepdims          rotary  interleaved; inputs x, angles
+ *                         matmul  transpose_b, scale (of the product, 1)        softmax  axis, nan_guard
  *                         (a line of -inf gives zeros)        layer_norm  epsilon; params gamma, beta
  *   concat axis; slice starts ends steps; reshape shape; transpose perm; pad pads pad_mode value; expand shape
  *   resize                mode nearest|linear|cubic; sizes [h, w]; scales [h, w] (floats); coordinate (half_pixel, asymmetric,

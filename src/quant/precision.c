@@ -6,6 +6,8 @@
  * what they are made of; a weighted layer's output is written wide but its own input is not affected
  *   - softmax that feeds a matmul is wide: attention weights of many positions are far below 1/255; so is one behind the last
  * weighted layer: probabilities nearer to 1 than 1/255 decide which of several boxes of one face is the best
+ *   - what rotary reads and gives is wide: keys are among the tensors that 8 bits hurt most, and two nearly equal angles must differ; so are the
+ *     angles that sine and cosine read
  *   - arithmetic behind the last weighted layer (decoding of boxes and the like) is wide when it multiplies, divides or takes
  *     exponentials, and so is a concatenation there of parts whose ranges differ by more than 4
  *   - what a weighted layer reads is wide where 8 bits would drown its sums: the noise of rounding the input, taken through the
@@ -106,6 +108,14 @@ static bool is_decoding(const struct sl_node *n)
         if (!strcmp(type, curves[i]))
             return true;
     return false;
+}
+
+/* Sine and cosine: angles reach over many turns, an error of one is an error of the value. */
+static bool is_wave(const struct sl_node *n)
+{
+    const char *type = n->op == SL_OP_activation ? sl_get_string(n, "type", "") : "";
+
+    return !strcmp(type, "sin") || !strcmp(type, "cos");
 }
 
 static double width_of(const struct sl_encoder *x, struct sl_node *n)
@@ -233,6 +243,13 @@ void sl_encode_precision(struct sl_encoder *x)
             mark_wide(x, n->in[0], stack);
         if (n->op == SL_OP_softmax && (reaches[i] || !body[i]))
             mark_wide(x, n, stack);
+        if (is_wave(n))
+            mark_wide(x, n->in[0], stack);
+        if (n->op == SL_OP_rotary) {
+            mark_wide(x, n, stack);
+            for (int k = 0; k < 2; k++)
+                mark_wide(x, n->in[k], stack);
+        }
         if (!body[i] && (is_decoding(n) || unlike_parts(x, n)))
             mark_wide(x, n, stack);
     }

@@ -9,6 +9,7 @@
 #include "front/focus.h"
 #include "front/layout.h"
 #include "front/patterns.h"
+#include "front/rotary.h"
 #include "front/ports.h"
 #include "front/stored_patterns.h"
 #include "tflite/tflite_import.h"
@@ -35,8 +36,10 @@ static sluice_status finish_graph(struct tfl_import *c, struct sl_graph **out)
     struct sl_graph *g;
     sl_graph_remove_dead(c->g);
     sl_drop_unused_inputs(c->b, c->scratch);
-    if (c->n_encoded == 0) /* a quantized file's scales belong to its own tensors */
+    if (c->n_encoded == 0) { /* a quantized file's scales belong to its own tensors */
         sl_match_patterns(c->g, c->scratch);
+        sl_match_rotary(c->g);
+    }
     SL_TRY(sl_choose_layout(c->g, false, NULL, c->a, &g, &c->b->report->n_transposes, c->e));
     *out = without_encodings(g, c->a);
     if (c->n_encoded == 0) {

@@ -345,6 +345,21 @@ static void make_norm(struct build *b, int k)
     build_output(b, y);
 }
 
+static void make_rotary(struct build *b, int k)
+{
+    int64_t d = 2 * build_between(b, 1, 40), rows = build_between(b, 1, 9), w = k % 3 ? d / 2 : d;
+    enum sl_dtype tx = pick_type(b), ta = pick_type(b), out = pick_type(b);
+    uint32_t in[2] = {build_input(b, tx, DIMS(1, 3, rows, d)),
+                      k % 4 ? build_input(b, ta, DIMS(1, 1, rows, 2 * w)) : build_input(b, ta, DIMS(1, rows % 2 ? 3 : 1, 1, 2 * w))};
+    uint32_t y = build_tensor(b, out, DIMS(1, 3, rows, d));
+    struct sl_insn *i = build_insn(b, SL_INSN_rotary, y, 2, in);
+    int low = (out == SL_U16 ? 16 : 8) - (tx == SL_U16 ? 15 : 7) - (ta == SL_U16 ? 15 : 7);
+    i->ints[SL_I_rotary_interleaved] = k % 2;
+    build_limits(b, out, &i->ints[SL_I_rotary_lo], &i->ints[SL_I_rotary_hi]);
+    i->floats[SL_F_rotary_multiplier] = build_float(b, low - 2, low + 1);
+    build_output(b, y);
+}
+
 /* ---- moving data ---- */
 
 static void make_concat(struct build *b, int k)
@@ -563,7 +578,7 @@ const struct build_case *build_cases(int *n)
         {"matmul", make_matmul, 12},   {"softmax", make_softmax, 8}, {"norm", make_norm, 12},
         {"concat", make_concat, 12},   {"shape", make_shape, 20},    {"pad", make_pad, 6},
         {"resize", make_resize, 8},    {"block", make_block, 8},     {"gather", make_gather, 4},
-        {"network", make_network, 12}, {"index", make_index, 16},
+        {"network", make_network, 12}, {"index", make_index, 16},    {"rotary", make_rotary, 12},
     };
     *n = (int)SL_COUNT(cases);
     return cases;

@@ -208,6 +208,9 @@ static void bench_others(const char *only)
         ((uint16_t *)table)[0] = 65535;
         bench_args(SL_FAMILY_SOFTMAX, only, "softmax 12x197x197",
                    &(struct sl_softmax_args){t, t, {3, {12, 197, 197}}, 2, table, 4, 256.0, 0}, &io, 12.0 * 197 * 197, "G/s");
+        for (int turned = 0; turned < 2; turned++)
+            bench_args(SL_FAMILY_ROTARY, only, turned ? "rotary 12x197x64, neighbours" : "rotary 12x197x64, halves",
+                       &(struct sl_rotary_args){t, t, t, heads, {3, {1, 197, 64}}, turned, 99, 9, 7, 0, most, 1e-4f}, &io, 12.0 * 197 * 64, "G/s");
         float *gamma = filled(768 * sizeof *gamma);
         for (int k = 0; k < 768; k++)
             gamma[k] = 30;

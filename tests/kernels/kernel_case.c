@@ -309,6 +309,30 @@ static void make_norm(struct rng *r, struct kernel_case *c)
              sl_dtype_name(a->out_type), (int)a->rows, (int)a->n);
 }
 
+static void make_rotary(struct rng *r, struct kernel_case *c)
+{
+    struct sl_rotary_args *a = &c->args.rotary;
+    char sx[80], sa[80];
+    *a = (struct sl_rotary_args){.x_type = pick_type(r), .a_type = pick_type(r), .out_type = pick_type(r), .interleaved = pick(r, 0, 1)};
+    a->x = pick_shape(r, (int)pick(r, 1, 5), 2000);
+    a->a.rank = (int)pick(r, 1, a->x.rank);
+    const int64_t d = 2 * pick(r, 1, 40);
+    a->x.dim[a->x.rank - 1] = d;
+    for (int i = 2; i <= a->a.rank; i++)
+        a->a.dim[a->a.rank - i] = pick(r, 0, 2) ? a->x.dim[a->x.rank - i] : 1;
+    a->a.dim[a->a.rank - 1] = pick(r, 0, 1) ? d : 2 * d;
+    a->zp_x = pick_zero_point(r, a->x_type);
+    a->zp_a = pick_zero_point(r, a->a_type);
+    a->zp = pick_zero_point(r, a->out_type);
+    pick_range(r, a->out_type, a->zp, &a->lo, &a->hi);
+    a->multiplier = pick_multiplier(r, (double)qmax(a->x_type) * qmax(a->a_type), a->out_type);
+    c->io.in[0] = stored(r, c, a->x_type, sl_shape_elements(&a->x));
+    c->io.in[1] = stored(r, c, a->a_type, sl_shape_elements(&a->a));
+    c->out_bytes = sl_shape_elements(&a->x) * bytes_of(a->out_type);
+    snprintf(c->text, sizeof c->text, "%s %s %s by %s %s -> %s", a->interleaved ? "neighbours" : "halves", sl_dtype_name(a->x_type),
+             sl_shape_text(&a->x, sx, sizeof sx), sl_dtype_name(a->a_type), sl_shape_text(&a->a, sa, sizeof sa), sl_dtype_name(a->out_type));
+}
+
 static void make_quantize(struct rng *r, struct kernel_case *c)
 {
     struct sl_quantize_args *a = &c->args.quantize;
@@ -356,7 +380,7 @@ void make_case(enum sl_family family, uint64_t seed, struct kernel_case *c)
         [SL_FAMILY_MATMUL] = make_matmul,     [SL_FAMILY_SOFTMAX] = make_softmax,   [SL_FAMILY_NORM] = make_norm,
         [SL_FAMILY_COPY] = make_mover,        [SL_FAMILY_PAD] = make_mover,         [SL_FAMILY_GATHER] = make_mover,
         [SL_FAMILY_RESIZE] = make_mover,      [SL_FAMILY_QUANTIZE] = make_quantize, [SL_FAMILY_DEQUANTIZE] = make_dequantize,
-        [SL_FAMILY_INDEX] = make_index,
+        [SL_FAMILY_INDEX] = make_index,       [SL_FAMILY_ROTARY] = make_rotary,
     };
     struct rng r = {seed * 977 + (uint64_t)family};
     memset(c, 0, sizeof *c);

@@ -21,6 +21,7 @@ union sl_any_args {
     struct sl_quantize_args quantize;
     struct sl_dequantize_args dequantize;
     struct sl_index_args index;
+    struct sl_rotary_args rotary;
 };
 
 struct kernel_case {

@@ -481,6 +481,27 @@ static void resize(const struct kernel_case *c, void *out)
     }
 }
 
+static void rotary(const struct kernel_case *c, void *out)
+{
+    const struct sl_rotary_args *a = &c->args.rotary;
+    struct sl_shape lead_x = a->x, lead_a = a->a;
+    const int64_t d = a->x.dim[--lead_x.rank], two_w = a->a.dim[--lead_a.rank], w = two_w / 2;
+    for (int64_t row = 0; row < (int64_t)sl_shape_elements(&lead_x); row++) {
+        const int64_t angles = broadcast_at(&lead_a, &lead_x, row) * two_w;
+        for (int64_t p = 0; p < d / 2; p++) { /* a pair: (u + iv) (cos + i sin) */
+            const int64_t at[2] = {a->interleaved ? 2 * p : p, a->interleaved ? 2 * p + 1 : p + d / 2};
+            const int64_t u = get(c->io.in[0], a->x_type, row * d + at[0]) - a->zp_x, v = get(c->io.in[0], a->x_type, row * d + at[1]) - a->zp_x;
+            for (int k = 0; k < 2; k++) {
+                const int64_t angle = w == d ? at[k] : p;
+                const int64_t cosine = get(c->io.in[1], a->a_type, angles + angle) - a->zp_a,
+                              sine = get(c->io.in[1], a->a_type, angles + w + angle) - a->zp_a;
+                put(out, a->out_type, row * d + at[k],
+                    requant(true, k ? v * cosine + u * sine : u * cosine - v * sine, a->multiplier, a->zp, a->lo, a->hi));
+            }
+        }
+    }
+}
+
 void reference(const struct kernel_case *c, void *out)
 {
     static void (*const families[SL_FAMILY_COUNT])(const struct kernel_case *, void *) = {
@@ -489,7 +510,7 @@ void reference(const struct kernel_case *c, void *out)
         [SL_FAMILY_MATMUL] = matmul,     [SL_FAMILY_SOFTMAX] = softmax,   [SL_FAMILY_NORM] = norm,
         [SL_FAMILY_COPY] = copy,         [SL_FAMILY_PAD] = pad,           [SL_FAMILY_GATHER] = gather,
         [SL_FAMILY_RESIZE] = resize,     [SL_FAMILY_QUANTIZE] = quantize, [SL_FAMILY_DEQUANTIZE] = dequantize,
-        [SL_FAMILY_INDEX] = position,
+        [SL_FAMILY_INDEX] = position,    [SL_FAMILY_ROTARY] = rotary,
     };
     families[c->family](c, out);
 }

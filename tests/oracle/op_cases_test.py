@@ -318,6 +318,17 @@ def softmax(w, _):
     finish(w, "softmax", [w.input(shape, xt, xz, data_kind(rng, xt))], shape, (ot, 1 / 255, oz), attrs, {"table": table})
 
 
+def rotary(w, _):
+    rng = w.rng
+    (xt, xz), (at, az), (ot, oz) = encoding(rng), encoding(rng), encoding(rng)
+    d, n = 2 * int(rng.integers(1, 30)), int(rng.integers(1, 7))
+    lo, hi = bounds(rng, ot, oz)
+    angles = (*pick(rng, (n,), (1, n), (3, 1), (1, 3, n), (1, 1, 1)), pick(rng, d, 2 * d))
+    attrs = {"interleaved": int(rng.integers(2)), "multiplier": multiplier(rng, QMAX[xt] * QMAX[at] / 2, ot), "lo": lo, "hi": hi}
+    finish(w, "rotary", [w.input((1, 3, n, d), xt, xz, data_kind(rng, xt)), w.input(angles, at, az, data_kind(rng, at))], (1, 3, n, d), (ot, 0.25, oz),
+           attrs)
+
+
 def norm(w, kind):
     rng = w.rng
     (xt, xz), (ot, oz) = encoding(rng), encoding(rng)
@@ -380,7 +391,7 @@ def resize(w, x, c, q):
 
 CASES = ([(weighted, k) for k in ("conv", "conv", "conv", "dw", "dw", "fc", "deconv")] + [(activation, ""), (requantize, "")] +
          [(eltwise, k) for k in ("ew_add", "ew_sub", "ew_max", "ew_min", "ew_mult", "ew_div")] + [(pool, k) for k in ("maxpool", "avgpool")] +
-         [(reduce, k) for k in ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min")] + [(position, k) for k in ("argmax", "argmin")] + [(matmul, ""), (softmax, "")] +
+         [(reduce, k) for k in ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min")] + [(position, k) for k in ("argmax", "argmin")] + [(matmul, ""), (softmax, ""), (rotary, "")] +
          [(norm, k) for k in ("layer_norm", "rms_norm")] +
          [(move, k) for k in ("concat", "reshape", "transpose", "slice", "pad", "resize", "space_to_depth", "depth_to_space", "expand", "gather")])
 

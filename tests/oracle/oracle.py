@@ -303,7 +303,7 @@ def position(layer, values):
     return x.argmax(axis).reshape(layer.shape)
 
 
-# ---- sections 8, 9, 10 ----
+# ---- sections 8, 9, 10, 10a ----
 
 def matmul(layer, values):
     a, b = centred(layer, values)
@@ -338,6 +338,19 @@ def layer_norm(layer, values):
     t = top.astype(F64) * (F64(1) / np.sqrt(spread.astype(F64) + eps))
     f = t.astype(F32) * layer.arrays["gamma"] + layer.arrays["beta"]
     return clamp_round(f, layer.zp, *layer.bounds())
+
+
+def rotary(layer, values):
+    """Pairs (u, v) as complex numbers times cos + i sin, in exact integers."""
+    x, t = centred(layer, values)
+    d, w = x.shape[-1], t.shape[-1] // 2
+    pairs = (slice(0, None, 2), slice(1, None, 2)) if int(layer.attrs.get("interleaved", 0)) else (slice(None, d // 2), slice(d // 2, None))
+    cos, sin, out = t[..., :w], t[..., w:], np.empty(x.shape, I64)
+    u, v = (x[..., p] for p in pairs)
+    for p, first, second, sign in ((pairs[0], u, v, -1), (pairs[1], v, u, 1)):
+        c, s = (cos[..., p], sin[..., p]) if w == d else (cos, sin)
+        out[..., p] = first * c + sign * second * s
+    return requantize(out, F32(layer.attrs["multiplier"]), layer.zp, *layer.bounds(), True)
 
 
 # ---- section 11 ----
@@ -395,7 +408,7 @@ OPS = {
     "ew_add": scaled_pair, "ew_sub": scaled_pair, "ew_max": scaled_pair, "ew_min": scaled_pair, "ew_mult": ew_mult, "ew_div": ew_div,
     "maxpool": maxpool, "avgpool": avgpool, "reduce_mean": reduce, "reduce_sum": reduce, "reduce_max": reduce, "reduce_min": reduce,
     "argmax": position, "argmin": position, "cast": lambda layer, v: v[0],
-    "matmul": matmul, "softmax": softmax, "layer_norm": layer_norm, "rms_norm": layer_norm,
+    "matmul": matmul, "rotary": rotary, "softmax": softmax, "layer_norm": layer_norm, "rms_norm": layer_norm,
     "concat": concat, "reshape": lambda layer, v: v[0].reshape(layer.shape),
     "transpose": lambda layer, v: v[0].transpose([int(p) for p in layer.attrs["perm"]]),
     "slice": slice_, "pad": pad, "resize": resize, "space_to_depth": depth_space, "depth_to_space": depth_space,

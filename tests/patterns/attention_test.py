@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """Attention as exporters write it: each row of the pattern table, forms of real exporters, and near misses that stay as they are. Every
 case is a file of its own, checked against NumPy in native mode and taken through optimize, compile and run: emulator, HEF and oracle give
-the same bytes, and places that a mask closes have exactly no weight."""
-import concurrent.futures
-import pathlib
+the same bytes, and places that a mask closes have exactly no weight.
+
+usage: attention_test.py [WORD ...]   (only cases whose name holds a WORD)"""
 import sys
-import tempfile
 
 import numpy as np
 
@@ -205,32 +204,11 @@ ROWS = {"attention": "values times weights", "attention, scaled after": "scale b
         "attention, repeated heads": "repeated heads of k and v"}
 
 
-def check_rows(title, rows, cases):
-    section = flow.sluice("docs", "patterns").stdout.split(f"## {title}\n")[1].split("\n## ")[0]
-    documented = {line.split(" | ")[0][2:] for line in section.splitlines() if line.startswith("| ") and not line.startswith("| pattern")}
-    assert documented == set(rows), documented ^ set(rows)
-    assert set(rows.values()) <= {c["name"] for c in cases}, set(rows.values()) - {c["name"] for c in cases}
-
-
 def main():
-    check_rows("Attention", ROWS, CASES)
-    only, failed = sys.argv[1:], 0
-    chosen = [c for c in CASES if not only or any(o in c["name"] for o in only)]
-    with tempfile.TemporaryDirectory() as t, concurrent.futures.ThreadPoolExecutor(2) as pool:
-        jobs = []
-        for i, c in enumerate(chosen):
-            work = pathlib.Path(t) / str(i)
-            work.mkdir()
-            jobs.append(pool.submit(run, c, work))
-        for c, job in zip(chosen, jobs):
-            try:
-                ratio = job.result()
-                print(f"ok    {c['name']}" + (f": {ratio:.1f} dB" if ratio else ""))
-            except Exception as e:
-                failed += 1
-                print(f"FAIL  {c['name']}: {e!r}")
-    assert not failed, f"{failed} of {len(chosen)} cases failed"
-    print(f"{len(chosen)} cases, {sum(c['attention'] for c in chosen)} attentions")
+    flow.check_rows("Attention", ROWS, CASES)
+    failed = flow.run_cases(CASES, run, sys.argv[1:])
+    assert not failed, f"{failed} of {len(CASES)} cases failed"
+    print(f"{len(CASES)} cases, {sum(c['attention'] for c in CASES)} attentions")
 
 
 if __name__ == "__main__":

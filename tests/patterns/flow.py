@@ -1,4 +1,5 @@
 """What the pattern tests share: a small ONNX file through parse, native, optimize, compile, run, emulator and oracle."""
+import concurrent.futures
 import itertools
 import json
 import os
@@ -6,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import tarfile
+import tempfile
 
 import numpy as np
 
@@ -112,3 +114,31 @@ class Net:
 def snr(want, got):
     want, got = np.float64(want), np.float64(got).reshape(np.shape(want))
     return 10 * np.log10((want ** 2).sum() / max(((want - got) ** 2).sum(), 1e-300))
+
+
+def check_rows(title, rows, cases):
+    """Each row of a table in docs/patterns.md has a case."""
+    section = sluice("docs", "patterns").stdout.split(f"## {title}\n")[1].split("\n## ")[0]
+    documented = {line.split(" | ")[0][2:] for line in section.splitlines() if line.startswith("| ") and not line.startswith("| pattern")}
+    assert documented == set(rows), documented ^ set(rows)
+    assert set(rows.values()) <= {c["name"] for c in cases}, set(rows.values()) - {c["name"] for c in cases}
+
+
+def run_cases(cases, run, words):
+    """Each in a folder of its own, two at a time; how many failed."""
+    chosen = [c for c in cases if not words or any(w in c["name"] for w in words)]
+    failed = 0
+    with tempfile.TemporaryDirectory() as t, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        jobs = []
+        for i, c in enumerate(chosen):
+            work = pathlib.Path(t) / str(i)
+            work.mkdir()
+            jobs.append(pool.submit(run, c, work))
+        for c, job in zip(chosen, jobs):
+            try:
+                ratio = job.result()
+                print(f"ok    {c['name']}" + (f": {ratio:.1f} dB" if ratio else ""))
+            except Exception as e:
+                failed += 1
+                print(f"FAIL  {c['name']}: {e!r}")
+    return failed

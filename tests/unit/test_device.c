@@ -288,6 +288,16 @@ static void break_norm_length(struct build *b)
     i->ints[SL_I_norm_hi] = 255;
     build_output(b, y);
 }
+static void break_angles(struct build *b)
+{
+    b->p->n_inputs = b->p->n_outputs = b->p->n_insns = 0;
+    uint32_t in[2] = {build_input(b, SL_U8, DIMS(1, 3, 8)), build_input(b, SL_U8, DIMS(1, 3, 12))};
+    uint32_t y = build_tensor(b, SL_U8, DIMS(1, 3, 8));
+    struct sl_insn *i = build_insn(b, SL_INSN_rotary, y, 2, in);
+    i->ints[SL_I_rotary_hi] = 255;
+    i->floats[SL_F_rotary_multiplier] = 1;
+    build_output(b, y);
+}
 static void break_work(struct build *b)
 {
     /* 2^15 values out of windows of 2^15 x 2^15: memory for a picture, work for years. */
@@ -350,6 +360,7 @@ static const struct {
     {"norm_length", "norm", 0, break_norm_length},
     {"epsilon", "norm", 0, break_epsilon},
     {"softmax_table", "softmax", 0, break_softmax},
+    {"angles", "rotary", 0, break_angles},
     {"positions", "shape", 2, break_positions},
     {"pad", "pad", 0, break_pad},
     {"indices", "gather", 0, break_indices},
