@@ -1,6 +1,7 @@
 /*
- * attention.c: finds scaled dot-product attention in a graph in stored order. From each softmax it looks down to the product with
- * the values and up, past scales and masks, to the product of queries and keys. attention_form.c then writes it in one form.
+ * attention.c: finds scaled dot-product attention in a graph in stored order. From each softmax it looks down to the product
+ * with the values and up, past scales and masks, to the product of queries and keys. attention_form.c then writes it in one
+ * form.
  */
 #include "front/attention.h"
 
@@ -28,7 +29,8 @@ static const struct sl_pattern_text texts[] = {
     {"attention, chosen mask", "where(constant condition, scores, -1e4 or less), or the other way round",
      "ew_add of a constant: 0 where open, -1e9 where closed"},
     {"attention, floor of the scores", "max(scores, -1e4 or less)", "nothing"},
-    {"attention, NaN guard", "where(is_nan(softmax), 0, softmax)", "softmax, with `nan_guard` where a line may be closed throughout"},
+    {"attention, NaN guard", "where(is_nan(softmax), 0, softmax)",
+     "softmax, with `nan_guard` where a line may be closed throughout"},
     {"attention, repeated heads", "k or v as reshape(expand(reshape)) of fewer heads",
      "a matmul whose rows are those of all heads that read one of k or v: nothing is repeated"},
 };
@@ -105,8 +107,10 @@ static bool is_floored(const struct sl_node *n, struct sl_node **x)
 /* A reshape that leaves the matrices alone. */
 static bool keeps_matrices(const struct sl_node *n)
 {
+    if (n->op != SL_OP_reshape)
+        return false;
     const struct sl_shape *a = &n->in[0]->shape, *b = &n->shape;
-    return n->op == SL_OP_reshape && a->rank >= 2 && b->rank >= 2 && a->dim[a->rank - 1] == b->dim[b->rank - 1] &&
+    return a->rank >= 2 && b->rank >= 2 && a->dim[a->rank - 1] == b->dim[b->rank - 1] &&
            a->dim[a->rank - 2] == b->dim[b->rank - 2];
 }
 
@@ -174,8 +178,8 @@ static bool read_added(const struct finder *f, struct sl_node *n, struct mask *m
     return false;
 }
 
-/* where(condition, a, b), one of a and b a number that closes. What stands where it does must be the same for every engine: no row
- * may be closed throughout, since scores would shine through an addition. */
+/* where(condition, a, b), one of a and b a number that closes. What stands where it does must be the same for every engine: no
+ * row may be closed throughout, since scores would shine through an addition. */
 static bool read_chosen(struct sl_node *n, struct mask *m)
 {
     for (int k = 1; n->op == SL_OP_where && k <= 2; k++) {
@@ -281,7 +285,8 @@ static bool is_nan_test(const struct sl_node *n, const struct sl_node *of)
 static bool is_guard(const struct sl_node *n, const struct sl_node *of)
 {
     float zero;
-    return n->op == SL_OP_where && is_nan_test(n->in[0], of) && sl_attention_number(n->in[1], &zero) && zero == 0 && n->in[2] == of;
+    return n->op == SL_OP_where && is_nan_test(n->in[0], of) && sl_attention_number(n->in[1], &zero) && zero == 0 &&
+           n->in[2] == of;
 }
 
 /* The keys are what the second product sums over: the last axis of the weights. */
