@@ -89,7 +89,8 @@ def augment(options, layers, folder):
     tensors = {}
     for name, layer in layers.items():
         origins = [o for o in layer.get("original_names", []) if o in makers]
-        if not origins or layer["type"] in ("input_layer", "output_layer"):
+        # A focus stem's four slices are one layer with channels in an order of its own, which the next layer's weights follow.
+        if not origins or layer["type"] in ("input_layer", "output_layer", "space_to_depth"):
             continue
         tensors[name] = [o for o in model.graph.node[max(makers[o] for o in origins)].output if o]
         for tensor in tensors[name]:

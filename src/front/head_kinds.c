@@ -25,6 +25,12 @@ static bool strides(const struct heads *h, int64_t first, int least, int most)
     return h->n_scales >= least && h->n_scales <= most;
 }
 
+/* 8 to 32, 8 to 64, or 4 to 32 for small things. */
+static bool usual_strides(const struct heads *h)
+{
+    return strides(h, 8, 3, 4) || strides(h, 4, 4, 4);
+}
+
 static void move_to(struct head_scale *s, int from, int to)
 {
     const struct sl_node *found = s->conv[from];
@@ -108,7 +114,7 @@ static bool is_retinaface(struct heads *h)
 
 static bool is_yolox(struct heads *h)
 {
-    if (h->proto || !has_roles(h, 3) || !strides(h, 8, 3, 4) || !place(h, 0, 4) || !place(h, 1, 1) || !same_channels(h, 2))
+    if (h->proto || !has_roles(h, 3) || !usual_strides(h) || !place(h, 0, 4) || !place(h, 1, 1) || !same_channels(h, 2))
         return false;
     h->classes = head_channels(&h->scales[0], 2);
     return true;
@@ -116,12 +122,12 @@ static bool is_yolox(struct heads *h)
 
 static bool is_yolov8_seg(struct heads *h)
 {
-    return h->proto && strides(h, 8, 3, 4) && has_roles(h, 3) && place(h, 0, 64) && place(h, 2, h->masks) && has_bins(h, 3, 16);
+    return h->proto && usual_strides(h) && has_roles(h, 3) && place(h, 0, 64) && place(h, 2, h->masks) && has_bins(h, 3, 16);
 }
 
 static bool is_yolov8_pose(struct heads *h)
 {
-    if (h->proto || !strides(h, 8, 3, 4) || !has_bins(h, 3, 16) || !same_channels(h, 2))
+    if (h->proto || !usual_strides(h) || !has_bins(h, 3, 16) || !same_channels(h, 2))
         return false;
     int64_t points = head_channels(&h->scales[0], 2);
     return points > 4 && (points % 3 == 0 || points % 2 == 0);
@@ -129,18 +135,18 @@ static bool is_yolov8_pose(struct heads *h)
 
 static bool is_yolov8_obb(struct heads *h)
 {
-    return !h->proto && strides(h, 8, 3, 4) && has_roles(h, 3) && place(h, 0, 64) && place(h, 2, 1) && has_bins(h, 3, 16);
+    return !h->proto && usual_strides(h) && has_roles(h, 3) && place(h, 0, 64) && place(h, 2, 1) && has_bins(h, 3, 16);
 }
 
 static bool is_yolov8(struct heads *h)
 {
-    return !h->proto && strides(h, 8, 3, 4) && has_bins(h, 2, 16);
+    return !h->proto && usual_strides(h) && has_bins(h, 2, 16);
 }
 
 /* The row of unused scores cannot be seen in the raw heads: COCO's 80 + 1 are taken for it. */
 static bool is_damo_yolo(struct heads *h)
 {
-    if (h->proto || !strides(h, 8, 3, 4) || !has_bins(h, 2, 17) || h->classes != 81)
+    if (h->proto || !usual_strides(h) || !has_bins(h, 2, 17) || h->classes != 81)
         return false;
     h->classes = 80;
     return true;
@@ -148,12 +154,12 @@ static bool is_damo_yolo(struct heads *h)
 
 static bool is_yolov6_bins(struct heads *h)
 {
-    return !h->proto && strides(h, 8, 3, 4) && has_bins(h, 2, 17);
+    return !h->proto && usual_strides(h) && has_bins(h, 2, 17);
 }
 
 static bool is_nanodet(struct heads *h)
 {
-    return !h->proto && strides(h, 8, 3, 4) && (has_bins(h, 2, 8) || has_bins(h, 2, 11));
+    return !h->proto && usual_strides(h) && (has_bins(h, 2, 8) || has_bins(h, 2, 11));
 }
 
 /* Where slices cut the channels of a convolution in two: the channels of the first part, else 0. */
@@ -174,7 +180,7 @@ static int64_t cut_at(const struct heads *h, const struct sl_node *conv)
 /* Classes before the bins. Without the split behind it, COCO's 80 classes are wanted: yolov5 looks alike otherwise. */
 static bool is_nanodet_joint(struct heads *h)
 {
-    if (h->proto || !strides(h, 8, 3, 4) || !has_roles(h, 1) || !same_channels(h, 0))
+    if (h->proto || !usual_strides(h) || !has_roles(h, 1) || !same_channels(h, 0))
         return false;
     int64_t all = head_channels(&h->scales[0], 0), cut = cut_at(h, h->scales[0].conv[0]);
     for (int bins = 8; bins <= 11; bins += 3)
@@ -188,7 +194,7 @@ static bool is_nanodet_joint(struct heads *h)
 
 static bool is_yolov6(struct heads *h)
 {
-    if (h->proto || !strides(h, 8, 3, 4) || !has_roles(h, 2) || !place(h, 0, 4) || !same_channels(h, 1))
+    if (h->proto || !usual_strides(h) || !has_roles(h, 2) || !place(h, 0, 4) || !same_channels(h, 1))
         return false;
     h->classes = head_channels(&h->scales[0], 1);
     return true;
@@ -285,13 +291,13 @@ static bool has_three_anchors(struct heads *h)
 
 static bool is_yolov5_seg(struct heads *h)
 {
-    return h->proto && strides(h, 8, 3, 4) && has_three_anchors(h);
+    return h->proto && usual_strides(h) && has_three_anchors(h);
 }
 
 static bool is_yolov3(struct heads *h)
 {
     bool tiny = strides(h, 16, 2, 2);
-    if (h->proto || (!tiny && !strides(h, 8, 3, 4)) || !has_three_anchors(h))
+    if (h->proto || (!tiny && !usual_strides(h)) || !has_three_anchors(h))
         return false;
     bool told = head_find_yolo_boxes(h, 3);
     return h->told.exp || (!told && (tiny || h->coarse_first));
@@ -299,7 +305,7 @@ static bool is_yolov3(struct heads *h)
 
 static bool is_yolov5(struct heads *h)
 {
-    return !h->proto && strides(h, 8, 3, 4) && has_three_anchors(h);
+    return !h->proto && usual_strides(h) && has_three_anchors(h);
 }
 
 /* Its heads read a 3x3 convolution (RepConv, deployed); those of YOLOv5 a 1x1 one. */

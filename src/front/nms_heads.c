@@ -53,8 +53,10 @@ static bool is_leaky(const struct sl_node *n)
 }
 
 /* YOLOv7 has its own anchors; its tiny form, known by its activation, has those of YOLOv5. */
-static void guess_yolo(struct heads *h, const struct head_kind *k)
+static bool guess_yolo(struct heads *h, const struct head_kind *k)
 {
+    if (h->scales[0].stride != 8)
+        return false;
     bool own = strcmp(k->name, "yolov7") == 0 && !is_leaky(h->scales[0].conv[0]->in[0]);
     for (int i = 0; i < h->n_scales; i++) {
         const int *boxes = h->n_scales == 4 ? anchors_p6[i] : own ? anchors_v7[i] : anchors_v5[i];
@@ -63,6 +65,7 @@ static void guess_yolo(struct heads *h, const struct head_kind *k)
             h->scales[i].box[s] = boxes[s];
     }
     head_guess(h, "the anchors are those of the published models: check them against the training");
+    return true;
 }
 
 /* The boxes of TensorFlow's MobileNet-SSD: scales from 0.2 to 0.95 in six steps, three boxes on the first, six on the others.
@@ -111,12 +114,13 @@ static const char *complete(struct heads *h, const struct head_kind *k)
         return k->reason;
     if (k->write == head_json_ssd)
         return complete_ssd(h);
-    if (k->write == head_json_yolov5 && !head_find_yolo_boxes(h, 3)) {
-        guess_yolo(h, k);
-        if (!h->told.exp && h->at_outputs && !h->proto)
-            head_guess(h, "without the decoding in the graph, YOLOv3 with its finest scale first looks the same, and is "
-                          "decoded in another way");
-    }
+    if (k->write != head_json_yolov5 || head_find_yolo_boxes(h, 3))
+        return NULL;
+    if (!guess_yolo(h, k))
+        return "the graph does not tell the anchors, and none are published for these strides";
+    if (!h->told.exp && h->at_outputs && !h->proto)
+        head_guess(h, "without the decoding in the graph, YOLOv3 with its finest scale first looks the same, and is decoded in "
+                      "another way");
     return NULL;
 }
 

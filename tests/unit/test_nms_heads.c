@@ -28,7 +28,8 @@ static struct sl_node *add(struct net *t, enum sl_op op, int n_in, struct sl_nod
     struct sl_node *n = sl_graph_add(t->g, op, n_in, in);
     n->dtype = SL_F32;
     n->shape.rank = rank;
-    memcpy(n->shape.dim, dims, (size_t)rank * sizeof *dims);
+    for (int i = 0; i < rank; i++)
+        n->shape.dim[i] = dims[i];
     return n;
 }
 
@@ -159,6 +160,7 @@ static json_t *json_of(const struct sl_nms_head *head)
 
 #define THREE(heads) "640x640 80x80 " heads " 40x40 " heads " 20x20 " heads
 #define FOUR(heads)  "1280x1280 160x160 " heads " 80x80 " heads " 40x40 " heads " 20x20 " heads
+#define FINE(heads)  "640x640 160x160 " heads " 80x80 " heads " 40x40 " heads " 20x20 " heads
 static const struct {
     const char *net, *kind, *meta_arch; /* kind NULL: none; meta_arch NULL: no configuration */
 } cases[] = {
@@ -225,6 +227,10 @@ static const struct {
     {THREE("255"), "yolov5", "yolov5"},
     {FOUR("255"), "yolov5", "yolov5"},
     {THREE("18"), "yolov5", "yolov5"},
+    {FINE("255"), "yolov5", NULL}, /* no anchors are published */
+    {FINE("64 80"), "yolov8", "yolov8"},
+    {FINE("4 1 80"), "yolox", "yolox"},
+    {"640x640 160x160 64 80 80x80 64 80 40x40 64 80", NULL, NULL},
     {THREE("15"), NULL, NULL},
     {THREE("256"), NULL, NULL},
     {"640x600 80x75 255 40x37 255 20x18 255", NULL, NULL},
