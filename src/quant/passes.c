@@ -11,6 +11,7 @@
 
 const struct sl_pass sl_optimize_passes[] = {
     {"apply-script", sl_pass_apply_script, SL_SPEC_FLOAT, "model modifications of the script"},
+    {"drop-rounding", sl_pass_drop_rounding, SL_SPEC_FLOAT, "steps of a file that is quantized already; its limits stay"},
     {"remove-noops", sl_pass_remove_noops, SL_SPEC_FLOAT, "data movement that moves nothing"},
     {"recognise-activations", sl_pass_recognise_activations, SL_SPEC_FLOAT, "silu, gelu ... out of their parts"},
     {"fold-affine", sl_pass_fold_affine, SL_SPEC_FLOAT, "batch_norm, bias_add, per-channel constants into the layer before"},
