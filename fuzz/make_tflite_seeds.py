@@ -131,6 +131,19 @@ def detector(options):
     return model(tensors, ops, [0], outputs)
 
 
+def loop(condition=1):
+    """WHILE that adds x to a sum three times, and an IF on a known condition."""
+    state = [tensor("n", [], INT32), tensor("sum", [1, 4]), tensor("x", [1, 4])]
+    cond = ([*state, tensor("most", [], INT32, ints(3)), tensor("go", [], BOOL)], [op(58, [0, 3], [4])], [0, 1, 2], [4])
+    body = ([*state, tensor("one", [], INT32, ints(1)), tensor("n2", [], INT32), tensor("sum2", [1, 4])],
+            [op(0, [0, 3], [4], {0: ("b", 0)}), op(0, [1, 2], [5], {0: ("b", 0)})], [0, 1, 2], [4, 5, 2])
+    branch = ([tensor("a", [1, 4]), tensor("b", [1, 4])], [op(19, [0], [1])], [0], [1])
+    t = [tensor("x", [1, 4]), tensor("n", [], INT32, ints(0)), tensor("zero", [1, 4], data=bytes(16)), tensor("m", [], INT32), tensor("y", [1, 4]),
+         tensor("same", [1, 4]), tensor("yes", [], BOOL, b"\1"), tensor("z", [1, 4])]
+    o = [op(119, [1, 2, 0], [3, 4, 5], {0: ("i", condition), 1: ("i", 2)}), op(118, [6, 4], [7], {0: ("i", 3), 1: ("i", 3)})]
+    return model(t, o, [0], [7], others=[cond, body, branch])
+
+
 def broken():
     """Files with one thing wrong each: name -> (bytes, what the message says)."""
     x, y = tensor("x", [1, 4]), tensor("y", [1, 4])
@@ -167,7 +180,9 @@ def broken():
         "reshape": (model([x, y, tensor("s", [2], INT32, ints(3, -1))], [op(22, [0, 2], [1])], [0], [1]), "cannot be reshaped"),
         "custom": (model([x, y, tensor("t", [1, 4])], [op(19, [0], [2]), op(32, [2], [1], custom="Magic")], [0], [1]), "custom operator"),
         "detection": (model([x, y], [op(32, [0], [1], custom="TFLite_Detection_PostProcess")], [0], [1]), "post-process"),
-        "several": (model([x, y, tensor("t", [1, 4]), tensor("u", [1, 4])], [op(119, [0], [2]), op(118, [0], [3]), op(0, [2, 3], [1])], [0], [1]),
+        "loop_itself": (loop(0), "subgraph 0"),
+        "loop_nowhere": (loop(9), "subgraph 9"),
+        "several": (model([x, y, tensor("t", [1, 4]), tensor("u", [1, 4])], [op(109, [0], [2]), op(103, [0], [3]), op(0, [2, 3], [1])], [0], [1]),
                     "2 unsupported operators"),
         "constant_output": (model([x, y, tensor("s", [1], 5, bytes(8))], [relu], [0], [1, 2]), "string"),
         "type": (model([tensor("x", [1, 4], 5), y], [relu], [0], [1]), "string"),
@@ -176,7 +191,7 @@ def broken():
 
 def seeds():
     sound = {"image": image_net(), "integer": integer_net(), "unsigned": integer_net(UINT8, UINT8), "shapes": shape_chain(), "moves": moves(),
-             "lstm": lstm(), "half": half(), "detector": detector(flexbuffer(OPTIONS))}
+             "lstm": lstm(), "loop": loop(), "half": half(), "detector": detector(flexbuffer(OPTIONS))}
     return {**sound, **{"broken_" + k: v[0] for k, v in broken().items()}}
 
 

@@ -6,7 +6,7 @@ FLOAT32, FLOAT16, INT32, UINT8, INT64, BOOL, INT16, INT8 = 0, 1, 2, 3, 4, 6, 7, 
 # Builtin operator -> number of its options table, where it has one.
 OPTIONS = {0: 11, 1: 5, 2: 10, 3: 1, 4: 2, 5: 94, 6: 38, 9: 8, 11: 12, 12: 5, 13: 13, 17: 5, 18: 21, 22: 17, 23: 15, 25: 9, 26: 19, 27: 6, 34: 22, 35: 31,
            36: 23, 39: 26, 40: 27, 41: 28, 42: 29, 43: 30, 44: 71, 45: 32, 46: 70, 52: 69, 53: 37, 56: 40, 67: 49, 74: 27, 79: 57, 81: 27, 82: 27, 83: 59, 85: 61,
-           88: 64, 89: 27, 91: 27, 97: 74, 98: 75, 100: 77, 112: 87, 117: 91, 126: 101, 128: 102, 131: 105, 132: 106, 140: 27, 141: 106, 150: 116}
+           88: 64, 89: 27, 91: 27, 97: 74, 98: 75, 100: 77, 112: 87, 117: 91, 118: 92, 119: 93, 31: 16, 126: 101, 128: 102, 131: 105, 132: 106, 140: 27, 141: 106, 150: 116}
 SIZES = {"b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
 
 
@@ -89,13 +89,12 @@ def file(root, identifier=b"TFL3"):
     return bytes(w.out)
 
 
-def model_tree(tensors, ops, inputs, outputs, version=3, buffers_first=True):
-    codes, buffers = [], [{}]
+def graph_tree(tensors, ops, inputs, outputs, codes, buffers):
+    trees = []
     for o in ops:
         key = (o["code"], o["custom"])
         if key not in codes:
             codes.append(key)
-    trees = []
     for t in tensors:
         quantization = None
         if t["scales"] is not None:
@@ -109,8 +108,14 @@ def model_tree(tensors, ops, inputs, outputs, version=3, buffers_first=True):
                       5: ("B", 1) if t.get("variable") else None})
     operators = [{0: ("I", codes.index((o["code"], o["custom"]))), 1: ("i", o["inputs"]), 2: ("i", o["outputs"]), 3: ("B", OPTIONS.get(o["code"], 0)),
                   4: o["options"] if o["options"] is not None else None, 5: o["custom_options"]} for o in ops]
-    graph = {0: trees, 1: ("i", inputs), 2: ("i", outputs), 3: operators}
-    return {0: ("I", version), 1: [{0: ("b", min(c, 127)), 1: custom, 3: ("i", c)} for c, custom in codes], 2: [graph], 4: buffers}
+    return {0: trees, 1: ("i", inputs), 2: ("i", outputs), 3: operators}
+
+
+def model_tree(tensors, ops, inputs, outputs, version=3, buffers_first=True, others=()):
+    """others: (tensors, ops, inputs, outputs) of further subgraphs."""
+    codes, buffers = [], [{}]
+    graphs = [graph_tree(*g, codes, buffers) for g in ((tensors, ops, inputs, outputs), *others)]
+    return {0: ("I", version), 1: [{0: ("b", min(c, 127)), 1: custom, 3: ("i", c)} for c, custom in codes], 2: graphs, 4: buffers}
 
 
 def model(tensors, ops, inputs, outputs, **more):

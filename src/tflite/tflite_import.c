@@ -61,6 +61,7 @@ static sluice_status import_model(struct tfl_import *c, const char *path, struct
 {
     SL_TRY(tfl_check_content(path, bytes, c->e));
     SL_TRY(tfl_read_model(c->a, bytes, &c->model, c->e));
+    c->n_bodies = c->model.n_subgraphs;
     c->report->version = c->model.version;
     c->report->description = c->model.description;
     c->b->report->n_nodes = c->model.n_operators;

@@ -47,6 +47,8 @@ struct tfl_import {
     int *starts, *ends;       /* tensors where the network starts and ends */
     int n_starts, n_ends;
     const struct tfl_operator *op; /* being translated */
+    struct tfl_model **bodies;     /* other subgraphs, by index, read when they are used (tflite_control.c) */
+    int n_bodies, depth;
     int n_encoded;                 /* inputs and computed tensors that have an encoding */
     sl_err *e;
 };
@@ -76,6 +78,7 @@ bool tfl_has_in(const struct tfl_import *c, int i);
 sluice_status tfl_in(struct tfl_import *c, int i, struct sl_node **out);
 /* Input i as a constant of real values (or integers): fails with "input 'what' must be a constant". */
 sluice_status tfl_need_const(struct tfl_import *c, int i, const char *what, const struct sl_const **out);
+sluice_status tfl_value_node(struct tfl_import *c, int tensor, struct sl_node **out);
 sluice_status tfl_need_ints(struct tfl_import *c, int i, const char *what, int *n, int64_t *out); /* at most SL_MAX_RANK * 2 */
 /* Output i of the current operator is this node; its encoding is the tensor's. */
 sluice_status tfl_out(struct tfl_import *c, int i, struct sl_node *n);
@@ -119,6 +122,7 @@ sluice_status tfl_find_ports(struct tfl_import *c); /* tflite_ports.c */
 sluice_status tfl_make_inputs(struct tfl_import *c);
 sluice_status tfl_make_outputs(struct tfl_import *c);
 sluice_status tfl_translate(struct tfl_import *c);        /* tflite_order.c */
+sluice_status tfl_run_operator(struct tfl_import *c, const struct tfl_operator *op);
 sluice_status tfl_fail_unsupported(struct tfl_import *c); /* tflite_problems.c */
 
 /* tflite_detection.c: fills the report's nms facts, from anywhere in the file; never fails. */

@@ -240,6 +240,43 @@ sluice_status tflop_scatter_nd(struct tfl_import *c, const struct tfl_operator *
     return tfl_out(c, 0, y);
 }
 
+/* Axis by axis: what is before, the part that is written, what is behind. */
+static sluice_status update(struct tfl_import *c, struct sl_node *x, struct sl_node *part, const int64_t *at, int axis, struct sl_node **out)
+{
+    struct sl_node *pieces[3], *inner;
+    int n = 0;
+    while (axis < x->shape.rank && part->shape.dim[axis] == x->shape.dim[axis])
+        axis++;
+    *out = part;
+    if (axis == x->shape.rank)
+        return SLUICE_OK;
+    int64_t dim = x->shape.dim[axis], size = part->shape.dim[axis], from = SL_MAX(0, SL_MIN(at[axis], dim - size));
+    if (from > 0)
+        SL_TRY(sl_build_slice_axis(c->b, x, axis, 0, from, &pieces[n++]));
+    SL_TRY(sl_build_slice_axis(c->b, x, axis, from, from + size, &inner));
+    SL_TRY(update(c, inner, part, at, axis + 1, &pieces[n++]));
+    if (from + size < dim)
+        SL_TRY(sl_build_slice_axis(c->b, x, axis, from + size, dim, &pieces[n++]));
+    return sl_build_concat(c->b, axis, n, pieces, out);
+}
+
+sluice_status tflop_update_slice(struct tfl_import *c, const struct tfl_operator *op)
+{
+    struct sl_node *x, *part;
+    int64_t at[2 * SL_MAX_RANK];
+    int n;
+    SL_TRY(input(c, 0, &x));
+    SL_TRY(input(c, 1, &part));
+    SL_TRY(tfl_need_ints(c, 2, "start indices", &n, at));
+    bool fits = n == x->shape.rank && part->shape.rank == n;
+    for (int i = 0; fits && i < n; i++)
+        fits = part->shape.dim[i] > 0 && part->shape.dim[i] <= x->shape.dim[i];
+    if (!fits)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "the part does not fit what it is written into, at %d indices", n);
+    SL_TRY(update(c, x, part, at, 0, &x));
+    return tfl_out(c, 0, x);
+}
+
 /* The first `length` steps of a row backwards, the others as they are. */
 static sluice_status turn_steps(struct tfl_import *c, struct sl_node *row, int axis, int64_t length, struct sl_node **out)
 {

@@ -103,7 +103,7 @@ static sluice_status custom(struct tfl_import *c, const struct tfl_operator *op)
         c->b, "a custom operator: its meaning is not in the file; end the network before it, or convert the model without it");
 }
 
-static sluice_status run_row(struct tfl_import *c, const struct tfl_operator *op)
+sluice_status tfl_run_operator(struct tfl_import *c, const struct tfl_operator *op)
 {
     const struct tfl_op_row *row = tfl_op_find(op->code);
     c->b->op = op->custom ? op->custom : row ? row->name : sl_arena_printf(c->a, "operator %d", op->code);
@@ -121,7 +121,7 @@ static sluice_status run_row(struct tfl_import *c, const struct tfl_operator *op
     if (op->n_out < 1)
         return sl_fail(c->e, SLUICE_E_FORMAT, "no output");
     SL_TRY(row->translate(c, op));
-    return c->model.flat.bad ? sl_fail(c->e, SLUICE_E_FORMAT, "options: an offset points outside the file") : SLUICE_OK;
+    return op->options.f && op->options.f->bad ? sl_fail(c->e, SLUICE_E_FORMAT, "options: an offset points outside the file") : SLUICE_OK;
 }
 
 static bool all_constant(const struct tfl_import *c, const struct tfl_operator *op)
@@ -146,7 +146,7 @@ static sluice_status translate_one(struct tfl_import *c, int i)
         c->fates[i] = TFL_SKIPPED;
     } else {
         int problems = c->b->report->n_problems;
-        s = run_row(c, op);
+        s = tfl_run_operator(c, op);
         if (s != SLUICE_OK && c->b->report->n_problems == problems)
             return sl_context(c->e, "operator '%s' (%s)", op->label, c->b->op);
         c->fates[i] = s != SLUICE_OK ? TFL_UNSUPPORTED : all_constant(c, op) ? TFL_FOLDED : TFL_TRANSLATED;

@@ -218,7 +218,7 @@ static sluice_status read_graph(const struct schema *s, const struct flat_table 
     return m->flat.bad ? broken(s, "the graph") : SLUICE_OK;
 }
 
-sluice_status tfl_read_model(sl_arena *a, struct sl_view bytes, struct tfl_model *out, sl_err *e)
+sluice_status tfl_read_subgraph(sl_arena *a, struct sl_view bytes, uint32_t index, struct tfl_model *out, sl_err *e)
 {
     struct schema s = {a, out, e};
     *out = (struct tfl_model){.description = ""};
@@ -233,8 +233,16 @@ sluice_status tfl_read_model(sl_arena *a, struct sl_view bytes, struct tfl_model
         return sl_fail(e, SLUICE_E_UNSUPPORTED, "schema version %lld, version 3 is read", (long long)out->version);
     if (graphs.n == 0)
         return sl_fail(e, SLUICE_E_FORMAT, "the model has no subgraph");
-    struct flat_table g = flat_item(&graphs, 0); /* the others are bodies of IF and WHILE, or further signatures */
+    if (index >= graphs.n)
+        return sl_fail(e, SLUICE_E_FORMAT, "subgraph %u of %u", (unsigned)index, (unsigned)graphs.n);
+    struct flat_table g = flat_item(&graphs, index);
     if (out->flat.bad)
-        return broken(&s, "the first subgraph");
+        return broken(&s, index ? "a subgraph" : "the first subgraph");
     return read_graph(&s, &root, &g);
+}
+
+/* The other subgraphs are bodies of IF and WHILE, or further signatures. */
+sluice_status tfl_read_model(sl_arena *a, struct sl_view bytes, struct tfl_model *out, sl_err *e)
+{
+    return tfl_read_subgraph(a, bytes, 0, out, e);
 }

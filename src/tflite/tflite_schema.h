@@ -107,6 +107,8 @@ struct tfl_model {
 
 /* bytes: the mapped file, which must live as long as the arena. */
 sluice_status tfl_read_model(sl_arena *a, struct sl_view bytes, struct tfl_model *out, sl_err *e);
+/* The same of another subgraph than the first. */
+sluice_status tfl_read_subgraph(sl_arena *a, struct sl_view bytes, uint32_t index, struct tfl_model *out, sl_err *e);
 const char *tfl_type_name(enum tfl_type t);
 /* "this is a SavedModel ..." with the conversion that helps, for files that are not TFLite. */
 sluice_status tfl_check_content(const char *path, struct sl_view bytes, sl_err *e);

@@ -137,7 +137,7 @@ const struct tfl_tensor *tfl_in_tensor(const struct tfl_import *c, int i)
     return tfl_has_in(c, i) ? &c->model.tensors[c->op->in[i]] : NULL;
 }
 
-static sluice_status value_node(struct tfl_import *c, int tensor, struct sl_node **out)
+sluice_status tfl_value_node(struct tfl_import *c, int tensor, struct sl_node **out)
 {
     struct tfl_value *v = &c->values[tensor];
     const struct tfl_tensor *t = &c->model.tensors[tensor];
@@ -159,7 +159,7 @@ static sluice_status value_node(struct tfl_import *c, int tensor, struct sl_node
 sluice_status tfl_in(struct tfl_import *c, int i, struct sl_node **out)
 {
     *out = NULL;
-    return tfl_has_in(c, i) ? value_node(c, c->op->in[i], out) : SLUICE_OK;
+    return tfl_has_in(c, i) ? tfl_value_node(c, c->op->in[i], out) : SLUICE_OK;
 }
 
 sluice_status tfl_need_const(struct tfl_import *c, int i, const char *what, const struct sl_const **out)

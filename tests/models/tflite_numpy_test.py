@@ -280,10 +280,104 @@ def check_transpose_bias(work):
     return good
 
 
+class Graph:
+    """A subgraph: names to tensors, operators on names."""
+
+    def __init__(self, **inputs):
+        self.tensors, self.ops, self.index = [], [], {}
+        for name, (shape, kind) in inputs.items():
+            self.add(name, shape, kind)
+        self.inputs = list(range(len(self.tensors)))
+
+    def add(self, name, shape=(), kind=tw.FLOAT32, data=None):
+        self.index[name] = len(self.tensors)
+        self.tensors.append(tw.tensor(name, list(shape), kind, data))
+        return name
+
+    def const(self, name, a):
+        a = np.asarray(a)
+        return self.add(name, a.shape, KIND[a.dtype], a.tobytes())
+
+    def op(self, code, ins, outs, options=None, kind=tw.FLOAT32):
+        for name in outs:
+            if name not in self.index:
+                self.add(name, (), kind)
+        self.ops.append(tw.op(code, [self.index[i] for i in ins], [self.index[o] for o in outs], options))
+
+    def done(self, *outputs):
+        return self.tensors, self.ops, self.inputs, [self.index[o] for o in outputs]
+
+
+def check_loop(work):
+    """WHILE over a counter, with rows that are written one by one, and IF, known and chosen at run time."""
+    steps, units = 4, 3
+    x, w, u, b = f(1, steps, 2), f(units, 2), f(units, units), f(units)
+    forms = dict(n=((), tw.INT32), h=((1, units), tw.FLOAT32), rows=((steps, 1, units), tw.FLOAT32), x=(x.shape, tw.FLOAT32))
+    cond, body, main = Graph(**forms), Graph(**forms), Graph(x=(x.shape, tw.FLOAT32))
+    cond.const("steps", np.int32(steps))
+    cond.op(58, ["n", "steps"], ["go"], kind=tw.BOOL)
+    for name, a in dict(w=w, u=u, b=b, one=np.int32(1), zero=np.int32(0), shape=i32(1, 1, units)).items():
+        body.const(name, a)
+    body.op(36, ["x", "n"], ["xt"], {0: ("i", 1)})
+    body.op(9, ["xt", "w", "b"], ["xw"], {0: ("b", 0)})
+    body.op(9, ["h", "u"], ["hu"], {0: ("b", 0)})
+    body.op(0, ["xw", "hu"], ["sum"], {0: ("b", 0)})
+    body.op(28, ["sum"], ["h2"])
+    body.op(22, ["h2", "shape"], ["row"])
+    body.op(83, ["n", "zero", "zero"], ["at"], {0: ("i", 3), 1: ("i", 0)}, tw.INT32)
+    body.op(151, ["rows", "row", "at"], ["rows2"])
+    body.op(0, ["n", "one"], ["n2"], {0: ("b", 0)}, tw.INT32)
+    then, other = Graph(a=((1, units), tw.FLOAT32)), Graph(a=((1, units), tw.FLOAT32))
+    then.op(59, ["a"], ["minus"])
+    other.op(92, ["a"], ["square"])
+    for name, a in dict(start=np.int32(0), h0=np.zeros((1, units), np.float32), rows0=np.zeros((steps, 1, units), np.float32), yes=np.bool_(True),
+                        axes=i32(0, 1), half=np.float32(0)).items():
+        main.const(name, a)
+    main.op(119, ["start", "h0", "rows0", "x"], ["n", "h", "rows", "same"], {0: ("i", 1), 1: ("i", 2)})
+    main.op(118, ["yes", "h"], ["known"], {0: ("i", 3), 1: ("i", 4)})
+    main.op(74, ["h", "axes"], ["total"], {0: ("B", 0)})
+    main.op(61, ["total", "half"], ["big"], kind=tw.BOOL)
+    main.op(118, ["big", "h"], ["chosen"], {0: ("i", 3), 1: ("i", 4)})
+    h, rows = np.zeros((1, units)), []
+    for k in range(steps):
+        h = np.tanh(x[:, k] @ w.T + b + h @ u.T)
+        rows.append(h)
+    want = [np.stack(rows), -h, -h if h.sum() > 0 else h * h]
+    tensors, ops, inputs, outputs = main.done("rows", "known", "chosen")
+    for name, shape in (("rows", (steps, 1, units)), ("known", (1, units)), ("chosen", (1, units))):
+        tensors[main.index[name]]["shape"] = list(shape)
+    others = [cond.done("go"), body.done("n2", "h2", "rows2", "x"), then.done("minus"), other.done("square")]
+    (work / "loop.tflite").write_bytes(tw.model(tensors, ops, inputs, outputs, others=others))
+    np.save(work / "x.npy", x)
+    models.sluice("parser", "tflite", work / "loop.tflite", "--har-path", work / "loop.har")
+    models.sluice("emulate", work / "loop.har", "--mode", "native", "--origin-layout", "--output-dir", work / "loop", "--input", work / "x.npy")
+    errors = [np.abs(g.reshape(v.shape) - v).max() for g, v in zip(models.outputs(work / "loop"), want)]
+    if max(errors) > 1e-5:
+        print("loop:", errors)
+    until = Graph(**forms)
+    until.const("limit", np.float32(9))
+    until.const("axes", i32(0, 1))
+    until.op(74, ["h", "axes"], ["total"], {0: ("B", 0)})
+    until.op(58, ["total", "limit"], ["go"], kind=tw.BOOL)
+    (work / "until.tflite").write_bytes(tw.model(tensors, ops, inputs, outputs, others=[until.done("go"), *others[1:]]))
+    r = models.sluice("parser", "tflite", work / "until.tflite", "--har-path", work / "until.har", check=False)
+    endless = Graph(**forms)
+    endless.const("steps", np.int32(5000))
+    endless.op(58, ["n", "steps"], ["go"], kind=tw.BOOL)
+    body.ops[0] = tw.op(36, [body.index["x"], body.index["zero"]], [body.index["xt"]], {0: ("i", 1)})
+    (work / "endless.tflite").write_bytes(tw.model(tensors, ops, inputs, outputs, others=[endless.done("go"), *others[1:]]))
+    e = models.sluice("parser", "tflite", work / "endless.tflite", "--har-path", work / "endless.har", check=False)
+    named = "decided at run time" in r.stderr and "more than 1024 turns" in e.stderr
+    if not named:
+        print("loops without a known end:", r.stderr[-300:], e.stderr[-300:])
+    return max(errors) <= 1e-5 and named
+
+
 def main():
     names = sys.argv[1:] or list(CASES)
     with tempfile.TemporaryDirectory() as t:
-        results = [check(name, pathlib.Path(t)) for name in names] + [check_float_ends(pathlib.Path(t)), check_transpose_bias(pathlib.Path(t))]
+        results = [check(name, pathlib.Path(t)) for name in names] + [check_float_ends(pathlib.Path(t)), check_transpose_bias(pathlib.Path(t)),
+                                                                        check_loop(pathlib.Path(t))]
     print(f"{sum(results)} of {len(results)} operators equal NumPy")
     return 0 if all(results) else 1
 
