@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "front/const_order.h"
 #include "front/const_values.h"
@@ -225,6 +226,69 @@ sluice_status sl_build_expand(struct sl_build *b, struct sl_node *in, const stru
     *out = sl_build_add(b, SL_OP_expand, 1, &in);
     sl_set_ints(b->g, *out, "shape", to->rank, to->dim);
     return sl_build_finish(b, out);
+}
+
+sluice_status sl_build_pad(struct sl_build *b, struct sl_node *in, const int64_t *pads, const char *mode, double value,
+                           struct sl_node **out)
+{
+    bool any = false;
+    for (int i = 0; i < 2 * in->shape.rank; i++)
+        any = any || pads[i];
+    *out = in;
+    if (!any)
+        return SLUICE_OK;
+    *out = sl_build_add(b, SL_OP_pad, 1, &in);
+    sl_set_ints(b->g, *out, "pads", 2 * in->shape.rank, pads);
+    sl_set_string(b->g, *out, "pad_mode", mode);
+    if (strcmp(mode, "constant") == 0)
+        sl_set_float(b->g, *out, "value", value);
+    return sl_build_finish(b, out);
+}
+
+sluice_status sl_build_cast(struct sl_build *b, struct sl_node *in, enum sl_dtype to, struct sl_node **out)
+{
+    *out = in;
+    if (in->dtype == to) /* float16, bfloat16 and double are all float here */
+        return SLUICE_OK;
+    *out = sl_build_add(b, SL_OP_cast, 1, &in);
+    sl_set_string(b->g, *out, "to", sl_dtype_name(to));
+    return sl_build_finish(b, out);
+}
+
+sluice_status sl_build_matmul(struct sl_build *b, struct sl_node *x, struct sl_node *y, bool transpose_y, struct sl_node **out)
+{
+    struct sl_node *in[2] = {x, y};
+    *out = sl_build_add(b, SL_OP_matmul, 2, in);
+    sl_set_int(b->g, *out, "transpose_b", transpose_y);
+    return sl_build_finish(b, out);
+}
+
+/* ---- written out ---- */
+
+/* One slope is a leaky ReLU. */
+sluice_status sl_build_prelu(struct sl_build *b, struct sl_node *x, struct sl_node *slope, struct sl_node **out)
+{
+    struct sl_node *below;
+    double v;
+    if (sl_node_scalar(slope, &v))
+        return sl_build_unary2(b, x, "leaky_relu", "alpha", v, NULL, 0, out);
+    SL_TRY(sl_build_unary2(b, x, "clip", "maximum", 0, NULL, 0, &below));
+    SL_TRY(sl_build_binary(b, SL_OP_ew_mult, below, slope, &below));
+    SL_TRY(sl_build_unary(b, x, "relu", out));
+    return sl_build_binary(b, SL_OP_ew_add, *out, below, out);
+}
+
+/* x - max - log(sum(exp(x - max))): far from log(0). */
+sluice_status sl_build_log_softmax(struct sl_build *b, struct sl_node *x, int axis, struct sl_node **out)
+{
+    struct sl_node *top, *sum;
+    const int64_t axes[1] = {axis};
+    SL_TRY(sl_build_reduce(b, SL_OP_reduce_max, x, 1, axes, true, &top));
+    SL_TRY(sl_build_binary(b, SL_OP_ew_sub, x, top, &x));
+    SL_TRY(sl_build_unary(b, x, "exp", &sum));
+    SL_TRY(sl_build_reduce(b, SL_OP_reduce_sum, sum, 1, axes, true, &sum));
+    SL_TRY(sl_build_unary(b, sum, "log", &sum));
+    return sl_build_binary(b, SL_OP_ew_sub, x, sum, out);
 }
 
 /* ---- checks and reports ---- */

@@ -50,12 +50,21 @@ sluice_status sl_build_reduce(struct sl_build *b, enum sl_op op, struct sl_node 
                               bool keepdims, struct sl_node **out);
 sluice_status sl_build_softmax(struct sl_build *b, struct sl_node *in, int axis, struct sl_node **out);
 sluice_status sl_build_expand(struct sl_build *b, struct sl_node *in, const struct sl_shape *to, struct sl_node **out);
+/* pads: before each axis, then behind each; mode: constant (which alone has a value), edge or reflect. */
+sluice_status sl_build_pad(struct sl_build *b, struct sl_node *in, const int64_t *pads, const char *mode, double value,
+                           struct sl_node **out);
+sluice_status sl_build_cast(struct sl_build *b, struct sl_node *in, enum sl_dtype to, struct sl_node **out);
+sluice_status sl_build_matmul(struct sl_build *b, struct sl_node *x, struct sl_node *y, bool transpose_y, struct sl_node **out);
+
+/* Written out in several nodes. */
+sluice_status sl_build_prelu(struct sl_build *b, struct sl_node *x, struct sl_node *slope, struct sl_node **out);
+sluice_status sl_build_log_softmax(struct sl_build *b, struct sl_node *x, int axis, struct sl_node **out);
 
 /* Axis -rank..rank-1 -> 0..rank-1. */
 sluice_status sl_build_axis(const struct sl_build *b, int64_t axis, int rank, int *out);
 
-/* Record that the operator at hand cannot be translated, and why (printf form); with none at hand (b->op NULL) it is the import's
- * error. Returns SLUICE_E_UNSUPPORTED; the caller returns it. */
+/* Record that the operator at hand cannot be translated, and why (printf form); with none at hand (b->op NULL) it is the
+ * import's error. Returns SLUICE_E_UNSUPPORTED; the caller returns it. */
 sluice_status sl_unsupported(struct sl_build *b, const char *format, ...) SL_PRINTF(2, 3);
 void sl_note(struct sl_build *b, const char *format, ...) SL_PRINTF(2, 3);
 

@@ -144,11 +144,7 @@ static sluice_status mask_bias(struct onnx_import *c, struct sl_node *mask, int6
         return SLUICE_OK;
     int64_t pads[2 * SL_MAX_RANK] = {0};
     pads[2 * last + 1] = keys - mask->shape.dim[last];
-    *out = sl_build_add(c->b, SL_OP_pad, 1, out);
-    sl_set_ints(c->g, *out, "pads", 2 * (last + 1), pads);
-    sl_set_string(c->g, *out, "pad_mode", "constant");
-    sl_set_float(c->g, *out, "value", -INFINITY);
-    return sl_build_finish(c->b, out);
+    return sl_build_pad(c->b, *out, pads, "constant", -INFINITY, out);
 }
 
 sluice_status translate_attention(struct onnx_import *c, const struct onnx_node *n)
@@ -204,7 +200,7 @@ static sluice_status key_mask(struct onnx_import *c, struct sl_node *mask, int64
     const int64_t dims[4] = {d[0], 1, rank == 3 ? d[1] : 1, keys};
     if (rank > 3 || mask->shape.dim[mask->shape.rank - 1] != keys)
         return sl_unsupported(c->b, "a mask of %d dimensions; [batch], [batch, keys] and [batch, length, keys] are supported", rank);
-    SL_TRY(onnx_cast(c, mask, SL_F32, &mask));
+    SL_TRY(sl_build_cast(c->b, mask, SL_F32, &mask));
     SL_TRY(sl_build_unary2(c->b, mask, "affine", "alpha", -filter, "beta", filter, &mask));
     return onnx_reshape(c, mask, 4, dims, out);
 }

@@ -226,9 +226,9 @@ sluice_status translate_embed_norm(struct onnx_import *c, const struct onnx_node
     if (!onnx_wants_out(c, 1))
         return SLUICE_OK;
     if (v[7]) {
-        SL_TRY(onnx_cast(c, v[7], SL_F32, &count));
+        SL_TRY(sl_build_cast(c->b, v[7], SL_F32, &count));
         SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_sum, count, 1, (int64_t[]){1}, false, &count));
-        SL_TRY(onnx_cast(c, count, SL_S32, &count));
+        SL_TRY(sl_build_cast(c->b, count, SL_S32, &count));
     } else {
         const struct sl_shape s = {1, {v[0]->shape.dim[0]}};
         count = sl_build_const(c->b, sl_const_splat(c->a, SL_S32, &s, &(const int32_t){0}));

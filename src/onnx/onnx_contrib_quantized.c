@@ -170,7 +170,7 @@ sluice_status translate_qgemm(struct onnx_import *c, const struct onnx_node *n)
         SL_TRY(onnx_in(c, 4, &sb));
         SL_TRY(by_column(c, sa, &sa));
         SL_TRY(by_column(c, sb, &sb));
-        SL_TRY(onnx_cast(c, addend, SL_F32, &addend));
+        SL_TRY(sl_build_cast(c->b, addend, SL_F32, &addend));
         SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, sa, sb, &sb));
         SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, addend, sb, &addend));
         SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, y, addend, &y));

@@ -339,24 +339,16 @@ sluice_status translate_clip(struct onnx_import *c, const struct onnx_node *n)
 /* One slope is LeakyRelu; one a channel is relu(x) + slope * min(x, 0). */
 sluice_status translate_prelu(struct onnx_import *c, const struct onnx_node *n)
 {
-    struct sl_node *x, *slope, *y, *below;
-    double v;
+    struct sl_node *x, *slope, *y;
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_in(c, 1, &slope));
-    if (sl_node_scalar(slope, &v)) {
-        SL_TRY(sl_build_unary2(c->b, x, "leaky_relu", "alpha", v, NULL, 0, &y));
-        return onnx_out(c, 0, y);
-    }
     if (c->scope->opset < 7 && slope->shape.rank == 1 && x->shape.rank > 2) { /* by channel, without the ones behind */
         int64_t dims[SL_MAX_RANK];
         for (int i = 0; i < x->shape.rank - 1; i++)
             dims[i] = i ? 1 : slope->shape.dim[0];
         SL_TRY(onnx_reshape(c, slope, x->shape.rank - 1, dims, &slope));
     }
-    SL_TRY(sl_build_unary2(c->b, x, "clip", "maximum", 0, NULL, 0, &below));
-    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, below, slope, &below));
-    SL_TRY(sl_build_unary(c->b, x, "relu", &y));
-    SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, y, below, &y));
+    SL_TRY(sl_build_prelu(c->b, x, slope, &y));
     return onnx_out(c, 0, y);
 }
 

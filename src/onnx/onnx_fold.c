@@ -117,16 +117,6 @@ static sluice_status new_result(struct onnx_import *c, enum sl_dtype t, const st
 
 /* ---- types ---- */
 
-sluice_status onnx_cast(struct onnx_import *c, struct sl_node *x, enum sl_dtype to, struct sl_node **out)
-{
-    *out = x;
-    if (x->dtype == to) /* float16, bfloat16 and double are all float here */
-        return SLUICE_OK;
-    *out = sl_build_add(c->b, SL_OP_cast, 1, &x);
-    sl_set_string(c->g, *out, "to", sl_dtype_name(to));
-    return sl_build_finish(c->b, out);
-}
-
 /* 4-bit integers are kept in 8 bits: the upper half is cut off, or filled with the sign. */
 static sluice_status keep_four_bits(struct onnx_import *c, struct sl_node *x, bool is_signed, struct sl_node **out)
 {
@@ -146,7 +136,7 @@ static sluice_status cast_to(struct onnx_import *c, enum sl_dtype to, int32_t da
     SL_TRY(onnx_in(c, 0, &x));
     if (to == SL_NONE)
         return sl_unsupported(c->b, "a cast to %s", onnx_dtype_name(data_type));
-    SL_TRY(onnx_cast(c, x, to, &x));
+    SL_TRY(sl_build_cast(c->b, x, to, &x));
     if (data_type == ONNX_TYPE_UINT4 || data_type == ONNX_TYPE_INT4)
         SL_TRY(keep_four_bits(c, x, data_type == ONNX_TYPE_INT4, &x));
     return onnx_out(c, 0, x);

@@ -72,7 +72,7 @@ static sluice_status run_both(struct onnx_import *c, const struct onnx_node *n)
     if (sl_shape_elements(&condition->shape) != 1)
         return sl_fail(c->e, SLUICE_E_SHAPE, "the condition is not one value");
     if (condition->dtype != SL_BOOL)
-        SL_TRY(onnx_cast(c, condition, SL_BOOL, &condition));
+        SL_TRY(sl_build_cast(c->b, condition, SL_BOOL, &condition));
     SL_TRY(onnx_reshape(c, condition, 0, NULL, &condition));
     sluice_status first = inline_either(c, n->n_out, &then), second = SLUICE_OK;
     if (first == SLUICE_OK || first == SLUICE_E_UNSUPPORTED) /* all that is not supported is said at once */

@@ -149,7 +149,6 @@ sluice_status onnx_conv(struct onnx_import *c, struct sl_node *x, const struct s
                         struct sl_node **out); /* by the current node's attributes */
 sluice_status onnx_gather(struct onnx_import *c, struct sl_node *x, const struct sl_const *indices, int axis,
                           struct sl_node **out);
-sluice_status onnx_cast(struct onnx_import *c, struct sl_node *x, enum sl_dtype to, struct sl_node **out);
 /* round(x / scale) + zero, limited, as an integer type t (data_type tells 4-bit ones apart; 0: not known). zero NULL: none. */
 sluice_status onnx_quantize(struct onnx_import *c, struct sl_node *x, struct sl_node *scale, struct sl_node *zero,
                             int32_t data_type, enum sl_dtype t, struct sl_node **out);

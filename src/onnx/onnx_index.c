@@ -217,7 +217,7 @@ sluice_status translate_one_hot(struct onnx_import *c, const struct onnx_node *n
     SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", -1), rank, &axis));
     if (values->shape.rank != 1 || values->shape.dim[0] != 2)
         return sl_fail(c->e, SLUICE_E_SHAPE, "values is not a pair");
-    SL_TRY(onnx_cast(c, indices, SL_S64, &indices));
+    SL_TRY(sl_build_cast(c->b, indices, SL_S64, &indices));
     int64_t *numbers = SL_NEW_ARRAY(c->a, int64_t, (size_t)depth);
     for (int64_t i = 0; i < (int64_t)depth; i++)
         numbers[i] = i;
@@ -294,7 +294,7 @@ sluice_status translate_eye_like(struct onnx_import *c, const struct onnx_node *
     for (int64_t i = 0; i < x->shape.dim[0]; i++)
         for (int64_t j = 0; j < x->shape.dim[1]; j++)
             ((int64_t *)data)[i * x->shape.dim[1] + j] = k < INT32_MAX && k > -INT32_MAX && j - i == k;
-    SL_TRY(onnx_cast(c, sl_build_const(c->b, eye), t, &x));
+    SL_TRY(sl_build_cast(c->b, sl_build_const(c->b, eye), t, &x));
     return onnx_out(c, 0, x);
 }
 

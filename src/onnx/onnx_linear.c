@@ -72,14 +72,6 @@ static sluice_status weighted_left(struct onnx_import *c, const struct sl_const 
     return swap_last(c, y, out);
 }
 
-static sluice_status product(struct onnx_import *c, struct sl_node *x, struct sl_node *y, struct sl_node **out)
-{
-    struct sl_node *in[2] = {x, y};
-    *out = sl_build_add(c->b, SL_OP_matmul, 2, in);
-    sl_set_int(c->g, *out, "transpose_b", 0);
-    return sl_build_finish(c->b, out);
-}
-
 sluice_status onnx_matmul(struct onnx_import *c, struct sl_node *x, struct sl_node *y, struct sl_node **out)
 {
     bool row = x->shape.rank == 1, column = y->shape.rank == 1;
@@ -93,13 +85,13 @@ sluice_status onnx_matmul(struct onnx_import *c, struct sl_node *x, struct sl_no
     const struct sl_const *right = both_constant ? NULL : as_matrix(c, y, x->shape.rank);
     const struct sl_const *left = both_constant || right ? NULL : as_matrix(c, x, y->shape.rank);
     if (left && left->shape.dim[1] != y->shape.dim[y->shape.rank - 2])
-        left = NULL; /* product() says what is wrong */
+        left = NULL; /* sl_build_matmul says what is wrong */
     if (right)
         SL_TRY(weighted(c, x, right, NULL, out));
     else if (left)
         SL_TRY(weighted_left(c, left, y, out));
     else
-        SL_TRY(product(c, x, y, out));
+        SL_TRY(sl_build_matmul(c->b, x, y, false, out));
     if (!row && !column)
         return SLUICE_OK;
     struct sl_shape s = (*out)->shape;

@@ -37,21 +37,14 @@ sluice_status translate_softmax(struct onnx_import *c, const struct onnx_node *n
     return onnx_out(c, 0, y);
 }
 
-/* x - max - log(sum(exp(x - max))): far from log(0). */
 sluice_status translate_log_softmax(struct onnx_import *c, const struct onnx_node *n)
 {
-    struct sl_node *x, *top, *sum, *y;
+    struct sl_node *x, *y;
     int axis;
     SL_TRY(onnx_in(c, 0, &x));
     struct sl_shape s = x->shape;
     SL_TRY(softmax_line(c, &x, &axis));
-    const int64_t axes[1] = {axis};
-    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_max, x, 1, axes, true, &top));
-    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, top, &x));
-    SL_TRY(sl_build_unary(c->b, x, "exp", &sum));
-    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_sum, sum, 1, axes, true, &sum));
-    SL_TRY(sl_build_unary(c->b, sum, "log", &sum));
-    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, sum, &y));
+    SL_TRY(sl_build_log_softmax(c->b, x, axis, &y));
     SL_TRY(onnx_reshape(c, y, s.rank, s.dim, &y));
     return onnx_out(c, 0, y);
 }

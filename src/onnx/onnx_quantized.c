@@ -57,24 +57,24 @@ sluice_status onnx_quantize(struct onnx_import *c, struct sl_node *x, struct sl_
     if (t != SL_U8 && t != SL_S8 && t != SL_U16 && t != SL_S16)
         return sl_unsupported(c->b, "quantization to %s; 4, 8 or 16 bit integers are accepted", sl_dtype_name(t));
     limits(data_type, t, &lo, &hi);
-    SL_TRY(onnx_cast(c, x, SL_F32, &x));
+    SL_TRY(sl_build_cast(c->b, x, SL_F32, &x));
     SL_TRY(sl_build_binary(c->b, SL_OP_ew_div, x, scale, &x));
     SL_TRY(sl_build_unary(c->b, x, "round", &x));
     if (zero) {
-        SL_TRY(onnx_cast(c, zero, SL_F32, &zero));
+        SL_TRY(sl_build_cast(c->b, zero, SL_F32, &zero));
         SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, x, zero, &x));
     }
     SL_TRY(sl_build_unary2(c->b, x, "clip", "minimum", lo, "maximum", hi, &x));
-    return onnx_cast(c, x, t, out);
+    return sl_build_cast(c->b, x, t, out);
 }
 
 sluice_status onnx_centred(struct onnx_import *c, struct sl_node *x, struct sl_node *zero, struct sl_node **out)
 {
     double v;
-    SL_TRY(onnx_cast(c, x, SL_F32, out));
+    SL_TRY(sl_build_cast(c->b, x, SL_F32, out));
     if (!zero || (sl_node_scalar(zero, &v) && v == 0))
         return SLUICE_OK;
-    SL_TRY(onnx_cast(c, zero, SL_F32, &zero));
+    SL_TRY(sl_build_cast(c->b, zero, SL_F32, &zero));
     return sl_build_binary(c->b, SL_OP_ew_sub, *out, zero, out);
 }
 
@@ -197,7 +197,7 @@ sluice_status translate_dynamic_quantize_linear(struct onnx_import *c, const str
     SL_TRY(sl_build_unary(c->b, zero, "neg", &zero));
     SL_TRY(sl_build_unary2(c->b, zero, "clip", "minimum", 0, "maximum", 255, &zero));
     SL_TRY(sl_build_unary(c->b, zero, "round", &zero));
-    SL_TRY(onnx_cast(c, zero, SL_U8, &zero));
+    SL_TRY(sl_build_cast(c->b, zero, SL_U8, &zero));
     SL_TRY(onnx_quantize(c, x, scale, zero, 0, SL_U8, &y));
     SL_TRY(onnx_out(c, 0, y));
     SL_TRY(onnx_out(c, 1, scale));
@@ -219,7 +219,7 @@ static sluice_status by_matrix(struct onnx_import *c, struct sl_node *v, bool ro
 static sluice_status as_sums(struct onnx_import *c, struct sl_node *y, bool of_floats, struct sl_node **out)
 {
     *out = y;
-    return of_floats ? SLUICE_OK : onnx_cast(c, y, SL_S32, out);
+    return of_floats ? SLUICE_OK : sl_build_cast(c->b, y, SL_S32, out);
 }
 
 sluice_status translate_matmul_integer(struct onnx_import *c, const struct onnx_node *n)
@@ -318,7 +318,7 @@ sluice_status translate_qlinear_conv(struct onnx_import *c, const struct onnx_no
     SL_TRY(onnx_conv(c, v[0], kernel, NULL, &v[0]));
     if (v[8]) {
         SL_TRY(by_channel(c, v[8], rank, &v[8]));
-        SL_TRY(onnx_cast(c, v[8], SL_F32, &v[8]));
+        SL_TRY(sl_build_cast(c->b, v[8], SL_F32, &v[8]));
         SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, v[0], v[8], &v[0]));
     }
     for (int i = 1; i < 8; i += 3)

@@ -117,10 +117,9 @@ sluice_status translate_max_roi_pool(struct onnx_import *c, const struct onnx_no
 
 sluice_status translate_center_crop_pad(struct onnx_import *c, const struct onnx_node *n)
 {
-    struct sl_node *x, *y;
+    struct sl_node *x;
     int count, n_axes;
     int64_t *target, from[SL_MAX_RANK] = {0}, to[SL_MAX_RANK], by[SL_MAX_RANK], pads[2 * SL_MAX_RANK] = {0};
-    bool grows = false;
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_need_ints(c, 1, "shape", &count, &target));
     const int64_t *given = onnx_attr_ints(c, "axes", &n_axes);
@@ -143,18 +142,11 @@ sluice_status translate_center_crop_pad(struct onnx_import *c, const struct onnx
         } else {
             pads[axis] = more / 2;
             pads[x->shape.rank + axis] = more - more / 2;
-            grows = grows || more;
         }
     }
     SL_TRY(sl_build_slice(c->b, x, from, to, by, &x));
-    if (!grows)
-        return onnx_out(c, 0, x);
-    y = sl_build_add(c->b, SL_OP_pad, 1, &x);
-    sl_set_ints(c->g, y, "pads", 2 * x->shape.rank, pads);
-    sl_set_string(c->g, y, "pad_mode", "constant");
-    sl_set_float(c->g, y, "value", 0);
-    SL_TRY(sl_build_finish(c->b, &y));
-    return onnx_out(c, 0, y);
+    SL_TRY(sl_build_pad(c->b, x, pads, "constant", 0, &x));
+    return onnx_out(c, 0, x);
 }
 
 /* Col2Im is a transposed convolution with a kernel of ones in the right places: one group a channel. */

@@ -484,10 +484,9 @@ static sluice_status pad_value(struct onnx_import *c, double *out)
 
 sluice_status translate_pad(struct onnx_import *c, const struct onnx_node *n)
 {
-    struct sl_node *x, *y;
+    struct sl_node *x;
     int64_t pads[2 * SL_MAX_RANK] = {0};
     double value;
-    bool any = false;
     const char *mode = onnx_attr_string(c, "mode", "constant");
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(pad_list(c, x->shape.rank, pads));
@@ -500,17 +499,8 @@ sluice_status translate_pad(struct onnx_import *c, const struct onnx_node *n)
         if (pads[i] < -INT32_MAX || pads[i] > INT32_MAX)
             return sl_fail(c->e, SLUICE_E_VALUE, "pad %lld is too large", (long long)pads[i]);
     SL_TRY(cut_negative(c, &x, pads));
-    for (int i = 0; i < 2 * x->shape.rank; i++)
-        any = any || pads[i];
-    if (!any)
-        return onnx_out(c, 0, x);
-    y = sl_build_add(c->b, SL_OP_pad, 1, &x);
-    sl_set_ints(c->g, y, "pads", 2 * x->shape.rank, pads);
-    sl_set_string(c->g, y, "pad_mode", mode);
-    if (strcmp(mode, "constant") == 0)
-        sl_set_float(c->g, y, "value", value);
-    SL_TRY(sl_build_finish(c->b, &y));
-    return onnx_out(c, 0, y);
+    SL_TRY(sl_build_pad(c->b, x, pads, mode, value, &x));
+    return onnx_out(c, 0, x);
 }
 
 sluice_status onnx_pad_wrap(struct onnx_import *c, struct sl_node *x, int64_t *pads)

@@ -13,20 +13,11 @@ sluice_status onnx_pad_axes(struct onnx_import *c, struct sl_node *x, const int6
                             double value, struct sl_node **out)
 {
     int64_t all[2 * SL_MAX_RANK] = {0};
-    bool any = false;
     for (int i = 0; i < n; i++) {
         all[2 + i] = before[i];
         all[x->shape.rank + 2 + i] = after[i];
-        any = any || before[i] || after[i];
     }
-    *out = x;
-    if (!any)
-        return SLUICE_OK;
-    *out = sl_build_add(c->b, SL_OP_pad, 1, &x);
-    sl_set_ints(c->g, *out, "pads", 2 * x->shape.rank, all);
-    sl_set_string(c->g, *out, "pad_mode", "constant");
-    sl_set_float(c->g, *out, "value", value);
-    return sl_build_finish(c->b, out);
+    return sl_build_pad(c->b, x, all, "constant", value, out);
 }
 
 /* The planes that step k of the kernel's depth sees: [n * out_d, h, w, c] of a volume [n, d, h, w, c] that is padded already.
@@ -115,13 +106,7 @@ static sluice_status fit_depth(struct onnx_import *c, struct sl_node *x, int64_t
     SL_TRY(sl_build_slice_axis(c->b, x, 1, cut, end, out));
     pads[1] = SL_MAX(before, 0);
     pads[6] = SL_MAX(after, 0);
-    if (!pads[1] && !pads[6])
-        return SLUICE_OK;
-    *out = sl_build_add(c->b, SL_OP_pad, 1, out);
-    sl_set_ints(c->g, *out, "pads", 10, pads);
-    sl_set_string(c->g, *out, "pad_mode", "constant");
-    sl_set_float(c->g, *out, "value", 0);
-    return sl_build_finish(c->b, out);
+    return sl_build_pad(c->b, *out, pads, "constant", 0, out);
 }
 
 /* Planes [n * d, h, w, c] as a volume with stride - 1 planes of zeros behind each. */
@@ -131,11 +116,7 @@ static sluice_status spread_depth(struct onnx_import *c, struct sl_node *x, int6
     const int64_t volume[5] = {batch, depth * stride, d[1], d[2], d[3]}, pads[8] = {0, 0, 0, 0, 0, stride - 1, 0, 0};
     if (stride > 1) {
         SL_TRY(onnx_reshape(c, x, 4, flat, &x));
-        x = sl_build_add(c->b, SL_OP_pad, 1, &x);
-        sl_set_ints(c->g, x, "pads", 8, pads);
-        sl_set_string(c->g, x, "pad_mode", "constant");
-        sl_set_float(c->g, x, "value", 0);
-        SL_TRY(sl_build_finish(c->b, &x));
+        SL_TRY(sl_build_pad(c->b, x, pads, "constant", 0, &x));
     }
     return onnx_reshape(c, x, 5, volume, out);
 }

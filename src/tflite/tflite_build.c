@@ -1,6 +1,4 @@
 /* tflite_build.c: what TFLite's operators need beyond the nodes of front/build.h. */
-#include <string.h>
-
 #include "tflite/tflite_import.h"
 
 /* Many operators may reorder one buffer of the file: what they make of it counts like computed constants. */
@@ -13,23 +11,6 @@ sluice_status tfl_transpose(struct tfl_import *c, struct sl_node *in, const int6
     if (moves && k && !k->splat)
         SL_TRY(sl_build_take(c->b, sl_shape_elements(&in->shape)));
     return sl_build_transpose(c->b, in, perm, out);
-}
-
-sluice_status tfl_pad(struct tfl_import *c, struct sl_node *in, const int64_t *pads, const char *mode, double value,
-                      struct sl_node **out)
-{
-    bool any = false;
-    for (int i = 0; i < 2 * in->shape.rank; i++)
-        any = any || pads[i];
-    *out = in;
-    if (!any)
-        return SLUICE_OK;
-    *out = sl_build_add(c->b, SL_OP_pad, 1, &in);
-    sl_set_ints(c->g, *out, "pads", 2 * in->shape.rank, pads);
-    sl_set_string(c->g, *out, "pad_mode", mode);
-    if (strcmp(mode, "constant") == 0)
-        sl_set_float(c->g, *out, "value", value);
-    return sl_build_finish(c->b, out);
 }
 
 /* ---- fused activations ---- */

@@ -73,20 +73,11 @@ sluice_status tflop_gelu(struct tfl_import *c, const struct tfl_operator *op)
     return curve(c, flat_u8(&op->options, GELU_APPROXIMATE, 0) ? "gelu_tanh" : "gelu", NULL, 0, NULL, 0);
 }
 
-/* One slope is a leaky ReLU; slopes by channel are written out. */
 sluice_status tflop_prelu(struct tfl_import *c, const struct tfl_operator *op)
 {
-    struct sl_node *x, *slope, *y, *below;
-    double v;
+    struct sl_node *x, *slope, *y;
     SL_TRY(two(c, &x, &slope));
-    if (sl_node_scalar(slope, &v)) {
-        SL_TRY(sl_build_unary2(c->b, x, "leaky_relu", "alpha", v, NULL, 0, &y));
-        return tfl_out(c, 0, y);
-    }
-    SL_TRY(sl_build_unary2(c->b, x, "clip", "maximum", 0, NULL, 0, &below));
-    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, below, slope, &below));
-    SL_TRY(sl_build_unary(c->b, x, "relu", &y));
-    SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, y, below, &y));
+    SL_TRY(sl_build_prelu(c->b, x, slope, &y));
     return tfl_out(c, 0, y);
 }
 
@@ -109,16 +100,6 @@ sluice_status tflop_quantize(struct tfl_import *c, const struct tfl_operator *op
     return tfl_out(c, 0, x);
 }
 
-static sluice_status cast(struct tfl_import *c, struct sl_node *x, enum sl_dtype to, struct sl_node **out)
-{
-    *out = x;
-    if (x->dtype == to)
-        return SLUICE_OK;
-    *out = sl_build_add(c->b, SL_OP_cast, 1, &x);
-    sl_set_string(c->g, *out, "to", sl_dtype_name(to));
-    return sl_build_finish(c->b, out);
-}
-
 sluice_status tflop_cast(struct tfl_import *c, const struct tfl_operator *op)
 {
     const struct tfl_tensor *t = &c->model.tensors[op->out[0]];
@@ -126,7 +107,7 @@ sluice_status tflop_cast(struct tfl_import *c, const struct tfl_operator *op)
     SL_TRY(one(c, &x));
     if (tfl_stored_dtype(t) == SL_NONE)
         return sl_unsupported(c->b, "a cast to %s", tfl_type_name(t->type));
-    SL_TRY(cast(c, x, tfl_stored_dtype(t), &x));
+    SL_TRY(sl_build_cast(c->b, x, tfl_stored_dtype(t), &x));
     return tfl_out(c, 0, x);
 }
 
@@ -204,11 +185,11 @@ sluice_status tflop_floor_div(struct tfl_import *c, const struct tfl_operator *o
     struct sl_node *x, *y;
     SL_TRY(two(c, &x, &y));
     enum sl_dtype t = x->dtype;
-    SL_TRY(cast(c, x, SL_F32, &x));
-    SL_TRY(cast(c, y, SL_F32, &y));
+    SL_TRY(sl_build_cast(c->b, x, SL_F32, &x));
+    SL_TRY(sl_build_cast(c->b, y, SL_F32, &y));
     SL_TRY(sl_build_binary(c->b, SL_OP_ew_div, x, y, &x));
     SL_TRY(sl_build_unary(c->b, x, "floor", &x));
-    SL_TRY(cast(c, x, t, &x));
+    SL_TRY(sl_build_cast(c->b, x, t, &x));
     return tfl_out(c, 0, x);
 }
 

@@ -93,15 +93,11 @@ const struct tfl_tensor *tfl_in_tensor(const struct tfl_import *c, int i);
 
 /* ---- tflite_build.c: making nodes, besides front/build.h ---- */
 sluice_status tfl_transpose(struct tfl_import *c, struct sl_node *in, const int64_t *perm, struct sl_node **out);
-/* Zeros (floats) or a value around x; pads [before..., after...]. */
-sluice_status tfl_pad(struct tfl_import *c, struct sl_node *in, const int64_t *pads, const char *mode, double value,
-                      struct sl_node **out);
 /* The fused activation of the current operator, and its output. */
 sluice_status tfl_activate(struct tfl_import *c, struct sl_node *in, int64_t activation, struct sl_node **out);
 sluice_status tfl_activated_out(struct tfl_import *c, unsigned slot, struct sl_node *n);
 
 /* ---- shared between families ---- */
-sluice_status tfl_matmul(struct tfl_import *c, struct sl_node *x, struct sl_node *y, bool transpose_y, struct sl_node **out);
 /* A weighted node's params from tensors of the current operator: kernel (reordered by perm and reshaped), its scales, the bias.
  */
 struct tfl_weights {

@@ -16,20 +16,10 @@ static sluice_status one(struct tfl_import *c, struct sl_node **x)
     return (*x)->shape.rank > 0 ? SLUICE_OK : sl_fail(c->e, SLUICE_E_SHAPE, "the input has no dimensions");
 }
 
-static sluice_status convert(struct tfl_import *c, struct sl_node *x, enum sl_dtype to, struct sl_node **out)
-{
-    *out = x;
-    if (to == x->dtype)
-        return SLUICE_OK;
-    *out = sl_build_add(c->b, SL_OP_cast, 1, &x);
-    sl_set_string(c->g, *out, "to", sl_dtype_name(to));
-    return sl_build_finish(c->b, out);
-}
-
 /* Positions are 64-bit integers here; the file may want 32. */
 static sluice_status positions_out(struct tfl_import *c, int i, struct sl_node *y)
 {
-    SL_TRY(convert(c, y, tfl_dtype(c->model.tensors[c->op->out[i]].type), &y));
+    SL_TRY(sl_build_cast(c->b, y, tfl_dtype(c->model.tensors[c->op->out[i]].type), &y));
     return tfl_out(c, i, y);
 }
 
@@ -341,10 +331,10 @@ sluice_status tflop_reduce_logical(struct tfl_import *c, const struct tfl_operat
     for (int i = 0; i < x->shape.rank; i++)
         if (seen[i])
             axes[count++] = i;
-    SL_TRY(convert(c, x, SL_F32, &x));
+    SL_TRY(sl_build_cast(c->b, x, SL_F32, &x));
     SL_TRY(sl_build_reduce(c->b, op->code == REDUCE_ANY ? SL_OP_reduce_max : SL_OP_reduce_min, x, count, axes,
                            flat_u8(&op->options, REDUCE_KEEP_DIMS, 0) != 0, &x));
-    SL_TRY(convert(c, x, SL_BOOL, &x));
+    SL_TRY(sl_build_cast(c->b, x, SL_BOOL, &x));
     return tfl_out(c, 0, x);
 }
 

@@ -112,14 +112,6 @@ void tfl_set_weights(struct tfl_import *c, struct sl_node *n, const struct tfl_w
 
 /* ---- products of two activations ---- */
 
-sluice_status tfl_matmul(struct tfl_import *c, struct sl_node *x, struct sl_node *y, bool transpose_y, struct sl_node **out)
-{
-    struct sl_node *in[2] = {x, y};
-    *out = sl_build_add(c->b, SL_OP_matmul, 2, in);
-    sl_set_int(c->g, *out, "transpose_b", transpose_y);
-    return sl_build_finish(c->b, out);
-}
-
 static sluice_status swap_last(struct tfl_import *c, struct sl_node *in, struct sl_node **out)
 {
     int64_t perm[SL_MAX_RANK];
@@ -139,7 +131,7 @@ sluice_status tflop_batch_matmul(struct tfl_import *c, const struct tfl_operator
         return sl_fail(c->e, SLUICE_E_SHAPE, "both inputs need 2 dimensions or more");
     if (flat_u8(&op->options, MATMUL_ADJ_X, 0))
         SL_TRY(swap_last(c, x, &x));
-    SL_TRY(tfl_matmul(c, x, y, adj_y, &x));
+    SL_TRY(sl_build_matmul(c->b, x, y, adj_y, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -199,7 +191,7 @@ sluice_status tflop_fully_connected(struct tfl_import *c, const struct tfl_opera
     if (y->shape.rank != 2)
         return sl_fail(c->e, SLUICE_E_SHAPE, "weights have %d dimensions, 2 are wanted", y->shape.rank);
     SL_TRY(flatten(c, &x, y->shape.dim[1], y->shape.dim[0], keep_dims, &shape));
-    SL_TRY(tfl_matmul(c, x, y, true, &x));
+    SL_TRY(sl_build_matmul(c->b, x, y, true, &x));
     SL_TRY(tfl_in(c, 2, &bias));
     if (bias)
         SL_TRY(sl_build_binary(c->b, SL_OP_ew_add, x, bias, &x));

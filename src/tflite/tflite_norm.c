@@ -1,6 +1,5 @@
 /* tflite_norm.c: reductions, softmax, norms, and resizing. */
 #include <math.h>
-#include <string.h>
 
 #include "tflite/tflite_import.h"
 
@@ -55,13 +54,11 @@ sluice_status tflop_softmax(struct tfl_import *c, const struct tfl_operator *op)
         return sl_fail(c->e, SLUICE_E_VALUE, "beta %g is not positive", beta);
     if (beta != 1)
         SL_TRY(sl_build_unary2(c->b, x, "affine", "alpha", beta, "beta", 0, &x));
-    struct sl_node *y = sl_build_add(c->b, SL_OP_softmax, 1, &x);
-    sl_set_int(c->g, y, "axis", x->shape.rank - 1);
-    SL_TRY(sl_build_finish(c->b, &y));
-    return tfl_out(c, 0, y);
+    SL_TRY(sl_build_softmax(c->b, x, x->shape.rank - 1, &x));
+    return tfl_out(c, 0, x);
 }
 
-/* Of integers: written out as x - max - log(sum(exp(x - max))), which has quantized forms. */
+/* Of integers: written out, which has quantized forms. */
 sluice_status tflop_log_softmax(struct tfl_import *c, const struct tfl_operator *op)
 {
     struct sl_node *x, *y;
@@ -73,12 +70,7 @@ sluice_status tflop_log_softmax(struct tfl_import *c, const struct tfl_operator 
         SL_TRY(sl_build_finish(c->b, &y));
         return tfl_out(c, 0, y);
     }
-    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_max, x, 1, &last, true, &y));
-    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, y, &x));
-    SL_TRY(sl_build_unary(c->b, x, "exp", &y));
-    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_sum, y, 1, &last, true, &y));
-    SL_TRY(sl_build_unary(c->b, y, "log", &y));
-    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, y, &y));
+    SL_TRY(sl_build_log_softmax(c->b, x, (int)last, &y));
     return tfl_out(c, 0, y);
 }
 

@@ -451,7 +451,7 @@ sluice_status tflop_pad(struct tfl_import *c, const struct tfl_operator *op)
     SL_TRY(tfl_in(c, 2, &fill));
     if (fill && !sl_node_scalar(fill, &value))
         return sl_unsupported(c->b, "a padding value that is computed at run time");
-    SL_TRY(tfl_pad(c, x, pads, "constant", value, &x));
+    SL_TRY(sl_build_pad(c->b, x, pads, "constant", value, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -498,7 +498,7 @@ sluice_status tflop_mirror_pad(struct tfl_import *c, const struct tfl_operator *
     if (mode != 0 && mode != 1)
         return sl_fail(c->e, SLUICE_E_VALUE, "mode %lld, 0 (REFLECT) or 1 (SYMMETRIC) is wanted", (long long)mode);
     if (mode == 0)
-        SL_TRY(tfl_pad(c, x, pads, "reflect", 0, &x));
+        SL_TRY(sl_build_pad(c->b, x, pads, "reflect", 0, &x));
     else
         SL_TRY(symmetric_pad(c, x, pads, &x));
     return tfl_out(c, 0, x);

@@ -61,7 +61,7 @@ sluice_status tflop_space_to_batch(struct tfl_import *c, const struct tfl_operat
         pads[1 + i] = b.sides[2 * i];
         pads[rank + 1 + i] = b.sides[2 * i + 1];
     }
-    SL_TRY(tfl_pad(c, x, pads, "constant", 0, &padded));
+    SL_TRY(sl_build_pad(c->b, x, pads, "constant", 0, &padded));
     copy_encoding(padded, &x->quant);
     split[m++] = joined[0] = padded->shape.dim[0];
     for (int i = 1; i < rank; i++) {

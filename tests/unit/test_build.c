@@ -65,6 +65,14 @@ static void test_nothing_to_do(void **state)
     assert_ptr_equal(out, x);
     assert_int_equal(sl_build_concat(&t.b, 0, 1, &x, &out), SLUICE_OK);
     assert_ptr_equal(out, x);
+    const int64_t no_pads[4] = {0}, pads[4] = {0, 1, 0, 2};
+    assert_int_equal(sl_build_cast(&t.b, x, SL_F32, &out), SLUICE_OK);
+    assert_ptr_equal(out, x);
+    assert_int_equal(sl_build_pad(&t.b, x, no_pads, "constant", 1, &out), SLUICE_OK);
+    assert_ptr_equal(out, x);
+    assert_int_equal(sl_build_pad(&t.b, x, pads, "edge", 1, &out), SLUICE_OK);
+    assert_int_equal(out->shape.dim[1], 6);
+    assert_null(sl_attr(out, "value")); /* of constant padding alone */
     assert_int_equal(sl_build_transpose(&t.b, x, swapped, &out), SLUICE_OK);
     assert_int_equal(out->op, SL_OP_transpose);
     assert_int_equal(out->shape.dim[0], 3);
@@ -86,6 +94,21 @@ static void test_encoding_stays(void **state)
     assert_int_equal(sl_build_transpose(&t.b, out, swapped, &out), SLUICE_OK);
     assert_int_equal(out->quant.zero_point, 3);
     assert_int_equal(out->shape.dim[1], 2);
+    sl_arena_free(t.b.a);
+}
+
+static void test_prelu(void **state)
+{
+    struct bench t;
+    struct sl_node *out;
+    const int64_t dims[2] = {2, 3}, channels[1] = {3};
+    open_bench(&t, 0);
+    struct sl_node *x = input(&t, 2, dims);
+    assert_int_equal(sl_build_prelu(&t.b, x, sl_build_f32(&t.b, 0.25), &out), SLUICE_OK);
+    assert_string_equal(sl_get_string(out, "type", ""), "leaky_relu");
+    assert_int_equal(sl_build_prelu(&t.b, x, input(&t, 1, channels), &out), SLUICE_OK);
+    assert_int_equal(out->op, SL_OP_ew_add);
+    assert_true(sl_shape_equal(&out->shape, &x->shape));
     sl_arena_free(t.b.a);
 }
 
@@ -142,9 +165,9 @@ static void test_problems_as_one_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constants_fold),        cmocka_unit_test(test_nothing_to_do),
-        cmocka_unit_test(test_encoding_stays),        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_problems_as_one_error),
+        cmocka_unit_test(test_constants_fold), cmocka_unit_test(test_nothing_to_do),
+        cmocka_unit_test(test_encoding_stays), cmocka_unit_test(test_prelu),
+        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_problems_as_one_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
