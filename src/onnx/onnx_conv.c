@@ -38,11 +38,11 @@ static sluice_status bias_const(struct onnx_import *c, int input, int64_t channe
     return SLUICE_OK;
 }
 
-static sluice_status read_window(struct onnx_import *c, struct onnx_window *w, const struct sl_const *kernel)
+static sluice_status read_window(struct onnx_import *c, struct onnx_window *w, const struct sl_shape *kernel)
 {
     int64_t side[3] = {0};
     for (int i = 0; i < w->n; i++)
-        w->kernel[i] = kernel->shape.dim[kernel->shape.rank - w->n + i];
+        w->kernel[i] = kernel->dim[kernel->rank - w->n + i];
     if (onnx_attribute(c, "kernel_shape")) /* newer exporters leave it to the weights */
         SL_TRY(onnx_window_ints(c, "kernel_shape", w->n, 1, 1, side));
     for (int i = 0; i < w->n; i++)
@@ -85,13 +85,13 @@ sluice_status onnx_conv_plane(struct onnx_import *c, struct sl_node *x, const st
     return weighted_layer(c, depthwise ? SL_OP_dw : SL_OP_conv, x, kernel, bias, w, depthwise ? in_c : groups, NULL, out);
 }
 
-static sluice_status conv_groups(struct onnx_import *c, int64_t in_c, const struct sl_const *kernel, int64_t *groups)
+static sluice_status conv_groups(struct onnx_import *c, int64_t in_c, const struct sl_shape *kernel, int64_t *groups)
 {
-    int64_t out_c = kernel->shape.dim[0];
+    int64_t out_c = kernel->dim[0];
     *groups = onnx_attr_int(c, "group", 1);
-    if (*groups < 1 || in_c % *groups || out_c % *groups || kernel->shape.dim[1] != in_c / *groups)
+    if (*groups < 1 || in_c % *groups || out_c % *groups || kernel->dim[1] != in_c / *groups)
         return sl_fail(c->e, SLUICE_E_SHAPE, "weights [%lld, %lld, ...] and %lld groups do not fit an input of %lld channels",
-                       (long long)out_c, (long long)kernel->shape.dim[1], (long long)*groups, (long long)in_c);
+                       (long long)out_c, (long long)kernel->dim[1], (long long)*groups, (long long)in_c);
     return SLUICE_OK;
 }
 
@@ -103,8 +103,8 @@ sluice_status onnx_conv(struct onnx_import *c, struct sl_node *x, const struct s
     int rank = x->shape.rank;
     SL_TRY(onnx_window_axes(c, x, &w));
     SL_TRY(kernel_shape(c, kernel, rank, &kernel));
-    SL_TRY(conv_groups(c, x->shape.dim[1], kernel, &groups));
-    SL_TRY(read_window(c, &w, kernel));
+    SL_TRY(conv_groups(c, x->shape.dim[1], &kernel->shape, &groups));
+    SL_TRY(read_window(c, &w, &kernel->shape));
     SL_TRY(onnx_window_pads(c, &w, false));
     if (w.n == 3)
         return onnx_conv_volume(c, x, kernel, bias, &w, groups, out);
@@ -116,11 +116,34 @@ sluice_status onnx_conv(struct onnx_import *c, struct sl_node *x, const struct s
     return onnx_without_height(c, *out, rank, out);
 }
 
+/* Weights that the network computes. */
+static sluice_status conv_dynamic(struct onnx_import *c, struct sl_node *x)
+{
+    struct onnx_window w = {0};
+    struct sl_node *weights, *bias, *y;
+    int64_t groups;
+    SL_TRY(onnx_in(c, 1, &weights));
+    SL_TRY(onnx_in(c, 2, &bias));
+    SL_TRY(onnx_window_axes(c, x, &w));
+    if (weights->shape.rank != x->shape.rank)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "weights have %d dimensions, %d are wanted", weights->shape.rank, x->shape.rank);
+    for (int i = 0; i < weights->shape.rank; i++)
+        if (weights->shape.dim[i] < 1 || weights->shape.dim[i] > ONNX_MOST_SIDE)
+            return sl_fail(c->e, SLUICE_E_VALUE, "weights: dimension %d is %lld", i, (long long)weights->shape.dim[i]);
+    SL_TRY(conv_groups(c, x->shape.dim[1], &weights->shape, &groups));
+    SL_TRY(read_window(c, &w, &weights->shape));
+    SL_TRY(onnx_window_pads(c, &w, false));
+    SL_TRY(onnx_conv_dynamic(c, x, weights, bias, &w, groups, &y));
+    return onnx_out(c, 0, y);
+}
+
 sluice_status translate_conv(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *y;
     const struct sl_const *kernel, *bias;
     SL_TRY(onnx_in(c, 0, &x));
+    if (onnx_is_run_time(c, 1) || onnx_is_run_time(c, 2))
+        return conv_dynamic(c, x);
     SL_TRY(onnx_need_weights(c, 1, "weights", &kernel));
     SL_TRY(bias_const(c, 2, kernel->shape.rank ? kernel->shape.dim[0] : 0, &bias));
     SL_TRY(onnx_conv(c, x, kernel, bias, &y));
@@ -191,7 +214,7 @@ sluice_status translate_conv_transpose(struct onnx_import *c, const struct onnx_
         return sl_fail(c->e, SLUICE_E_SHAPE, "weights [%lld, %lld, ...] and %lld groups do not fit an input of %lld channels",
                        (long long)kernel->shape.dim[0], (long long)kernel->shape.dim[1], (long long)groups, (long long)in_c);
     SL_TRY(bias_const(c, 2, out_c, &bias));
-    SL_TRY(read_window(c, &w, kernel));
+    SL_TRY(read_window(c, &w, &kernel->shape));
     SL_TRY(deconv_pads(c, &w, more));
     if (w.n == 3) {
         SL_TRY(onnx_deconv_volume(c, x, kernel, bias, &w, groups, more, &y));
@@ -230,8 +253,8 @@ sluice_status translate_deform_conv(struct onnx_import *c, const struct onnx_nod
     SL_TRY(bias_const(c, 3, kernel->shape.rank ? kernel->shape.dim[0] : 0, &bias));
     SL_TRY(onnx_window_axes(c, in[0], &w));
     SL_TRY(kernel_shape(c, kernel, 4, &kernel));
-    SL_TRY(conv_groups(c, in[0]->shape.dim[1], kernel, &groups));
-    SL_TRY(read_window(c, &w, kernel));
+    SL_TRY(conv_groups(c, in[0]->shape.dim[1], &kernel->shape, &groups));
+    SL_TRY(read_window(c, &w, &kernel->shape));
     SL_TRY(onnx_window_pads(c, &w, false));
     SL_TRY(sl_const_permute(c->a, kernel, hwio, &kernel, c->e));
     for (int i = 0; i < n_in; i++)

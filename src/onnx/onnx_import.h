@@ -95,6 +95,8 @@ sluice_status onnx_in(struct onnx_import *c, int i, struct sl_node **out);
 sluice_status onnx_in_any(struct onnx_import *c, int i, struct sl_node **out);
 bool onnx_is_tensor(const struct sl_node *n);
 bool onnx_has_in(const struct onnx_import *c, int i);
+/* Whether input i is there and computed at run time; reads nothing. */
+bool onnx_is_run_time(struct onnx_import *c, int i);
 /* Input i as a constant: *out NULL when it is not one or is left out. */
 sluice_status onnx_in_const(struct onnx_import *c, int i, const struct sl_const **out);
 /* A constant input that the operator cannot do without: fails with "input 'what' must be a constant". */

@@ -98,6 +98,12 @@ sluice_status onnx_in_const(struct onnx_import *c, int i, const struct sl_const 
     return value_const(c, c->a, v, out);
 }
 
+bool onnx_is_run_time(struct onnx_import *c, int i)
+{
+    const struct onnx_value *v = onnx_has_in(c, i) ? onnx_value_find(c->scope, c->node->in[i]) : NULL;
+    return v && v->node && !sl_node_const(v->node);
+}
+
 sluice_status onnx_need_const(struct onnx_import *c, int i, const char *what, const struct sl_const **out)
 {
     SL_TRY(onnx_in_const(c, i, out));

@@ -33,6 +33,9 @@ sluice_status onnx_without_height(struct onnx_import *c, struct sl_node *x, int 
 /* Channels-last planes of a picture, for volumes (onnx_volume.c). */
 sluice_status onnx_conv_plane(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
                               const struct sl_const *bias, const struct onnx_window *w, int64_t groups, struct sl_node **out);
+/* Of [n, c, ...], with weights that are computed at run time. */
+sluice_status onnx_conv_dynamic(struct onnx_import *c, struct sl_node *x, struct sl_node *weights, struct sl_node *bias,
+                                const struct onnx_window *w, int64_t groups, struct sl_node **out);
 /* output_padding: below and to the right. */
 sluice_status onnx_deconv_plane(struct onnx_import *c, struct sl_node *x, const struct sl_const *kernel,
                                 const struct sl_const *bias, const struct onnx_window *w, int64_t groups,

@@ -146,6 +146,9 @@ def make_convs(cases):
         w = values(8, 4 // groups, *kernel)
         cases.add(f"conv_{k}", [node("Conv", ["x", "w", "b"], ["y"], **form)], {"x": x},
                   {"y": conv(x, w, bias, strides, dilations, pads, groups)}, {"w": w, "b": bias}, opset=1 + k)
+        # weights, or the bias alone, that arrive at run time
+        cases.add(f"conv_run_time_{k}", [node("Conv", ["x", "w", "b"], ["y"], **form)], {"x": x, "w": w, "b": bias},
+                  {"y": conv(x, w, bias, strides, dilations, pads, groups)})
         w = values(4, 8 // groups, *kernel)
         y = deconv(x, w, bias, strides, dilations, pads, groups, more)
         cases.add(f"deconv_{k}", [node("ConvTranspose", ["x", "w", "b"], ["y"], output_padding=more, **form)], {"x": x}, {"y": y},

@@ -11,7 +11,7 @@ import tempfile
 
 import numpy as np
 
-import onnx_file
+import node_lines
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "oracle"))
@@ -44,7 +44,7 @@ class Net:
     def __init__(self, work, nodes, feeds, out_shape, initializers, opset=17):
         self.work, self.feeds = work, feeds
         ports = {k: ((1,) + v.shape[1:], v.dtype) for k, v in feeds.items()}
-        (work / "net.onnx").write_bytes(onnx_file.model(nodes, ports, {"y": out_shape}, initializers, opset))
+        (work / "net.onnx").write_bytes(node_lines.model(nodes, ports, {"y": out_shape}, initializers, opset))
         self.har = work / "net.har"
         sluice("parser", "onnx", work / "net.onnx", "--har-path", self.har, "-q")
         self.layers = self.read_layers(self.har)
