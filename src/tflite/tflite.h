@@ -13,6 +13,7 @@
 #include "ir/ir.h"
 
 #define TFL_UNSIGNED "stored_unsigned"
+#define TFL_SIGNED   "stored_signed"
 
 /* What the parsing report shows. Its problems name operators by their first output. */
 struct sl_tflite_report {
@@ -21,7 +22,7 @@ struct sl_tflite_report {
     const char *description;
     /* The same network with what the file says of its quantization: n->quant of every tensor that has an encoding, params
      * kernel_scale (f32, one an output channel) and kernel_bias (s32, the file's own) of weighted layers, attribute
-     * TFL_UNSIGNED of averages of uint8. NULL: the file computes in float. */
+     * TFL_UNSIGNED of averages of uint8 and TFL_SIGNED of bilinear resizes of signed integers. NULL: the file computes in float. */
     struct sl_graph *encoded;
 };
 

@@ -24,6 +24,7 @@ static struct sl_graph *without_encodings(const struct sl_graph *encoded, sl_are
         sl_remove_param(n, "kernel_scale");
         sl_remove_param(n, "kernel_bias");
         sl_remove_attr(n, TFL_UNSIGNED);
+        sl_remove_attr(n, TFL_SIGNED);
         if (n->op == SL_OP_requantize)
             sl_graph_replace_uses(g, n, n->in[0]);
     }

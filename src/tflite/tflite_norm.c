@@ -135,6 +135,9 @@ static sluice_status resize(struct tfl_import *c, const char *mode, const char *
     sl_set_string(c->g, y, "coordinate", coordinate);
     if (nearest)
         sl_set_string(c->g, y, "nearest_mode", nearest);
+    const struct tfl_tensor *t = tfl_in_tensor(c, 0);
+    if (!nearest && tfl_is_quantized(t) && t->type != TFL_UINT8)
+        sl_set_int(c->g, y, TFL_SIGNED, 1);
     SL_TRY(sl_build_finish(c->b, &y));
     return tfl_out(c, 0, y);
 }

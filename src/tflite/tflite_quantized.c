@@ -233,6 +233,29 @@ static sluice_status quantize_from_file(struct sl_quantizer *q, struct sl_node *
     return SLUICE_OK;
 }
 
+/* Where LiteRT's resize of signed integers finds the pixels and how it weighs them: positions in steps of 2^-10 from a scale that is
+ * rounded once. The weights of two pixels are in steps of 2^-11 here, so they hold LiteRT's exactly. */
+static sluice_status set_integer_positions(struct sl_quantizer *q, struct sl_node *n, int axis, sl_err *e)
+{
+    enum { ONE = 1024 };
+    const char *coordinate = sl_get_string(n, "coordinate", "half_pixel");
+    bool half = !strcmp(coordinate, "half_pixel"), align = !strcmp(coordinate, "align_corners");
+    int64_t in = n->in[0]->shape.dim[1 + axis], out = n->shape.dim[1 + axis], dims[2] = {out, 2};
+    int64_t less = align && out > 1 ? 1 : 0, scale = (ONE * (in - less) + (out - less) / 2) / (out - less);
+    int32_t *index, *weight;
+    SL_TRY(sl_new_param(q, n, axis ? "columns" : "rows", SL_S32, 2, dims, &index, e));
+    SL_TRY(sl_new_param(q, n, axis ? "column_weights" : "row_weights", SL_S32, 2, dims, &weight, e));
+    for (int64_t i = 0; i < out; i++) {
+        int64_t at = i * scale + (half ? scale / 2 - ONE / 2 : 0), lower = SL_MIN(SL_MAX(at / ONE, 0), in - 1);
+        int64_t upper = SL_MIN((at + ONE - 1) / ONE, in - 1), far = upper > lower ? at - lower * ONE : 0;
+        index[2 * i] = (int32_t)lower;
+        index[2 * i + 1] = (int32_t)SL_MAX(lower, upper);
+        weight[2 * i] = (int32_t)(2 * (ONE - far));
+        weight[2 * i + 1] = (int32_t)(2 * far);
+    }
+    return SLUICE_OK;
+}
+
 static sluice_status quantize_node(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
 {
     if (sl_param(n, "kernel_scale"))
@@ -240,7 +263,10 @@ static sluice_status quantize_node(struct sl_quantizer *q, struct sl_node *n, sl
     SL_TRY(sl_op_row(n->op)->quantize(q, n, e));
     if (keeps_encoding(n) && n->quant.zero_point == stored_zero(n))
         sl_set_float(q->graph, n, "multiplier", (double)nextafterf(1, 2));
+    for (int axis = 0; axis < 2 && sl_get_int(n, TFL_SIGNED, 0); axis++)
+        SL_TRY(set_integer_positions(q, n, axis, e));
     sl_remove_attr(n, TFL_UNSIGNED);
+    sl_remove_attr(n, TFL_SIGNED);
     return SLUICE_OK;
 }
 
@@ -280,6 +306,7 @@ static sluice_status float_stage(const struct sl_graph *encoded, sl_arena *a, st
         sl_remove_param(n, "kernel_scale");
         sl_remove_param(n, "kernel_bias");
         sl_remove_attr(n, TFL_UNSIGNED);
+        sl_remove_attr(n, TFL_SIGNED);
     }
     g->stage = SL_STAGE_FP_OPTIMIZED;
     *out = g;

@@ -147,21 +147,38 @@ def log_softmax(x, zero, scale):
     return np.round((v - np.log(np.exp(v).sum(-1, keepdims=True))) * 16)
 
 
+def bilinear(x, sides):
+    """Half pixel centers, positions in steps of 2^-10, halves away from the stored 0."""
+    at, weights = [], []
+    for n, out in zip(x.shape[1:3], sides):
+        scale = (1024 * n + out // 2) // out
+        v = np.arange(out) * scale + scale // 2 - 512
+        low = np.maximum(v, 0) // 1024
+        at.append((low, np.minimum((v + 1023) // 1024, n - 1)))
+        weights.append((1024 - (v - 1024 * low), v - 1024 * low))
+    total = sum(x[:, at[0][i]][:, :, at[1][j]] * weights[0][i][:, None, None] * weights[1][j][:, None] for i in (0, 1) for j in (0, 1))
+    return np.where(total < 0, -((2**19 - total) >> 20), (total + 2**19) >> 20)
+
+
 POOL = {0: ("b", VALID), 1: ("i", 2), 2: ("i", 2), 3: ("i", 2), 4: ("i", 2), 5: ("b", 0)}
 
 
 def check_type(t, work):
-    """One average with many halves, and a LOG_SOFTMAX where LiteRT has one, in this type, through emulator and HEF."""
+    """One average with many halves, a resize, and a LOG_SOFTMAX where LiteRT has one, in this type, through emulator and HEF."""
     lo, hi, good = np.iinfo(t).min, np.iinfo(t).max, True
     zero = 0 if t is np.int16 else lo + 131
     pool, rows = rng.integers(lo, hi + 1, (1, 8, 8, 16)).astype(t), rng.integers(lo, hi + 1, (4, 12)).astype(t)
     cases = [("average", AVERAGE, POOL, pool, average(pool.astype(np.int64), zero), 0.1, zero, 0)]
+    if t is not np.uint8:
+        cases.append(("bilinear", 23, {2: ("B", 0), 3: ("B", 1)}, pool[:, :4, :5], bilinear(pool[:, :4, :5].astype(np.int64), (9, 7)), 0.1, zero, 1))
     if t is not np.int16:
         cases.append(("log_softmax", 50, None, rows, np.clip(log_softmax(rows.astype(np.int64), zero, 0.03) + hi, lo, hi), 1 / 16, hi, 1))
     for name, code, options, x, want, scale, zero_out, most in cases:
-        tensors = [tw.tensor("x", list(x.shape), TYPES[t], None, [0.1 if code == AVERAGE else 0.03], [zero]),
-                   tw.tensor("y", list(want.shape), TYPES[t], None, [scale], [zero_out])]
-        (work / "op.tflite").write_bytes(tw.model(tensors, [tw.op(code, [0], [1], options)], [0], [1]))
+        tensors = [tw.tensor("x", list(x.shape), TYPES[t], None, [0.03 if code == 50 else 0.1], [zero]),
+                   tw.tensor("y", list(want.shape), TYPES[t], None, [scale], [zero_out]),
+                   tw.tensor("size", [2], tw.INT32, np.int32(want.shape[1:3] if want.ndim == 4 else (0, 0)).tobytes())]
+        ins = [0, 2] if code == 23 else [0]
+        (work / "op.tflite").write_bytes(tw.model(tensors, [tw.op(code, ins, [1], options)], [0], [1]))
         models.sluice("parser", "tflite", work / "op.tflite", "--har-path", work / "op.har")
         models.sluice("compiler", work / "op.har", "--output-dir", work)
         got = emulate(work, work / "op.har", "x", x)
