@@ -58,6 +58,18 @@ sluice_status sl_build_take(struct sl_build *b, size_t elements)
     return SLUICE_OK;
 }
 
+sluice_status sl_build_new_const(struct sl_build *b, enum sl_dtype t, const struct sl_shape *s, const struct sl_const **out,
+                                 void **data)
+{
+    char text[160];
+    size_t n;
+    if (!sl_shape_count(s, &n))
+        return sl_fail(b->e, SLUICE_E_LIMIT, "a constant of shape %s is too large", sl_shape_text(s, text, sizeof text));
+    SL_TRY(sl_build_take(b, n));
+    *out = sl_const_new(b->a, t, s, data);
+    return *out ? SLUICE_OK : sl_fail(b->e, SLUICE_E_MEMORY, "no memory for a constant of %zu elements", n);
+}
+
 /* Integers have 64 bits while they are evaluated; sl_fold_node stores them back in their declared width. */
 sluice_status sl_build_finish(struct sl_build *b, struct sl_node **n)
 {

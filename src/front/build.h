@@ -28,6 +28,9 @@ sluice_status sl_build_finish(struct sl_build *b, struct sl_node **n);
 /* Takes from what computed constants may still have. */
 sluice_status sl_build_take(struct sl_build *b, size_t elements);
 
+/* A constant to fill, whose elements are taken from the room. */
+sluice_status sl_build_new_const(struct sl_build *b, enum sl_dtype t, const struct sl_shape *s, const struct sl_const **out,
+                                 void **data);
 struct sl_node *sl_build_const(struct sl_build *b, const struct sl_const *k);
 struct sl_node *sl_build_f32(struct sl_build *b, double v); /* a scalar */
 /* s32 or s64, of rank 0 (n is 1) or 1. */

@@ -62,10 +62,8 @@ static sluice_status causal_bias(struct onnx_import *c, int64_t q, int64_t kv, i
 {
     struct sl_shape s = {2, {q, kv}};
     void *data;
-    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
-    const struct sl_const *k = sl_const_new(c->a, SL_F32, &s, &data);
-    if (!k)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a mask of %lld x %lld", (long long)q, (long long)kv);
+    const struct sl_const *k;
+    SL_TRY(sl_build_new_const(c->b, SL_F32, &s, &k, &data));
     for (int64_t i = 0; i < q; i++)
         for (int64_t j = 0; j < kv; j++)
             ((float *)data)[i * kv + j] = j <= i + before ? 0 : (float)masked;

@@ -263,10 +263,7 @@ static sluice_status unpack_blocks(struct onnx_import *c, const struct blocks *b
 {
     struct sl_shape s = {2, {b->k, b->n}};
     void *data;
-    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
-    *out = sl_const_new(c->a, SL_F32, &s, &data);
-    if (!*out)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for %lld x %lld weights", (long long)b->k, (long long)b->n);
+    SL_TRY(sl_build_new_const(c->b, SL_F32, &s, out, &data));
     const int64_t row_bytes = b->per_row * b->size * b->bits / 8;
     for (int64_t o = 0; o < b->n; o++)
         for (int64_t i = 0; i < b->k; i++) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "onnx/onnx_import.h"
+#include "ops/values.h"
 
 /* ---- constants ---- */
 
@@ -47,14 +48,6 @@ sluice_status translate_constant(struct onnx_import *c, const struct onnx_node *
     return onnx_out(c, 0, out);
 }
 
-static sluice_status check_size(struct onnx_import *c, const struct sl_shape *s, size_t *n)
-{
-    char text[160];
-    if (!sl_shape_count(s, n))
-        return sl_fail(c->e, SLUICE_E_LIMIT, "a constant of shape %s is too large", sl_shape_text(s, text, sizeof text));
-    return sl_build_take(c->b, *n);
-}
-
 sluice_status translate_constant_of_shape(struct onnx_import *c, const struct onnx_node *n)
 {
     int rank;
@@ -76,43 +69,6 @@ sluice_status translate_constant_of_shape(struct onnx_import *c, const struct on
     }
     return onnx_out(c, 0,
                     sl_build_const(c->b, sl_const_splat(c->a, value ? value->dtype : SL_F32, &s, value ? value->data : &zero)));
-}
-
-/* ---- writing results ---- */
-
-static void put_number(const struct sl_const *k, void *data, size_t i, double f, int64_t v)
-{
-    switch (k->dtype) {
-    case SL_F32:
-        ((float *)data)[i] = (float)f;
-        break;
-    case SL_BOOL:
-        ((uint8_t *)data)[i] = v != 0;
-        break;
-    case SL_U8:
-    case SL_S8:
-        ((uint8_t *)data)[i] = (uint8_t)v;
-        break;
-    case SL_U16:
-    case SL_S16:
-        ((uint16_t *)data)[i] = (uint16_t)v;
-        break;
-    case SL_U32:
-    case SL_S32:
-        ((uint32_t *)data)[i] = (uint32_t)v;
-        break;
-    default:
-        ((uint64_t *)data)[i] = (uint64_t)v;
-        break;
-    }
-}
-
-static sluice_status new_result(struct onnx_import *c, enum sl_dtype t, const struct sl_shape *s, const struct sl_const **out,
-                                void **data, size_t *n)
-{
-    SL_TRY(check_size(c, s, n));
-    *out = sl_const_new(c->a, t, s, data);
-    return *out ? SLUICE_OK : sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a constant of %zu elements", *n);
 }
 
 /* ---- types ---- */
@@ -278,7 +234,6 @@ sluice_status translate_range(struct onnx_import *c, const struct onnx_node *n)
     const struct sl_const *k[3], *result;
     double v[3];
     void *data;
-    size_t count;
     for (int i = 0; i < 3; i++) {
         SL_TRY(onnx_need_const(c, i, names[i], &k[i]));
         if (!sl_const_scalar(k[i], &v[i]))
@@ -288,10 +243,15 @@ sluice_status translate_range(struct onnx_import *c, const struct onnx_node *n)
         return sl_fail(c->e, SLUICE_E_VALUE, "no range from %g to %g by %g", v[0], v[1], v[2]);
     double length = ceil((v[1] - v[0]) / v[2]);
     struct sl_shape s = {1, {length > 0 ? length > 1e15 ? INT64_MAX : (int64_t)length : 0}};
-    SL_TRY(new_result(c, k[0]->dtype, &s, &result, &data, &count));
-    int64_t first = sl_const_integer(k[0], 0), step = sl_const_integer(k[2], 0);
-    for (size_t i = 0; i < count; i++)
-        put_number(result, data, i, v[0] + (double)i * v[2], (int64_t)((uint64_t)first + i * (uint64_t)step));
+    SL_TRY(sl_build_new_const(c->b, k[0]->dtype, &s, &result, &data));
+    const int64_t first = sl_const_integer(k[0], 0), step = sl_const_integer(k[2], 0);
+    const bool floats = sl_is_float_class(k[0]->dtype);
+    const size_t bytes = sl_dtype_bits(k[0]->dtype) / 8;
+    for (size_t i = 0; i < (size_t)s.dim[0]; i++) {
+        float f = (float)(v[0] + (double)i * v[2]);
+        int64_t whole = (int64_t)((uint64_t)first + i * (uint64_t)step);
+        sl_values_pack(k[0]->dtype, floats ? (void *)&f : (void *)&whole, 1, (char *)data + i * bytes);
+    }
     return onnx_out(c, 0, sl_build_const(c->b, result));
 }
 
@@ -299,13 +259,14 @@ sluice_status translate_non_zero(struct onnx_import *c, const struct onnx_node *
 {
     const struct sl_const *k, *result;
     void *data;
-    size_t total, found = 0, at = 0, all;
+    size_t found = 0, at = 0;
     SL_TRY(onnx_need_const(c, 0, "value", &k));
-    SL_TRY(check_size(c, &k->shape, &total));
+    const size_t total = sl_shape_elements(&k->shape);
+    SL_TRY(sl_build_take(c->b, total));
     for (size_t i = 0; i < total; i++)
         found += sl_const_number(k, i) != 0;
     struct sl_shape s = {2, {k->shape.rank, (int64_t)found}};
-    SL_TRY(new_result(c, SL_S64, &s, &result, &data, &all));
+    SL_TRY(sl_build_new_const(c->b, SL_S64, &s, &result, &data));
     for (size_t i = 0; i < total; i++) {
         if (sl_const_number(k, i) == 0)
             continue;

@@ -259,10 +259,8 @@ sluice_status translate_trilu(struct onnx_import *c, const struct onnx_node *n)
         return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, at least 2 are wanted", x->shape.rank);
     bool upper = onnx_attr_int(c, "upper", 1) != 0;
     struct sl_shape s = {2, {x->shape.dim[x->shape.rank - 2], x->shape.dim[x->shape.rank - 1]}}, one = {0};
-    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
-    const struct sl_const *mask = sl_const_new(c->a, SL_BOOL, &s, &data);
-    if (!mask)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a mask");
+    const struct sl_const *mask;
+    SL_TRY(sl_build_new_const(c->b, SL_BOOL, &s, &mask, &data));
     for (int64_t i = 0; i < s.dim[0]; i++)
         for (int64_t j = 0; j < s.dim[1]; j++) {
             double above = (double)(j - i);
@@ -287,10 +285,8 @@ sluice_status translate_eye_like(struct onnx_import *c, const struct onnx_node *
     if (x->shape.rank != 2 || t == SL_NONE)
         return sl_fail(c->e, SLUICE_E_VALUE, "input has %d dimensions, 2 are wanted; dtype %lld", x->shape.rank,
                        (long long)type);
-    SL_TRY(sl_build_take(c->b, sl_shape_elements(&x->shape)));
-    const struct sl_const *eye = sl_const_new(c->a, SL_S64, &x->shape, &data);
-    if (!eye)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a matrix");
+    const struct sl_const *eye;
+    SL_TRY(sl_build_new_const(c->b, SL_S64, &x->shape, &eye, &data));
     for (int64_t i = 0; i < x->shape.dim[0]; i++)
         for (int64_t j = 0; j < x->shape.dim[1]; j++)
             ((int64_t *)data)[i * x->shape.dim[1] + j] = k < INT32_MAX && k > -INT32_MAX && j - i == k;

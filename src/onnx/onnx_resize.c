@@ -209,10 +209,8 @@ static sluice_status filter_axis(struct onnx_import *c, const struct resizing *r
     void *data;
     SL_TRY(sl_resize_rule(resize_node(c, r, x, -1, axis), &rule, c->e)); /* the node itself is read by nothing */
     rule.exclude_outside = onnx_attr_int(c, "exclude_outside", 0) != 0;
-    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
-    const struct sl_const *weights = sl_const_new(c->a, SL_F32, &s, &data);
-    if (!weights)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a filter of %lld x %lld", (long long)s.dim[0], (long long)s.dim[1]);
+    const struct sl_const *weights;
+    SL_TRY(sl_build_new_const(c->b, SL_F32, &s, &weights, &data));
     memset(data, 0, weights->bytes);
     for (int64_t o = 0; o < s.dim[1]; o++)
         filter_column(&rule, r->scale[axis], s.dim[0], s.dim[1], o, (float *)data + o);

@@ -50,10 +50,8 @@ sluice_status translate_affine_grid(struct onnx_import *c, const struct onnx_nod
         dims[1 + i] = size[2 + i];
     }
     struct sl_shape s = {2, {points, axes + 1}};
-    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
-    const struct sl_const *base = sl_const_new(c->a, SL_F32, &s, &data);
-    if (!base)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a grid");
+    const struct sl_const *base;
+    SL_TRY(sl_build_new_const(c->b, SL_F32, &s, &base, &data));
     for (int64_t p = 0; p < points; p++) {
         float *row = (float *)data + p * (axes + 1);
         int64_t rest = p;
@@ -154,10 +152,7 @@ static sluice_status block_kernel(struct onnx_import *c, int64_t channels, int64
 {
     struct sl_shape s = {4, {kh, kw, channels * kh * kw, 1}};
     void *data;
-    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
-    *out = sl_const_new(c->a, SL_F32, &s, &data);
-    if (!*out)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a kernel");
+    SL_TRY(sl_build_new_const(c->b, SL_F32, &s, out, &data));
     memset(data, 0, (*out)->bytes);
     for (int64_t i = 0; i < kh; i++)
         for (int64_t j = 0; j < kw; j++)

@@ -12,10 +12,8 @@ static sluice_status wave_matrix(struct onnx_import *c, int64_t rows, int64_t co
 {
     struct sl_shape s = {2, {rows, columns}};
     void *data;
-    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
-    const struct sl_const *k = sl_const_new(c->a, SL_F32, &s, &data);
-    if (!k)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a transform of %lld", (long long)length);
+    const struct sl_const *k;
+    SL_TRY(sl_build_new_const(c->b, SL_F32, &s, &k, &data));
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++) {
             double angle = 2 * PI * (double)(i * j % length) / (double)length;
@@ -214,10 +212,8 @@ sluice_status translate_window(struct onnx_import *c, const struct onnx_node *n)
     while (row + 1 < SL_COUNT(rows) && strcmp(rows[row].op, n->op_type) != 0)
         row++;
     struct sl_shape s = {1, {(int64_t)size}};
-    SL_TRY(sl_build_take(c->b, (size_t)size));
-    const struct sl_const *window = sl_const_new(c->a, SL_F32, &s, &data);
-    if (!window)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a window");
+    const struct sl_const *window;
+    SL_TRY(sl_build_new_const(c->b, SL_F32, &s, &window, &data));
     double whole = onnx_attr_int(c, "periodic", 1) ? size : size - 1;
     for (int64_t i = 0; i < s.dim[0]; i++) {
         double angle = whole > 0 ? 2 * PI * (double)i / whole : 0;
@@ -253,10 +249,8 @@ sluice_status translate_mel_weight_matrix(struct onnx_import *c, const struct on
         return sl_unsupported(c->b, "a matrix of integers");
     const int64_t bins = (int64_t)v[0], rows = (int64_t)v[1] / 2 + 1;
     struct sl_shape s = {2, {rows, bins}};
-    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
-    const struct sl_const *matrix = sl_const_new(c->a, SL_F32, &s, &data);
-    if (!matrix)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for %lld mel bins", (long long)bins);
+    const struct sl_const *matrix;
+    SL_TRY(sl_build_new_const(c->b, SL_F32, &s, &matrix, &data));
     memset(data, 0, matrix->bytes);
     int64_t *corner = SL_NEW_ARRAY(c->scratch, int64_t, (size_t)bins + 2);
     const double low = 2595 * log10(1 + v[3] / 700), high = 2595 * log10(1 + v[4] / 700);

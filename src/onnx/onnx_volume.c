@@ -195,10 +195,8 @@ static sluice_status count_map(struct onnx_import *c, const struct onnx_window *
 {
     struct sl_shape s = {5, {1, 1, w->out[0], w->out[1], w->out[2]}};
     void *data;
-    SL_TRY(sl_build_take(c->b, sl_shape_elements(&s)));
-    const struct sl_const *map = sl_const_new(c->a, SL_F32, &s, &data);
-    if (!map)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for the counts of a pool");
+    const struct sl_const *map;
+    SL_TRY(sl_build_new_const(c->b, SL_F32, &s, &map, &data));
     float *v = data;
     for (int64_t d = 0; d < w->out[0]; d++)
         for (int64_t h = 0; h < w->out[1]; h++)

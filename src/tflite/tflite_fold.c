@@ -86,10 +86,7 @@ sluice_status tflop_range(struct tfl_import *c, const struct tfl_operator *op)
     if (!(length <= INT32_MAX))
         return sl_fail(c->e, SLUICE_E_VALUE, "no range from %g to %g by %g", v[0], v[1], v[2]);
     s.dim[0] = length > 0 ? (int64_t)length : 0;
-    SL_TRY(sl_build_take(c->b, (size_t)s.dim[0]));
-    result = sl_const_new(c->a, k[0]->dtype, &s, &data);
-    if (!result)
-        return sl_fail(c->e, SLUICE_E_MEMORY, "no memory for a range");
+    SL_TRY(sl_build_new_const(c->b, k[0]->dtype, &s, &result, &data));
     size_t bytes = sl_dtype_bits(k[0]->dtype) / 8;
     for (int64_t i = 0; i < s.dim[0]; i++) {
         float f = (float)(v[0] + (double)i * v[2]);

@@ -42,6 +42,16 @@ static void test_constants_fold(void **state)
     assert_int_equal(sl_build_binary(&t.b, SL_OP_ew_add, sum, sum, &wide), SLUICE_E_LIMIT); /* the room is used up */
     assert_non_null(strstr(t.e.message, "3 elements, at most 0 more"));
 
+    const struct sl_const *k;
+    void *data;
+    const struct sl_shape huge = {2, {INT64_MAX, 2}};
+    t.e = (sl_err){0};
+    assert_int_equal(sl_build_new_const(&t.b, SL_F32, &sum->shape, &k, &data), SLUICE_E_LIMIT);
+    assert_non_null(strstr(t.e.message, "3 elements, at most 0 more"));
+    t.e = (sl_err){0};
+    assert_int_equal(sl_build_new_const(&t.b, SL_F32, &huge, &k, &data), SLUICE_E_LIMIT);
+    assert_non_null(strstr(t.e.message, "is too large"));
+
     struct sl_shape to = sl_shape_of(2, dims); /* one value stays one value: no room is needed */
     assert_int_equal(sl_build_expand(&t.b, sl_build_f32(&t.b, 0.5), &to, &wide), SLUICE_OK);
     assert_true(sl_node_const(wide)->splat && sl_shape_equal(&wide->shape, &to));
