@@ -1,6 +1,6 @@
 /*
- * known_files.c: what is given in place of a model, and the conversion that helps. A kind is a row: its first bytes or a function
- * that looks at the content, its name, and a hint for each format that may have been meant.
+ * known_files.c: what is given in place of a model, and the conversion that helps. A kind is a row: its first bytes or a
+ * function that looks at the content, its name, and a hint for each format that may have been meant.
  */
 #include "front/known_files.h"
 
@@ -202,20 +202,20 @@ static bool is_text_form(struct sl_view b)
 
 /* ---- the table ---- */
 
-#define LITE_SAVED     "convert it: tf.lite.TFLiteConverter.from_saved_model('folder').convert()"
-#define LITE_KERAS     "convert it: tf.lite.TFLiteConverter.from_keras_model(tf.keras.models.load_model('net.keras')).convert()"
-#define LITE_FROZEN    "convert it: tf.compat.v1.lite.TFLiteConverter.from_frozen_graph('net.pb', inputs, outputs).convert()"
-#define ONNX_SAVED     "convert it: python -m tf2onnx.convert --saved-model folder --output net.onnx"
-#define ONNX_KERAS     "convert it: python -m tf2onnx.convert --keras net.keras --output net.onnx"
-#define ONNX_FROZEN    "convert it: python -m tf2onnx.convert --graphdef net.pb --inputs x:0 --outputs y:0 --output net.onnx"
-#define ONNX_META      "convert it: python -m tf2onnx.convert --checkpoint net.meta --inputs x:0 --outputs y:0 --output net.onnx"
-#define FROM_TORCH     "export to ONNX: torch.onnx.export(model, sample, 'net.onnx', opset_version=17)"
-#define FROM_SCRIPT    "export to ONNX: torch.onnx.export(torch.jit.load('net.pt'), sample, 'net.onnx', opset_version=17)"
-#define THEN_ONNX      ", then 'sluice parser onnx'"
-#define OF_CHECKPOINT  "give the network: export a SavedModel from the program that made the checkpoint, and "
-#define BOTH(hint)     hint, hint
+#define LITE_SAVED      "convert it: tf.lite.TFLiteConverter.from_saved_model('folder').convert()"
+#define LITE_KERAS      "convert it: tf.lite.TFLiteConverter.from_keras_model(tf.keras.models.load_model('net.keras')).convert()"
+#define LITE_FROZEN     "convert it: tf.compat.v1.lite.TFLiteConverter.from_frozen_graph('net.pb', inputs, outputs).convert()"
+#define ONNX_SAVED      "convert it: python -m tf2onnx.convert --saved-model folder --output net.onnx"
+#define ONNX_KERAS      "convert it: python -m tf2onnx.convert --keras net.keras --output net.onnx"
+#define ONNX_FROZEN     "convert it: python -m tf2onnx.convert --graphdef net.pb --inputs x:0 --outputs y:0 --output net.onnx"
+#define ONNX_META       "convert it: python -m tf2onnx.convert --checkpoint net.meta --inputs x:0 --outputs y:0 --output net.onnx"
+#define FROM_TORCH      "export to ONNX: torch.onnx.export(model, sample, 'net.onnx', opset_version=17)"
+#define FROM_SCRIPT     "export to ONNX: torch.onnx.export(torch.jit.load('net.pt'), sample, 'net.onnx', opset_version=17)"
+#define THEN_ONNX       ", then 'sluice parser onnx'"
+#define OF_CHECKPOINT   "give the network: export a SavedModel from the program that made the checkpoint, and "
+#define BOTH(hint)      hint, hint
 #define MAGIC(at, text) at, text, sizeof text - 1, NULL
-#define LOOK(test)     0, NULL, 0, test
+#define LOOK(test)      0, NULL, 0, test
 
 static const struct kind {
     size_t offset;
@@ -245,7 +245,8 @@ static const struct kind {
     {LOOK(is_safetensors), "a safetensors file: weights without a network", BOTH("export the network itself to ONNX")},
     {MAGIC(0, "GGUF"), "a GGUF file: weights of a language model", BOTH("give the checkpoint that it was made from")},
     {LOOK(is_paddle), "a PaddlePaddle program",
-     BOTH("convert it: paddle2onnx --model_dir folder --model_filename net.pdmodel --params_filename net.pdiparams --save_file net.onnx")},
+     BOTH("convert it: paddle2onnx --model_dir folder --model_filename net.pdmodel --params_filename net.pdiparams --save_file "
+          "net.onnx")},
     {LOOK(is_core_ml), "a Core ML model", BOTH("give the model that it was made from")},
     {LOOK(is_caffe_text), "a Caffe network (.prototxt)", BOTH("convert it to ONNX first")},
     {MAGIC(0, "<?xml"), "an XML file (perhaps OpenVINO IR)", BOTH("give the ONNX model that it was made from")},
@@ -254,17 +255,22 @@ static const struct kind {
      BOTH("convert it to the binary form: onnx.save(onnx.load('net.onnx', format='textproto'), 'binary.onnx')")},
     {MAGIC(0, "\x1f\x8b"), "a gzip file", BOTH("unpack it first: gunzip")},
     {MAGIC(0, "BZh"), "a bzip2 file", BOTH("unpack it first: bunzip2")},
-    {MAGIC(0, "\xfd" "7zXZ"), "an xz file", BOTH("unpack it first: unxz")},
+    {MAGIC(0, "\xfd"
+              "7zXZ"),
+     "an xz file", BOTH("unpack it first: unxz")},
     {MAGIC(257, "ustar"), "a tar archive (perhaps a HAR)", BOTH("a HAR is already parsed: go on with 'sluice optimize'")},
     {MAGIC(0, "\1HEF"), "a HEF, a compiled network", BOTH("run it with 'sluice run', look at it with 'sluice parse-hef'")},
-    {MAGIC(0, "\x7f" "ELF"), "a program or library", NULL, NULL},
+    {MAGIC(0, "\x7f"
+              "ELF"),
+     "a program or library", NULL, NULL},
     {MAGIC(0, "version https://git-lfs"), "a Git LFS pointer, not the file itself", BOTH("fetch the file: git lfs pull")},
     {MAGIC(0, "<!DOCTYPE"), "an HTML page, probably a failed download", BOTH("download the file again")},
     {MAGIC(0, "<html"), "an HTML page, probably a failed download", BOTH("download the file again")},
     {LOOK(is_text_form), "text (JSON or ONNX's text form)", BOTH("save the model in binary form, of ONNX with onnx.save")},
 };
 
-static sluice_status refuse(const char *what, enum sl_model_format wanted, const char *to_tflite, const char *to_onnx, sl_err *e)
+static sluice_status refuse(const char *what, enum sl_model_format wanted, const char *to_tflite, const char *to_onnx,
+                            sl_err *e)
 {
     const char *hint = wanted == SL_FORMAT_TFLITE ? to_tflite : to_onnx;
     sl_fail(e, SLUICE_E_FORMAT, "this is %s, not %s model", what, wanted == SL_FORMAT_TFLITE ? "a TFLite" : "an ONNX");
@@ -284,15 +290,15 @@ sluice_status sl_refuse_known_files(const char *path, struct sl_view bytes, enum
     if (bytes.size == 0)
         return sl_fail(e, SLUICE_E_FORMAT, "the file is empty");
     if (is_tflite)
-        return wanted == SL_FORMAT_TFLITE ? SLUICE_OK
-                                          : refuse("a TFLite model", wanted, NULL, "use 'sluice parser tflite'", e);
+        return wanted == SL_FORMAT_TFLITE ? SLUICE_OK : refuse("a TFLite model", wanted, NULL, "use 'sluice parser tflite'", e);
     for (size_t i = 0; i < SL_COUNT(kinds); i++)
         if (kinds[i].magic ? has_at(bytes, kinds[i].offset, kinds[i].magic, kinds[i].size) : kinds[i].test(bytes))
             return refuse(kinds[i].what, wanted, kinds[i].to_tflite, kinds[i].to_onnx, e);
     if (wanted == SL_FORMAT_TFLITE && is_onnx(bytes))
         return refuse("an ONNX model", wanted, "use 'sluice parser onnx'", NULL, e);
     if (is_checkpoint_data(path))
-        return refuse("a part of a TensorFlow checkpoint, weights without a network", wanted, OF_CHECKPOINT LITE_SAVED, ONNX_META, e);
+        return refuse("a part of a TensorFlow checkpoint, weights without a network", wanted, OF_CHECKPOINT LITE_SAVED,
+                      ONNX_META, e);
     return SLUICE_OK;
 }
 

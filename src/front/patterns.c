@@ -1,7 +1,7 @@
 /*
- * patterns.c: what exporters scatter over many nodes becomes one again: SiLU, HardSwish, GELU, Mish, LayerNorm, RMSNorm, Softmax.
- * Each pattern is a row: the op at its root and a function that looks upwards. The root node turns into the layer; nodes that
- * only it read are dropped, and their origins are kept on it.
+ * patterns.c: what exporters scatter over many nodes becomes one again: SiLU, HardSwish, GELU, Mish, LayerNorm, RMSNorm,
+ * Softmax. Each pattern is a row: the op at its root and a function that looks upwards. The root node turns into the layer;
+ * nodes that only it read are dropped, and their origins are kept on it.
  */
 #include "front/patterns.h"
 
@@ -591,16 +591,27 @@ static const struct {
     {{"hard swish, factor last", "x * relu6(x + 3) * (1/6)", "hard_swish"}, SL_OP_ew_mult, match_hard_swish_late},
     {{"hard sigmoid", "relu6(x + 3) / 6", "hard_sigmoid"}, SL_OP_ew_div, match_hard_sigmoid},
     {{"hard sigmoid, factor", "relu6(x + 3) * (1/6)", "hard_sigmoid"}, SL_OP_ew_mult, match_hard_sigmoid},
-    {{"gelu", "x / 2 * (1 + erf(x / sqrt 2)), or (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))), the products in any order", "gelu, gelu_tanh"}, SL_OP_ew_mult, match_gelu},
+    {{"gelu", "x / 2 * (1 + erf(x / sqrt 2)), or (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))), the products in any order",
+      "gelu, gelu_tanh"},
+     SL_OP_ew_mult,
+     match_gelu},
     {{"gelu, halved by division", "the same, ending in a division by 2", "gelu, gelu_tanh"}, SL_OP_ew_div, match_gelu},
     {{"swish with beta", "x * sigmoid(beta x)", "swish_beta"}, SL_OP_ew_mult, match_swish_beta},
-    {{"norm", "(x - mean) / sqrt(variance + epsilon); x / sqrt(mean of squares + epsilon)", "layer_norm; rms_norm"}, SL_OP_ew_div, match_norm},
-    {{"norm, by reciprocal", "the same as a product with rsqrt(..) or 1 / sqrt(..)", "layer_norm; rms_norm"}, SL_OP_ew_mult, match_norm},
-    {{"norm by moments", "x * factor + (beta - mean * factor), factor = gamma / sqrt(variance + epsilon)", "layer_norm"}, SL_OP_ew_add, match_norm_by_moments},
+    {{"norm", "(x - mean) / sqrt(variance + epsilon); x / sqrt(mean of squares + epsilon)", "layer_norm; rms_norm"},
+     SL_OP_ew_div,
+     match_norm},
+    {{"norm, by reciprocal", "the same as a product with rsqrt(..) or 1 / sqrt(..)", "layer_norm; rms_norm"},
+     SL_OP_ew_mult,
+     match_norm},
+    {{"norm by moments", "x * factor + (beta - mean * factor), factor = gamma / sqrt(variance + epsilon)", "layer_norm"},
+     SL_OP_ew_add,
+     match_norm_by_moments},
     {{"norm by moments, no offset", "x * factor - mean * factor", "layer_norm"}, SL_OP_ew_sub, match_norm_by_moments},
     {{"softmax", "e / sum(e), e = exp(x) or exp(x - max(x))", "softmax"}, SL_OP_ew_div, match_softmax},
     {{"softmax, by reciprocal", "e * (1 / sum(e))", "softmax"}, SL_OP_ew_mult, match_softmax},
-    {{"log softmax", "x - log(sum(exp(x))), x itself or less its largest value", "log_softmax"}, SL_OP_ew_sub, match_log_softmax},
+    {{"log softmax", "x - log(sum(exp(x))), x itself or less its largest value", "log_softmax"},
+     SL_OP_ew_sub,
+     match_log_softmax},
     {{"norm scale", "norm * constant of one value a channel", "the norm with this gamma"}, SL_OP_ew_mult, match_norm_constants},
     {{"norm offset", "norm + constant of one value a channel", "the norm with this beta"}, SL_OP_ew_add, match_norm_constants},
 };

@@ -1,7 +1,7 @@
 /*
- * tflite_control.c: WHILE, IF and CALL: other subgraphs of the file, translated where they are used. A loop is written out while its
- * condition is a constant, as the counters of recurrent layers are; a branch that is chosen at run time becomes a choice between the
- * values of both.
+ * tflite_control.c: WHILE, IF and CALL: other subgraphs of the file, translated where they are used. A loop is written out
+ * while its condition is a constant, as the counters of recurrent layers are; a branch that is chosen at run time becomes a
+ * choice between the values of both.
  */
 #include <string.h>
 
@@ -31,8 +31,8 @@ static sluice_status run_operators(struct tfl_import *c, int n_in, struct sl_nod
 {
     const struct tfl_model *m = &c->model;
     if (m->n_inputs != n_in || m->n_outputs < n_out)
-        return sl_fail(c->e, SLUICE_E_FORMAT, "the subgraph has %d inputs and %d outputs, %d and %d are wanted", m->n_inputs, m->n_outputs,
-                       n_in, n_out);
+        return sl_fail(c->e, SLUICE_E_FORMAT, "the subgraph has %d inputs and %d outputs, %d and %d are wanted", m->n_inputs,
+                       m->n_outputs, n_in, n_out);
     for (int i = 0; i < n_in; i++)
         c->values[m->inputs[i]].node = in[i];
     for (int i = 0; i < m->n_operators; i++) {
@@ -48,7 +48,8 @@ static sluice_status run_operators(struct tfl_import *c, int n_in, struct sl_nod
     return SLUICE_OK;
 }
 
-static sluice_status run_subgraph(struct tfl_import *c, int64_t index, int n_in, struct sl_node *const *in, int n_out, struct sl_node **out)
+static sluice_status run_subgraph(struct tfl_import *c, int64_t index, int n_in, struct sl_node *const *in, int n_out,
+                                  struct sl_node **out)
 {
     struct tfl_model *body, outer = c->model;
     struct tfl_value *values = c->values;
@@ -100,8 +101,9 @@ sluice_status tflop_while(struct tfl_import *c, const struct tfl_operator *op)
     for (int turn = 0;; turn++) {
         SL_TRY(run_subgraph(c, condition, op->n_in, state, 1, &go_on));
         if (!sl_node_scalar(go_on, &v))
-            return sl_unsupported(c->b, "a loop whose end is decided at run time; convert the model with a fixed number of steps "
-                                        "(of a Keras layer: unroll=True)");
+            return sl_unsupported(c->b,
+                                  "a loop whose end is decided at run time; convert the model with a fixed number of steps "
+                                  "(of a Keras layer: unroll=True)");
         if (v == 0)
             return give_outputs(c, state);
         if (turn == MOST_TURNS)
@@ -113,7 +115,8 @@ sluice_status tflop_while(struct tfl_import *c, const struct tfl_operator *op)
 }
 
 /* Both branches, and a choice for each output. */
-static sluice_status choose(struct tfl_import *c, struct sl_node *condition, struct sl_node *const *then, struct sl_node *const *other)
+static sluice_status choose(struct tfl_import *c, struct sl_node *condition, struct sl_node *const *then,
+                            struct sl_node *const *other)
 {
     for (int i = 0; i < c->op->n_out; i++) {
         struct sl_node *in[3] = {condition, then[i], other[i]}, *y;

@@ -1,6 +1,6 @@
 /*
- * tflite_import.c: the TFLite front end from bytes to a finished native graph: structure, inputs, operators, patterns, layout, names. The
- * stages are the lines of import_model.
+ * tflite_import.c: the TFLite front end from bytes to a finished native graph: structure, inputs, operators, patterns, layout,
+ * names. The stages are the lines of import_model.
  */
 #include <string.h>
 

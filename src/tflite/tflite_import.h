@@ -49,7 +49,7 @@ struct tfl_import {
     const struct tfl_operator *op; /* being translated */
     struct tfl_model **bodies;     /* other subgraphs, by index, read when they are used (tflite_control.c) */
     int n_bodies, depth;
-    int n_encoded;                 /* inputs and computed tensors that have an encoding */
+    int n_encoded; /* inputs and computed tensors that have an encoding */
     sl_err *e;
 };
 
@@ -117,7 +117,7 @@ tfl_translate_fn tfl_convolution_transpose_bias; /* tflite_window.c */
 sluice_status tfl_find_ports(struct tfl_import *c); /* tflite_ports.c */
 sluice_status tfl_make_inputs(struct tfl_import *c);
 sluice_status tfl_make_outputs(struct tfl_import *c);
-sluice_status tfl_translate(struct tfl_import *c);        /* tflite_order.c */
+sluice_status tfl_translate(struct tfl_import *c); /* tflite_order.c */
 sluice_status tfl_run_operator(struct tfl_import *c, const struct tfl_operator *op);
 sluice_status tfl_fail_unsupported(struct tfl_import *c); /* tflite_problems.c */
 

@@ -231,7 +231,8 @@ sluice_status tflop_scatter_nd(struct tfl_import *c, const struct tfl_operator *
 }
 
 /* Axis by axis: what is before, the part that is written, what is behind. */
-static sluice_status update(struct tfl_import *c, struct sl_node *x, struct sl_node *part, const int64_t *at, int axis, struct sl_node **out)
+static sluice_status update(struct tfl_import *c, struct sl_node *x, struct sl_node *part, const int64_t *at, int axis,
+                            struct sl_node **out)
 {
     struct sl_node *pieces[3], *inner;
     int n = 0;
@@ -298,7 +299,8 @@ sluice_status tflop_reverse_sequence(struct tfl_import *c, const struct tfl_oper
     SL_TRY(sl_build_axis(c->b, flat_s32(&op->options, SEQUENCE_BATCH, 0), x->shape.rank, &batch));
     int64_t n = x->shape.dim[batch];
     if (axis == batch || n < 1 || (int64_t)sl_shape_elements(&lengths->shape) != n)
-        return sl_fail(c->e, SLUICE_E_VALUE, "axes %d and %d with %zu lengths", axis, batch, sl_shape_elements(&lengths->shape));
+        return sl_fail(c->e, SLUICE_E_VALUE, "axes %d and %d with %zu lengths", axis, batch,
+                       sl_shape_elements(&lengths->shape));
     SL_TRY(sl_build_take(c->b, (size_t)n * 64)); /* what the layers of a row take */
     rows = SL_NEW_ARRAY(c->a, struct sl_node *, n);
     for (int64_t i = 0; i < n; i++) {

@@ -7,7 +7,8 @@
 
 /* ---- weights ---- */
 
-/* One scale an output channel, where the file has 8-bit weights. Weights with a zero point (uint8) are their difference from it. */
+/* One scale an output channel, where the file has 8-bit weights. Weights with a zero point (uint8) are their difference from
+ * it. */
 static sluice_status kernel_scales(struct tfl_import *c, const struct tfl_tensor *t, int channel_axis,
                                    const struct sl_const **out)
 {

@@ -69,9 +69,11 @@ static sluice_status read_form(struct tfl_import *c, struct lstm *l)
         l->cell = tfl_encoding(tfl_in_tensor(c, l->at.cell));
         l->encoded = l->h.dtype != SL_NONE && l->cell.dtype != SL_NONE && tfl_is_quantized(tfl_in_tensor(c, 0));
     }
-    if (l->encoded && (l->coupled || l->peepholes || l->normalized || tfl_has_in(c, l->at.projection) || l->activation != TFL_ACT_TANH))
-        return sl_unsupported(c->b, "an integer LSTM with coupled gates, peepholes, projection, layer normalization of gates or another "
-                                    "activation than TANH; convert it with float activations");
+    if (l->encoded &&
+        (l->coupled || l->peepholes || l->normalized || tfl_has_in(c, l->at.projection) || l->activation != TFL_ACT_TANH))
+        return sl_unsupported(
+            c->b, "an integer LSTM with coupled gates, peepholes, projection, layer normalization of gates or another "
+                  "activation than TANH; convert it with float activations");
     return SLUICE_OK;
 }
 
@@ -82,7 +84,8 @@ static sluice_status connect(struct tfl_import *c, struct sl_node *x, const stru
     return sl_build_finish(c->b, out);
 }
 
-static sluice_status cell_constant(struct tfl_import *c, const struct lstm *l, int input, const char *what, const struct sl_const **out)
+static sluice_status cell_constant(struct tfl_import *c, const struct lstm *l, int input, const char *what,
+                                   const struct sl_const **out)
 {
     const struct sl_shape list = {1, {l->cells}};
     SL_TRY(tfl_need_const(c, input, what, out));
@@ -122,13 +125,13 @@ static sluice_status read_projection(struct tfl_import *c, struct lstm *l)
 {
     if (!tfl_has_in(c, l->at.projection))
         return l->units == l->cells ? SLUICE_OK
-                                    : sl_fail(c->e, SLUICE_E_SHAPE, "%lld outputs of %lld cells without a projection", (long long)l->units,
-                                              (long long)l->cells);
+                                    : sl_fail(c->e, SLUICE_E_SHAPE, "%lld outputs of %lld cells without a projection",
+                                              (long long)l->units, (long long)l->cells);
     SL_TRY(tfl_read_weights(c, l->at.projection, l->at.projection_bias, 0, 2, 0, io, &l->projection));
     return l->projection.kernel->shape.dim[0] == l->cells && l->projection.kernel->shape.dim[1] == l->units
                ? SLUICE_OK
-               : sl_fail(c->e, SLUICE_E_SHAPE, "the projection does not lead from %lld cells to %lld outputs", (long long)l->cells,
-                         (long long)l->units);
+               : sl_fail(c->e, SLUICE_E_SHAPE, "the projection does not lead from %lld cells to %lld outputs",
+                         (long long)l->cells, (long long)l->units);
 }
 
 /* The input's part of all gates, for all steps at once. */
@@ -167,8 +170,8 @@ static sluice_status normalize(struct tfl_import *c, const struct lstm *l, int w
 }
 
 /* cell: what a peephole sees; NULL while it is zero. */
-static sluice_status gate(struct tfl_import *c, const struct lstm *l, int which, int64_t t, struct sl_node *h, struct sl_node *cell,
-                          struct sl_node **out)
+static sluice_status gate(struct tfl_import *c, const struct lstm *l, int which, int64_t t, struct sl_node *h,
+                          struct sl_node *cell, struct sl_node **out)
 {
     struct sl_node *more;
     SL_TRY(sl_build_slice_axis(c->b, l->x[which], l->time_major ? 0 : 1, t, t + 1, out));
@@ -248,7 +251,8 @@ static sluice_status run(struct tfl_import *c, struct lstm *l, struct sl_node **
     for (int64_t k = 0; k < l->steps; k++) {
         int64_t t = l->reversed ? l->steps - 1 - k : k;
         SL_TRY(step(c, l, t, &h, &cell));
-        SL_TRY(sl_build_reshape(c->b, h, 3, (int64_t[]){l->time_major ? 1 : l->batch, l->time_major ? l->batch : 1, l->units}, &all[t]));
+        SL_TRY(sl_build_reshape(c->b, h, 3, (int64_t[]){l->time_major ? 1 : l->batch, l->time_major ? l->batch : 1, l->units},
+                                &all[t]));
         encode(l, all[t], &l->h);
     }
     return sl_build_concat(c->b, l->time_major ? 0 : 1, (int)l->steps, all, out);

@@ -233,8 +233,8 @@ static sluice_status quantize_from_file(struct sl_quantizer *q, struct sl_node *
     return SLUICE_OK;
 }
 
-/* Where LiteRT's resize of signed integers finds the pixels and how it weighs them: positions in steps of 2^-10 from a scale that is
- * rounded once. The weights of two pixels are in steps of 2^-11 here, so they hold LiteRT's exactly. */
+/* Where LiteRT's resize of signed integers finds the pixels and how it weighs them: positions in steps of 2^-10 from a scale
+ * that is rounded once. The weights of two pixels are in steps of 2^-11 here, so they hold LiteRT's exactly. */
 static sluice_status set_integer_positions(struct sl_quantizer *q, struct sl_node *n, int axis, sl_err *e)
 {
     enum { ONE = 1024 };

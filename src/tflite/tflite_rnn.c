@@ -1,6 +1,6 @@
 /*
- * tflite_rnn.c: UNIDIRECTIONAL_SEQUENCE_RNN and BIDIRECTIONAL_SEQUENCE_RNN written out step by step, and SVDF. Their state begins
- * at zero each run, as an LSTM's does (tflite_lstm.c).
+ * tflite_rnn.c: UNIDIRECTIONAL_SEQUENCE_RNN and BIDIRECTIONAL_SEQUENCE_RNN written out step by step, and SVDF. Their state
+ * begins at zero each run, as an LSTM's does (tflite_lstm.c).
  */
 #include <math.h>
 
@@ -65,7 +65,8 @@ static sluice_status rnn_run(struct tfl_import *c, const struct rnn *l, struct s
 
 static struct rnn with_options(const struct tfl_operator *op, int at, bool reversed)
 {
-    return (struct rnn){at, flat_u8(&op->options, RNN_TIME_MAJOR, 0) != 0, reversed, flat_s8(&op->options, RNN_ACTIVATION, TFL_ACT_NONE)};
+    return (struct rnn){at, flat_u8(&op->options, RNN_TIME_MAJOR, 0) != 0, reversed,
+                        flat_s8(&op->options, RNN_ACTIVATION, TFL_ACT_NONE)};
 }
 
 sluice_status tflop_sequence_rnn(struct tfl_import *c, const struct tfl_operator *op)
@@ -126,8 +127,8 @@ static sluice_status svdf_kernel(struct tfl_import *c, int64_t rank, const struc
     return SLUICE_OK;
 }
 
-/* In integers the memory has an encoding of its own between the two sums: features, then one row of weights over the filters of each
- * unit. */
+/* In integers the memory has an encoding of its own between the two sums: features, then one row of weights over the filters of
+ * each unit. */
 static sluice_status time_weights(struct tfl_import *c, int64_t rank, struct tfl_weights *w)
 {
     const struct tfl_tensor *tensor = tfl_in_tensor(c, SVDF_TIME), *bias = tfl_in_tensor(c, SVDF_BIAS);

@@ -86,8 +86,8 @@ struct tfl_tensor {
 };
 
 struct tfl_operator {
-    int code;           /* BuiltinOperator */
-    const char *custom;             /* of CUSTOM */
+    int code;                      /* BuiltinOperator */
+    const char *custom;            /* of CUSTOM */
     struct sl_view custom_options; /* its bytes, in a form of its own */
     int n_in, n_out;
     const int *in, *out; /* tensor indices; -1: left out */

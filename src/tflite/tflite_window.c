@@ -229,8 +229,8 @@ sluice_status tflop_transpose_conv(struct tfl_import *c, const struct tfl_operat
     return tfl_activated_out(c, TCONV_ACTIVATION, x);
 }
 
-/* MediaPipe's custom operator. Inputs: x, kernel OHWI, bias. Its options are three 32-bit integers: padding (1 SAME, 2 VALID), stride
- * across, stride down. */
+/* MediaPipe's custom operator. Inputs: x, kernel OHWI, bias. Its options are three 32-bit integers: padding (1 SAME, 2 VALID),
+ * stride across, stride down. */
 sluice_status tfl_convolution_transpose_bias(struct tfl_import *c, const struct tfl_operator *op)
 {
     enum { PADDING, STRIDE_W, STRIDE_H, OPTIONS, SAME = 1, VALID = 2 };
