@@ -16,10 +16,10 @@ sys.path.insert(0, str(models.ROOT / "fuzz"))
 import tflite_writer as tw  # noqa: E402
 
 CODES = dict(ADD=0, CONCAT=2, LOGISTIC=14, MUL=18, RELU6=21, RESHAPE=22, TANH=28, TRANSPOSE=39, MEAN=40, SUB=41, DIV=42, STRIDED_SLICE=45, EXP=47, MAXIMUM=55,
-             LOG=73, SUM=74, SQRT=75, RSQRT=76, POW=78, REDUCE_MAX=82, SQUARE=92, SQUARED_DIFFERENCE=99, GELU=150)
+             BATCH_MATMUL=126, BATCH_MATMUL_T=126, SOFTMAX=25, NEG=59, LOG=73, SUM=74, SQRT=75, RSQRT=76, POW=78, REDUCE_MAX=82, SQUARE=92, SQUARED_DIFFERENCE=99, GELU=150)
 KEEP = {0: ("B", 1)}
 RELU6 = {0: ("b", 3)}
-OPTIONS = {"MEAN": KEEP, "SUM": KEEP, "REDUCE_MAX": KEEP, "CONCAT": {0: ("i", 3)}}
+OPTIONS = {"MEAN": KEEP, "SUM": KEEP, "REDUCE_MAX": KEEP, "CONCAT": {0: ("i", 3)}, "BATCH_MATMUL_T": {1: ("B", 1)}, "SOFTMAX": {0: ("f", 1.0)}}
 rng = np.random.Generator(np.random.PCG64(8))
 X = rng.uniform(-3, 3, (1, 4, 6, 8)).astype(np.float32)
 GAMMA, BETA = rng.uniform(0.5, 2, 8).astype(np.float32), rng.uniform(-1, 1, 8).astype(np.float32)
@@ -38,6 +38,16 @@ F16 = {"one", "three", "sixth", "half", "gamma", "beta"}
 
 def sigmoid(v):
     return 1 / (1 + np.exp(-v))
+
+
+def rotary(x, a=np.arange(24).reshape(6, 4) / 7):
+    z = (x[..., :4] + 1j * x[..., 4:]) * np.exp(1j * a)
+    return np.concatenate([z.real, z.imag], -1)
+
+
+ANGLES = np.tile(np.arange(24).reshape(6, 4) / 7, (1, 2))
+CONSTANTS.update(cosines=np.cos(ANGLES).astype(np.float32), sines=np.sin(ANGLES).astype(np.float32), begin=i32(0, 0, 0, 0), half_end=i32(1, 4, 6, 4),
+                 half_begin=i32(0, 0, 0, 4), end=i32(1, 4, 6, 8), ones=i32(1, 1, 1, 1))
 
 
 def layer_norm(x, gamma=1.0, beta=0.0):
@@ -82,6 +92,12 @@ CASES = {
     "not a softmax": ("EXP x e; SUM x last s; DIV e s y", "exp reduce_sum ew_div", np.exp(X) / X.sum(-1, keepdims=True)),
     "log softmax": ("REDUCE_MAX x last t; SUB x t d; EXP d e; SUM e last s; LOG s l; SUB d l y", "log_softmax", np.log(softmax(X))),
     "l2 norm": ("SQUARE x q; SUM q last s; MAXIMUM s floor f; RSQRT f r; MUL x r y", "rms_norm", X / np.sqrt((X * X).sum(-1, keepdims=True))),
+    "attention": ("BATCH_MATMUL_T x x s; MUL s half m; SOFTMAX m p; BATCH_MATMUL p x y", "matmul softmax matmul",
+                  softmax(X @ X.swapaxes(2, 3) * 0.5) @ X),
+    "attention, two scales": ("MUL x half q; MUL x two k; BATCH_MATMUL_T q k s; SOFTMAX s p; BATCH_MATMUL p x y", "matmul softmax matmul",
+                              softmax(X @ X.swapaxes(2, 3)) @ X),
+    "rotary": ("STRIDED_SLICE x begin half_end ones a; STRIDED_SLICE x half_begin end ones b; NEG b n; CONCAT n a t; MUL x cosines c; MUL t sines s; ADD c s y", "rotary",
+               rotary(X)),
     "channel shuffle": ("RESHAPE x groups g; TRANSPOSE g turn t; RESHAPE t back y", "gather",
                         X.reshape(1, 4, 6, 2, 4).transpose(0, 1, 2, 4, 3).reshape(X.shape)),
     "focus": ("STRIDED_SLICE x at00 rest step a; STRIDED_SLICE x at10 rest step b; STRIDED_SLICE x at01 rest step c; STRIDED_SLICE x at11 rest step d; CONCAT a c b d y",
