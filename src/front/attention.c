@@ -29,8 +29,9 @@ static const struct sl_pattern_text texts[] = {
     {"attention, chosen mask", "where(constant condition, scores, -1e4 or less), or the other way round",
      "ew_add of a constant: 0 where open, -1e9 where closed"},
     {"attention, floor of the scores", "max(scores, -1e4 or less)", "nothing"},
-    {"attention, NaN guard", "where(is_nan(softmax), 0, softmax)",
-     "softmax, with `nan_guard` where a line may be closed throughout"},
+    {"attention, capped scores", "cap * tanh(scores / cap)", "tanh and the factor behind it as members of the group; 1 / cap goes into `scale`"},
+    {"attention, row guard", "where(max(mask) = -infinity, 0, softmax)", "softmax with `nan_guard`"},
+    {"attention, NaN guard", "where(is_nan(softmax), 0, softmax)", "softmax, with `nan_guard` where a line may be closed throughout"},
     {"attention, repeated heads", "k or v as reshape(expand(reshape)) of fewer heads",
      "a matmul whose rows are those of all heads that read one of k or v: nothing is repeated"},
 };
@@ -142,7 +143,7 @@ static enum mask_kind kind_of(const struct mask_values *m, bool *all_rows_open, 
     const struct sl_shape *s = &m->k->shape;
     size_t count = sl_shape_elements(s), columns = s->rank ? (size_t)s->dim[s->rank - 1] : 1;
     size_t rows = s->rank > 1 ? (size_t)s->dim[s->rank - 2] : 1;
-    bool any = false, causal = rows > 1 && rows <= columns;
+    bool any = false, causal = rows > 1 && rows <= columns, first = causal; /* aligned at the last key, at the first */
     *all_rows_open = *pure = true;
     if (columns == 0)
         return MASK_BIAS;
@@ -155,10 +156,11 @@ static enum mask_kind kind_of(const struct mask_values *m, bool *all_rows_open, 
             open = open || !closed;
             *pure = *pure && (closed || is_zero(m, at + c));
             causal = causal && closed == (c > row + past);
+            first = first && closed == (c > row);
         }
         *all_rows_open = *all_rows_open && open;
     }
-    return !any ? MASK_BIAS : causal ? MASK_CAUSAL : MASK_CONSTANT;
+    return !any ? MASK_BIAS : causal || first ? MASK_CAUSAL : MASK_CONSTANT;
 }
 
 static bool leads_to_matmul(const struct finder *f, const struct sl_node *n, int steps);
@@ -202,17 +204,22 @@ static bool read_chosen(struct sl_node *n, struct mask *m)
 
 /* ---- from the softmax upwards ---- */
 
+static bool is_cap(const struct sl_node *n)
+{
+    return n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), "tanh") == 0;
+}
+
 static bool leads_to_matmul(const struct finder *f, const struct sl_node *n, int steps)
 {
     struct sl_node *x;
     double factor;
     struct mask m;
-    for (; steps > 0 && used_once(f, n); steps--) {
+    for (; steps > 0 && (used_once(f, n) || n->op == SL_OP_matmul); steps--) {
         if (n->op == SL_OP_matmul)
             return n->dtype == SL_F32;
         if (is_scaled(n, &x, &factor) || is_floored(n, &x))
             n = x;
-        else if (keeps_matrices(n))
+        else if (keeps_matrices(n) || is_cap(n))
             n = n->in[0];
         else if (n->op == SL_OP_ew_add)
             return read_added(f, (struct sl_node *)(uintptr_t)n, &m, steps / 2);
@@ -235,13 +242,23 @@ static struct bypass *skip(struct attention *a, struct sl_node *reader, int inpu
     return b;
 }
 
+/* Scales seen so far stay layers. */
+static void keep_scales(struct attention *a)
+{
+    if (a->scale != 1)
+        a->n_bypasses = 0;
+    a->scale = 1;
+}
+
 static bool climb(const struct finder *f, struct attention *a)
 {
     struct sl_node *reader = a->softmax, *n = reader->in[0], *x;
     int input = 0;
     double factor;
-    for (int steps = 0; steps < MOST_STEPS && used_once(f, n); steps++) {
+    for (int steps = 0; steps < MOST_STEPS && (used_once(f, n) || n->op == SL_OP_matmul); steps++) {
         if (n->op == SL_OP_matmul) {
+            if (!used_once(f, n))
+                keep_scales(a); /* others read the scores as they are */
             a->scores = n;
             return n->dtype == SL_F32;
         }
@@ -256,15 +273,15 @@ static bool climb(const struct finder *f, struct attention *a)
             skip(a, reader, input, x, false);
             n = x;
         } else if ((n->op == SL_OP_ew_add && read_added(f, n, m, MOST_STEPS)) || read_chosen(n, m)) {
-            if (a->scale != 1 && !m->pure) { /* what is added is scaled as well: the scale stays a layer */
-                a->scale = 1;
-                a->n_bypasses = 0;
-            }
+            if (!m->pure)
+                keep_scales(a); /* what is added is scaled as well */
             a->n_masks++;
             a->members[a->n_members++] = reader = n;
             input = m->scores;
             n = n->in[input];
-        } else if (keeps_matrices(n)) {
+        } else if (keeps_matrices(n) || is_cap(n)) {
+            if (is_cap(n))
+                keep_scales(a); /* those behind the curve */
             a->members[a->n_members++] = reader = n;
             input = 0;
             n = n->in[0];
@@ -280,6 +297,35 @@ static bool climb(const struct finder *f, struct attention *a)
 static bool is_nan_test(const struct sl_node *n, const struct sl_node *of)
 {
     return n->op == SL_OP_predicate && n->in[0] == of && strcmp(sl_get_string(n, "type", ""), "is_nan") == 0;
+}
+
+static const struct sl_node *without_reshape(const struct sl_node *n)
+{
+    while (n->op == SL_OP_reshape || n->op == SL_OP_expand)
+        n = n->in[0];
+    return n;
+}
+
+/* max(mask over the keys) = -infinity: the mask, or NULL. */
+static const struct sl_node *tested_mask(const struct sl_node *n)
+{
+    float v;
+    n = without_reshape(n);
+    for (int k = 0; n->op == SL_OP_ew_equal && k < 2; k++) {
+        const struct sl_node *most = without_reshape(n->in[k]);
+        const struct sl_attr *axes = most->op == SL_OP_reduce_max ? sl_attr(most, "axes") : NULL;
+        if (axes && axes->n == 1 && axes->i[0] == most->in[0]->shape.rank - 1 && sl_attention_number(n->in[1 - k], &v) && v == -INFINITY)
+            return without_reshape(most->in[0]);
+    }
+    return NULL;
+}
+
+/* where(the row is closed throughout, 0, softmax); which mask it asks is checked when the masks are known. */
+static bool is_row_guard(const struct sl_node *n, const struct sl_node *of)
+{
+    float zero;
+    return n->op == SL_OP_where && n->in[2] == of && sl_attention_number(n->in[1], &zero) && zero == 0 && tested_mask(n->in[0]) &&
+           sl_shape_equal(&n->shape, &of->shape);
 }
 
 static bool is_guard(const struct sl_node *n, const struct sl_node *of)
@@ -303,7 +349,7 @@ static struct sl_node *find_product(const struct finder *f, struct attention *a,
         struct sl_node *reader = f->g->nodes[f->uses.to[u]], *found = NULL;
         if (sums_over_keys(reader, n))
             return reader;
-        bool guard = is_guard(reader, n) && count_uses(f, n) == 2;
+        bool guard = (is_guard(reader, n) && count_uses(f, n) == 2) || (is_row_guard(reader, n) && count_uses(f, n) == 1);
         if (guard || keeps_matrices(reader))
             found = find_product(f, a, reader, steps - 1);
         if (found && guard)
@@ -336,6 +382,13 @@ static void take_factors(const struct finder *f, struct attention *a, int input)
     }
 }
 
+/* A row is closed throughout where its one mask says so: the guard must ask that mask. */
+static bool guards_masks(const struct attention *a)
+{
+    const struct mask *m = &a->masks[0];
+    return a->n_masks == 1 && m->node->op == SL_OP_ew_add && without_reshape(m->node->in[1 - m->scores]) == tested_mask(a->guard->in[0]);
+}
+
 static bool find_attention(const struct finder *f, struct sl_node *softmax, struct attention *a)
 {
     *a = (struct attention){.softmax = softmax, .scale = 1};
@@ -344,6 +397,8 @@ static bool find_attention(const struct finder *f, struct sl_node *softmax, stru
         return false;
     a->product = find_product(f, a, softmax, 4);
     if (!a->product || !climb(f, a) || a->scores == a->product)
+        return false;
+    if (a->guard && !is_nan_test(a->guard->in[0], softmax) && !guards_masks(a))
         return false;
     take_factors(f, a, 0);
     take_factors(f, a, 1);

@@ -215,7 +215,7 @@ static void drop_guard(struct rewriting *r, struct attention *a)
         return;
     for (int i = 0; i < a->n_masks; i++)
         open = open && a->masks[i].all_rows_open;
-    if (!open || count_closing(a) > 1)
+    if (!open || count_closing(a) > 1) /* a line may be closed throughout */
         sl_set_int(r->g, a->softmax, "nan_guard", 1);
     sl_node_take_origins(r->g->arena, a->softmax, a->guard->in[0]);
     sl_node_take_origins(r->g->arena, a->softmax, a->guard);

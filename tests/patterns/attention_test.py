@@ -4,7 +4,9 @@ case is a file of its own, checked against NumPy in native mode and taken throug
 the same bytes, and places that a mask closes have exactly no weight.
 
 usage: attention_test.py [WORD ...]   (only cases whose name holds a WORD)"""
+import pathlib
 import sys
+import tempfile
 
 import numpy as np
 
@@ -22,7 +24,7 @@ CONSTANTS = {"heads": np.array([1, N, H, D]), "kv_heads": np.array([1, N, H // 2
              "minus_infinity": F32(-np.inf), "big": F32(-1e9), "open": CAUSAL[None, None], "shut": ~CAUSAL[None, None],
              "causal": np.where(CAUSAL, 0, -np.inf).astype(F32)[None, None], "causal_low": np.where(CAUSAL, 0, LOW).astype(F32)[None, None],
              "bias": BIAS, "window": np.where(CAUSAL, BIAS, F32(-100)), "row_shut": np.where(np.arange(N)[:, None] > 0, CAUSAL, False)[None, None],
-             "one": F32(1), "axis2": np.array([2]), "axis1": np.array([1]), "repeat": np.array([1, N, H // 2, 2, D]), "per_key": np.full(N, 0.5, F32),
+             "one": F32(1), "cap": F32(3), "axis2": np.array([2]), "axis1": np.array([1]), "repeat": np.array([1, N, H // 2, 2, D]), "per_key": np.full(N, 0.5, F32),
              "repeat_first": np.array([1, H // 2, 2, N, D]), "all_heads": np.array([1, H, N, D])}
 
 SPLIT = """Reshape q heads > q4 | Reshape k heads > k4 | Reshape v heads > v4 | Transpose(perm=0,2,1,3) q4 > qh
@@ -53,9 +55,9 @@ CHAIN = dict(heads=H, head_dim=D, queries=N, keys=N)
 
 
 def case(name, nodes, want=attend, mask="none", scale=SCALE, kinds=None, guard=None, attention=True, kv=1, extra=None, snr=33, closed=None, opset=17,
-         native_only=False):
+         native_only=False, several=False):
     return dict(name=name, nodes=nodes, want=want, mask=mask, scale=scale, kinds=kinds, guard=guard, attention=attention, kv=kv, extra=extra or {},
-                snr=snr, closed=closed, opset=opset, native_only=native_only)
+                snr=snr, closed=closed, opset=opset, native_only=native_only, several=several)
 
 
 def plain(name, between, **keys):
@@ -115,6 +117,12 @@ CASES = [
           want=lambda f: attend(f, added=PADDED), mask="input", extra={"mask": mask_feed(LOW)}, guard=1, closed="padding"),
     plain("mask as an input, 1 where open", "Sub one mask > f | Mul f low > g | Unsqueeze g axis1 > u | Add m u > a | Softmax a > p |",
           want=lambda f: attend(f, added=PADDED), mask="input", extra={"mask": 1 - mask_feed(1)}, closed="padding"),
+    plain("row guard of a mask that is an input", "Unsqueeze mask axis1 > u | Add m u > a | Softmax a > w | ReduceMax(axes=-1,; keepdims=1) u > t | Equal t minus_infinity > e | "
+          "Where e zero w > p |", want=lambda f: attend(f, added=PADDED), mask="input", extra={"mask": mask_feed(-np.inf)}, guard=1, closed="padding"),
+    case("capped scores", PLAIN.format("Softmax m > p |").replace("Mul s scale > m", "Mul s scale > m0 | Div m0 cap > d | Tanh d > th | Mul th cap > m"), scale=SCALE / 3,
+         want=lambda f: capped(f), kinds="matmul tanh ew_mult softmax matmul"),
+    case("scores that are an output too", PLAIN.format("Softmax m > p |").replace("MatMul p vh > c", "MatMul p vh > c | ReduceMax(axes=1,2,3; keepdims=0) s > s1 | "
+         "Mul s1 zero > s0").replace("Reshape ct flat > y", "Reshape ct flat > y0 | Add y0 s0 > y"), scale=1, several=True),
     case("repeated heads of k and v", GQA.format(REPEAT.format("k"), REPEAT.format("v")), want=lambda f: attend(f, repeat=2), kv=2),
     case("repeated heads of v alone", GQA.format("Transpose(perm=0,2,1,3) kfull > kr |", REPEAT.format("v")).replace("Reshape k kv_heads > k4", "Reshape k heads > kfull"),
          want=lambda f: attend(dict(f, v=f["v"].reshape(B, N, H // 2, D).repeat(2, 2).reshape(B, N, -1))), kv=(1, 2)),
@@ -137,6 +145,11 @@ CASES = [
 ]
 
 
+def capped(f):
+    q, k, v = (heads(f[c]) for c in "qkv")
+    return (softmax(3 * np.tanh(q @ k.swapaxes(2, 3) * SCALE / 3)) @ v).transpose(0, 2, 1, 3).reshape(B, N, -1)
+
+
 def attend_rows(f):
     q, k, v = (heads(f[c]) for c in "qkv")
     s = np.where(CONSTANTS["row_shut"], q @ k.swapaxes(2, 3) * SCALE, -1e9)
@@ -157,7 +170,7 @@ def check_form(net, c):
     core = [k for k in kinds if k not in ("reshape", "transpose", "slice")]
     if c["kinds"]:
         assert core == c["kinds"].split(), core
-    assert "ew_mult" not in kinds or c["scale"] == 1 or "mask" in net.feeds, kinds
+    assert "ew_mult" not in kinds or c["scale"] == 1 or c["kinds"] or "mask" in net.feeds, kinds
     assert "expand" not in kinds, kinds
     guard = next(v["params"].get("nan_guard") for v in layers.values() if v["type"] == "softmax")
     assert guard == c["guard"], guard
@@ -200,13 +213,35 @@ def run(c, work):
 # Which case shows each row of docs/patterns.md.
 ROWS = {"attention": "values times weights", "attention, scaled after": "scale behind, divided", "attention, scaled before": "roots of the scale on both sides",
         "attention, added mask": "mask as an input, added", "attention, chosen mask": "where(open, scores, -inf)",
-        "attention, floor of the scores": "floor of the scores", "attention, NaN guard": "NaN guard of a mask that is an input",
+        "attention, floor of the scores": "floor of the scores", "attention, capped scores": "capped scores", "attention, row guard": "row guard of a mask that is an input",
+        "attention, NaN guard": "NaN guard of a mask that is an input",
         "attention, repeated heads": "repeated heads of k and v"}
+
+
+# Of ONNX's own expansions of Attention and FlexAttention these stay arithmetic: scores that are an output behind their mask or cap, masks of
+# three axes that a row guard asks in another shape, and lengths known at run time only.
+SCATTERED = ["3d_mask", "mask_3d", "mask3d", "nonpad_attn_mask_composition", "bias_3d_mask", "bias_4d_mask", "matmul_bias_expanded", "matmul_softcap",
+             "rank4_batch_mask"]
+
+
+def expanded(work):
+    """The functions that define ONNX's operators; their numbers are checked with the other operators' (test_onnx_nodes)."""
+    models, found = flow.operator_vectors("attention"), 0
+    for name, data in (models or {}).items():
+        (work / f"{name}.onnx").write_bytes(data)
+        flow.sluice("parser", "onnx", work / f"{name}.onnx", "--har-path", work / f"{name}.har", "-q", "-y")
+        groups = {v["params"]["attention"] for v in flow.Net.read_layers(work / f"{name}.har").values() if "attention" in v["params"]}
+        assert len(groups) == (not any(s in name for s in SCATTERED)), f"{name}: {groups}"
+        found += len(groups)
+    if models:
+        print(f"ok    {found} of {len(models)} functions of Attention and FlexAttention")
 
 
 def main():
     flow.check_rows("Attention", ROWS, CASES)
     failed = flow.run_cases(CASES, run, sys.argv[1:])
+    with tempfile.TemporaryDirectory() as t:
+        expanded(pathlib.Path(t))
     assert not failed, f"{failed} of {len(CASES)} cases failed"
     print(f"{len(CASES)} cases, {sum(c['attention'] for c in CASES)} attentions")
 

@@ -11,9 +11,10 @@ import tempfile
 
 import numpy as np
 
+import node_lines
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "oracle"), str(ROOT / "tests" / "models")]
-import onnx_file  # noqa: E402
+sys.path.insert(0, str(ROOT / "tests" / "oracle"))
 import oracle  # noqa: E402
 
 
@@ -30,29 +31,6 @@ def outputs(folder):
     return [np.load(folder / o["file"]) for o in index["outputs"]]
 
 
-def parse_value(v):
-    """1, 0.5, 1,2,3 or a word."""
-    if "," in v and ">" not in v:
-        return [int(i) for i in v.split(",") if i.strip()]
-    for read in (int, float):
-        try:
-            return read(v)
-        except ValueError:
-            pass
-    return v
-
-
-def parse_node(text, index):
-    """"Op(attr=1; list=1,2; word=x) a b > c d": one node."""
-    words, out = text.rsplit(">", 1)
-    op, attrs = words.split("(")[0].split()[0], {}
-    inputs = words.strip()[len(op):].strip()
-    if inputs.startswith("("):
-        inside, inputs = inputs[1:].split(")", 1)
-        attrs = {k.strip(): parse_value(v.strip()) for k, v in (part.split("=") for part in inside.split(";"))}
-    return onnx_file.node(op, inputs.split(), out.split(), f"{op}_{index}", **attrs)
-
-
 def order(origin, stored):
     """How the origin's axes are stored; the shapes of the tests tell."""
     found = [p for p in itertools.permutations(range(len(origin))) if [origin[i] for i in p] == list(stored) and p[0] == 0]
@@ -61,14 +39,12 @@ def order(origin, stored):
 
 
 class Net:
-    """A parsed file. nodes: lines of parse_node, by | or line; feeds: name -> array [samples, ...] in the origin's shapes."""
+    """A parsed file. nodes: lines of node_lines.py; feeds: name -> array [samples, ...] in the origin's shapes."""
 
     def __init__(self, work, nodes, feeds, out_shape, initializers, opset=17):
         self.work, self.feeds = work, feeds
-        lines = [line.strip() for line in nodes.replace("\n", "|").split("|") if line.strip()]
-        graph = onnx_file.graph([parse_node(line, i) for i, line in enumerate(lines)], {k: v[:1] for k, v in feeds.items()},
-                                {"y": np.zeros(out_shape, np.float32)}, initializers)
-        (work / "net.onnx").write_bytes(onnx_file.model(graph, opset))
+        ports = {k: ((1,) + v.shape[1:], v.dtype) for k, v in feeds.items()}
+        (work / "net.onnx").write_bytes(node_lines.model(nodes, ports, {"y": out_shape}, initializers, opset))
         self.har = work / "net.har"
         sluice("parser", "onnx", work / "net.onnx", "--har-path", self.har, "-q")
         self.layers = self.read_layers(self.har)
@@ -166,3 +142,13 @@ def run_cases(cases, run, words):
                 failed += 1
                 print(f"FAIL  {c['name']}: {e!r}")
     return failed
+
+
+def operator_vectors(word):
+    """ONNX's own files of operators whose name holds the word: name -> bytes; None, and a line that says so, without the data."""
+    data = pathlib.Path(os.environ.get("SLUICE_DATA", ROOT.parent / "shared" / "data")) / "onnx_node" / "vectors.tar.xz"
+    if not data.exists():
+        print(f"SKIP: no operator vectors at {data} (set SLUICE_DATA)")
+        return None
+    with tarfile.open(data) as t:
+        return {m.name.split("/")[0]: t.extractfile(m).read() for m in t if m.name.endswith("model.onnx") and word in m.name}

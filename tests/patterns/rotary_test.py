@@ -5,10 +5,8 @@ HEF and oracle give the same bytes.
 
 usage: rotary_test.py [WORD ...]   (only cases whose name holds a WORD)"""
 import concurrent.futures
-import os
 import pathlib
 import sys
-import tarfile
 import tempfile
 
 import numpy as np
@@ -21,7 +19,6 @@ rng = np.random.Generator(np.random.PCG64(3))
 ANGLES = np.arange(N)[:, None] * 10000.0 ** (-np.arange(D // 2) / (D // 2))
 INVERSE = (10000.0 ** (-np.arange(D // 2) / (D // 2))).astype(F32)
 POSITIONS = np.array([5, 0, 3, 3, 1, 2])
-DATA = pathlib.Path(os.environ.get("SLUICE_DATA", flow.ROOT.parent / "shared" / "data"))
 
 
 def table(a, repeat=None):
@@ -177,12 +174,9 @@ def run(c, work):
 
 def expanded(work):
     """The functions that define ONNX's operator; their numbers are checked with the other operators' (test_onnx_nodes)."""
-    archive = DATA / "onnx_node" / "vectors.tar.xz"
-    if not archive.exists():
-        print(f"SKIP: no operator vectors at {archive} (set SLUICE_DATA)")
+    models = flow.operator_vectors("rotary")
+    if models is None:
         return
-    with tarfile.open(archive) as t:
-        models = {m.name.split("/")[0]: t.extractfile(m).read() for m in t if m.name.endswith("model.onnx") and "rotary" in m.name}
     assert set(models) == set(EXPANDED), set(models) ^ set(EXPANDED)
     for name, data in models.items():
         (work / f"{name}.onnx").write_bytes(data)
