@@ -1,5 +1,5 @@
 /*
- * rotary.c: finds rotary position embedding. Two ways of writing it, each with pairs half a row apart or of neighbours:
+ * rotary_patterns.c: finds rotary position embedding. Two ways of writing it, each with pairs half a row apart or of neighbours:
  *   whole   x * cos + turned(x) * sin, turned(x) = join(-second(x), first(x))
  *   parts   join(first(x) * cos - second(x) * sin, second(x) * cos + first(x) * sin)
  * first and second are the halves of the last axis, or its even and odd positions; join puts them back.
