@@ -21,6 +21,7 @@ struct item {
     double noise;           /* at the outputs, of rounding `tensor` to 8 bits */
     struct sl_node *tensor;
     struct sl_node *reader; /* a weighted layer; NULL: all other readers together */
+    double cost;            /* as a part of the network's */
 };
 
 struct budget {
@@ -32,10 +33,14 @@ struct budget {
     double *weight;
     struct item *items;
     int n_items;
+    double cost; /* multiply-accumulates of all weighted layers */
 };
 
 /* Of what is left at the outputs, as a mean over them. Measured: docs/quantization.md. */
 static const double BUDGET = 0.00316; /* -25 dB */
+/* Readings of few products are widened beyond the budget: each at most this part of the network's, together the second, where each
+ * adds at least the third. */
+static const double CHEAP = 1.0 / 256, CHEAP_SUM = 1.0 / 20, CHEAP_NOISE = 1e-4;
 
 static bool is_same(const struct sl_node *n)
 {
@@ -158,8 +163,11 @@ static void weigh(struct budget *b)
 
 static void add_item(struct budget *b, double noise, struct sl_node *tensor, struct sl_node *reader)
 {
+    enum { ELEMENT = 8 }; /* what passing on one value costs, in products */
+    double cost = reader ? (double)sl_op_row(reader->op)->cost(reader) : ELEMENT * elements(tensor);
+
     if (noise > 0)
-        b->items[b->n_items++] = (struct item){.noise = noise, .tensor = tensor, .reader = reader};
+        b->items[b->n_items++] = (struct item){.noise = noise, .tensor = tensor, .reader = reader, .cost = cost / b->cost};
 }
 
 static void list_items(struct budget *b)
@@ -167,6 +175,10 @@ static void list_items(struct budget *b)
     struct sl_graph *g = b->x->graph;
     double *others = SL_NEW_ARRAY(g->arena, double, g->n_nodes + 1);
 
+    b->cost = 1;
+    for (int i = 0; i < g->n_nodes; i++)
+        if (sl_is_weighted(g->nodes[i]->op))
+            b->cost += (double)sl_op_row(g->nodes[i]->op)->cost(g->nodes[i]);
     for (int i = 0; i < g->n_nodes; i++) {
         struct sl_node *n = g->nodes[i];
         if (is_same(n) || sl_op_row(n->op)->encode == SL_ENCODE_UNITED)
@@ -234,28 +246,40 @@ static double decibel(double noise)
     return -10 * log10(fmax(noise, 1e-12));
 }
 
+static bool worth_it(const struct item *i, double left, double *cheap)
+{
+    if (left > BUDGET)
+        return true;
+    if (i->cost > CHEAP || i->noise < CHEAP_NOISE || *cheap + i->cost > CHEAP_SUM)
+        return false;
+    *cheap += i->cost;
+    return true;
+}
+
 static void spend(struct budget *b)
 {
     struct sl_graph *g = b->x->graph;
     struct sl_node **stack = SL_NEW_ARRAY(g->arena, struct sl_node *, g->n_nodes + 1);
-    double left = 0, before;
+    double left = 0, before, cheap = 0;
     int taken = 0;
 
     qsort(b->items, (size_t)b->n_items, sizeof *b->items, by_noise);
     for (int i = 0; i < b->n_items; i++)
         left += b->items[i].noise;
     before = left;
-    for (; taken < b->n_items && left > BUDGET; taken++) {
-        struct item *k = &b->items[taken];
-        struct sl_node *n = k->reader ? k->reader->in[0] : k->tensor;
-        widen(b->x, n, stack);
+    for (int i = 0; i < b->n_items; i++) {
+        const struct item *k = &b->items[i];
+        bool take = worth_it(k, left, &cheap);
+        sl_detail(2, "%-24s %-24s 8 bits: %5.1f dB at the outputs%s", k->tensor->name, k->reader ? k->reader->name : "other readers",
+                  decibel(k->noise), take ? ", so 16" : "");
+        if (!take)
+            continue;
+        widen(b->x, k->reader ? k->reader->in[0] : k->tensor, stack);
         if (k->reader)
             b->x->info[k->reader->index].reads_wide = true;
         left -= k->noise;
+        taken++;
     }
-    for (int i = 0; i < b->n_items; i++)
-        sl_detail(2, "%-24s %-24s 8 bits: %5.1f dB at the outputs%s", b->items[i].tensor->name,
-                  b->items[i].reader ? b->items[i].reader->name : "other readers", decibel(b->items[i].noise), i < taken ? ", so 16" : "");
     sl_detail(1, "rounding to 8 bits: %.1f dB at the outputs; %d of %d readings are 16 bits wide, %.1f dB", decibel(before), taken, b->n_items,
               decibel(left));
 }
