@@ -19,6 +19,7 @@ echo "== parsing, and how it grows"
 [ -d "$data/models" ] || { echo "SKIP: no model data at $data (set SLUICE_DATA)"; exit 0; }
 if "$python" -c 'import onnxruntime, onnx, PIL' 2>/dev/null; then
     "$python" bench/compare_onnxruntime.py "$data" "$@"
+    "$python" bench/quantized_models.py "$data"
 else
     echo "SKIP: the comparison with ONNX Runtime wants PEERS_PYTHON (see bench/bench.sh)"
 fi

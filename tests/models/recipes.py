@@ -115,7 +115,7 @@ def picture_files(count, held_out):
     folder = models.DATA / "images"
     if not held_out:
         files = sorted((folder / "calib").glob("*.jpg"))
-        return files[:: max(1, len(files) // count)][:count]
+        return files[::max(1, len(files) // count)][:count]
     people, others = sorted((folder / "people").glob("*.jpg")), sorted((folder / "imagenet").glob("*.jpg"))
     rest = max(count - len(people), 0)
     return (people + others[3::max(1, len(others) // max(rest, 1))][:rest])[:count]
