@@ -69,7 +69,7 @@ static bool is_positive(double v)
 static bool is_scaled(const struct sl_node *n, struct sl_node **x, double *factor)
 {
     float v;
-    if (n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), "affine") == 0 && sl_get_float(n, "beta", 0) == 0) {
+    if (sl_is_activation(n, "affine") && sl_get_float(n, "beta", 0) == 0) {
         *x = n->in[0];
         *factor = sl_get_float(n, "alpha", 1);
         return is_positive(*factor);
@@ -93,7 +93,7 @@ static bool is_closed_number(const struct sl_node *n)
 /* max(x, a number so low that the softmax does not see it) */
 static bool is_floored(const struct sl_node *n, struct sl_node **x)
 {
-    if (n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), "clip") == 0) {
+    if (sl_is_activation(n, "clip")) {
         *x = n->in[0];
         return sl_get_float(n, "minimum", -INFINITY) <= (double)SL_MASK_CLOSED && sl_get_float(n, "maximum", INFINITY) >= 1e30;
     }
@@ -206,7 +206,7 @@ static bool read_chosen(struct sl_node *n, struct mask *m)
 
 static bool is_cap(const struct sl_node *n)
 {
-    return n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), "tanh") == 0;
+    return sl_is_activation(n, "tanh");
 }
 
 static bool leads_to_matmul(const struct finder *f, const struct sl_node *n, int steps)

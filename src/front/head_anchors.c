@@ -6,7 +6,6 @@
 #include "front/heads.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { WALK_STEPS = 8, MOST_ELEMENTS = 1 << 24 /* of constants that are looked through */ };
 
@@ -36,16 +35,11 @@ static unsigned char *find_owners(const struct heads *h)
     return owner;
 }
 
-static bool is_type(const struct sl_node *n, const char *type)
-{
-    return n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), type) == 0;
-}
-
 static bool is_square(const struct sl_node *n)
 {
     const struct sl_const *k;
     const struct sl_node *other;
-    if (is_type(n, "square"))
+    if (sl_is_activation(n, "square"))
         return true;
     if (n->op == SL_OP_ew_mult && n->in[0] == n->in[1])
         return true;
@@ -59,7 +53,7 @@ static const struct sl_node *find_curve(const struct sl_node *n, int64_t *channe
 {
     *channel = -1;
     for (int steps = 0; steps < WALK_STEPS; steps++) {
-        if (is_type(n, "exp") || is_square(n))
+        if (sl_is_activation(n, "exp") || is_square(n))
             return n;
         if (n->op != SL_OP_slice && n->op != SL_OP_reshape && n->op != SL_OP_transpose)
             return NULL;
@@ -167,7 +161,7 @@ bool head_find_yolo_boxes(struct heads *h, int n_boxes)
         const struct sl_node *n = h->g->nodes[i];
         if (!h->region[i] || !owner[i])
             continue;
-        h->told.exp = h->told.exp || is_type(n, "exp");
+        h->told.exp = h->told.exp || sl_is_activation(n, "exp");
         take_product(h, n, n_boxes, &found[owner[i] - 1]);
     }
     h->told.known = true;

@@ -11,7 +11,7 @@ enum { SOFTMAX_STEPS = 4 };
 
 bool head_is_sigmoid(const struct sl_node *n)
 {
-    return n && n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), "sigmoid") == 0;
+    return n && sl_is_activation(n, "sigmoid");
 }
 
 bool head_is_movement(const struct sl_node *n)

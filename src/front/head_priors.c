@@ -6,7 +6,6 @@
 #include "front/heads.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { WALK_STEPS = 12 };
 
@@ -83,7 +82,7 @@ static bool is_exp(const struct sl_node *n)
 {
     for (int steps = 0; steps < WALK_STEPS && (n->op == SL_OP_reshape || n->op == SL_OP_transpose); steps++)
         n = n->in[0];
-    return n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), "exp") == 0;
+    return sl_is_activation(n, "exp");
 }
 
 /* Sizes are factors of an exp, places summands. */

@@ -49,7 +49,7 @@ static const int anchors_p6[4][6] = {
 
 static bool is_leaky(const struct sl_node *n)
 {
-    return n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), "leaky_relu") == 0;
+    return sl_is_activation(n, "leaky_relu");
 }
 
 /* YOLOv7 has its own anchors; its tiny form, known by its activation, has those of YOLOv5. */

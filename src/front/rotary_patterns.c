@@ -1,8 +1,8 @@
 /*
- * rotary_patterns.c: finds rotary position embedding. Two ways of writing it, each with pairs half a row apart or of neighbours:
- *   whole   x * cos + turned(x) * sin, turned(x) = join(-second(x), first(x))
- *   parts   join(first(x) * cos - second(x) * sin, second(x) * cos + first(x) * sin)
- * first and second are the halves of the last axis, or its even and odd positions; join puts them back.
+ * rotary_patterns.c: finds rotary position embedding. Two ways of writing it, each with pairs half a row apart or of
+ * neighbours: whole   x * cos + turned(x) * sin, turned(x) = join(-second(x), first(x)) parts   join(first(x) * cos - second(x)
+ * * sin, second(x) * cos + first(x) * sin) first and second are the halves of the last axis, or its even and odd positions;
+ * join puts them back.
  */
 #include "front/rotary.h"
 
@@ -35,7 +35,8 @@ static const struct sl_pattern_text texts[] = {
     {"rotary, interleaved", "the same with turned(x) = the odd positions negated and the even ones, stacked and flattened",
      "rotary with `interleaved`"},
     {"rotary, by halves", "concat(x1 * cos - x2 * sin, x2 * cos + x1 * sin), x1 and x2 the halves of the last axis", "rotary"},
-    {"rotary, by halves, interleaved", "the same of even and odd positions, stacked and flattened", "rotary with `interleaved`"},
+    {"rotary, by halves, interleaved", "the same of even and odd positions, stacked and flattened",
+     "rotary with `interleaved`"},
 };
 
 const struct sl_pattern_text *sl_rotary_pattern(int row)
@@ -118,7 +119,7 @@ static bool reads_slice(const struct sl_node *n, struct piece *p)
 static struct piece piece_of(struct sl_node *n)
 {
     struct piece p;
-    bool negative = n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), "neg") == 0;
+    bool negative = sl_is_activation(n, "neg");
     struct sl_node *of = negative ? n->in[0] : n;
     if (!reads_slice(of, &p) && !reads_split(of, &p))
         p = (struct piece){.x = of, .part = WHOLE};
@@ -131,7 +132,8 @@ static struct piece piece_of(struct sl_node *n)
 static struct sl_node *without_stack(struct sl_node *n, int64_t h, bool interleaved)
 {
     int rank = n->shape.rank;
-    bool stacked = rank >= 2 && n->shape.dim[rank - 1] == (interleaved ? 1 : h) && n->shape.dim[rank - 2] == (interleaved ? h : 1);
+    bool stacked =
+        rank >= 2 && n->shape.dim[rank - 1] == (interleaved ? 1 : h) && n->shape.dim[rank - 2] == (interleaved ? h : 1);
     return stacked && n->op == SL_OP_reshape && n->in[0]->shape.rank == rank - 1 && last_dim(n->in[0]) == h ? n->in[0] : NULL;
 }
 
@@ -176,7 +178,8 @@ static bool read_term(const struct sl_node *product, const struct piece *wanted,
 {
     for (int k = 0; k < 2; k++) {
         struct piece p = piece_of(product->in[k]);
-        if (p.x == wanted->x && p.part == wanted->part && p.interleaved == wanted->interleaved && p.negative == wanted->negative) {
+        if (p.x == wanted->x && p.part == wanted->part && p.interleaved == wanted->interleaved &&
+            p.negative == wanted->negative) {
             *table = product->in[1 - k];
             return true;
         }
@@ -249,7 +252,8 @@ static bool match_whole(const struct sl_node *n, struct turn *t)
             continue;
         for (int i = 0; i < 2; i++)
             if (other->in[i] == x) {
-                *t = (struct turn){.x = x, .cosine = other->in[1 - i], .sine = products[k / 2]->in[1 - k % 2], .interleaved = t->interleaved};
+                *t = (struct turn){
+                    .x = x, .cosine = other->in[1 - i], .sine = products[k / 2]->in[1 - k % 2], .interleaved = t->interleaved};
                 return true;
             }
     }
@@ -263,8 +267,8 @@ static bool tables_fit(const struct sl_node *n, const struct turn *t)
 {
     const struct sl_shape *x = &t->x->shape, *c = &t->cosine->shape;
     int64_t d = last_dim(t->x), w = last_dim(t->cosine);
-    if (!sl_shape_equal(&n->shape, x) || !sl_shape_equal(c, &t->sine->shape) || d < 2 || (w != d && 2 * w != d) || t->x->dtype != SL_F32 ||
-        t->cosine->dtype != SL_F32 || t->sine->dtype != SL_F32 || c->rank > x->rank)
+    if (!sl_shape_equal(&n->shape, x) || !sl_shape_equal(c, &t->sine->shape) || d < 2 || (w != d && 2 * w != d) ||
+        t->x->dtype != SL_F32 || t->cosine->dtype != SL_F32 || t->sine->dtype != SL_F32 || c->rank > x->rank)
         return false;
     for (int i = 2; i <= c->rank; i++)
         if (c->dim[c->rank - i] != 1 && c->dim[c->rank - i] != x->dim[x->rank - i])
@@ -281,7 +285,8 @@ struct joining {
     struct sl_node **before; /* by number: a new node that stands before this one */
 };
 
-static const struct sl_const *joined_constants(sl_arena *a, const struct sl_const *c, const struct sl_const *s, const struct sl_shape *shape)
+static const struct sl_const *joined_constants(sl_arena *a, const struct sl_const *c, const struct sl_const *s,
+                                               const struct sl_shape *shape)
 {
     void *data = NULL;
     int64_t w = c->shape.dim[c->shape.rank - 1], rows = w ? (int64_t)sl_shape_elements(&c->shape) / w : 0;

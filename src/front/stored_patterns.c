@@ -1,21 +1,15 @@
 /*
- * stored_patterns.c: L2 normalization along the last axis becomes an rms_norm, a channel shuffle becomes one gather. Each pattern is a
- * row: the op at its root, and a function that looks upwards and turns the root into the layer. Nodes above it that something else
- * reads stay; the others are dead afterwards.
+ * stored_patterns.c: L2 normalization along the last axis becomes an rms_norm, a channel shuffle becomes one gather. Each
+ * pattern is a row: the op at its root, and a function that looks upwards and turns the root into the layer. Nodes above it
+ * that something else reads stay; the others are dead afterwards.
  */
 #include "front/stored_patterns.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "front/pattern_text.h"
 
 typedef bool match_fn(struct sl_graph *g, struct sl_node *root);
-
-static bool is_curve(const struct sl_node *n, const char *type)
-{
-    return n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), type) == 0;
-}
 
 /* The number that a constant holds everywhere. */
 static bool read_number(const struct sl_node *n, double *out)
@@ -72,7 +66,7 @@ static const struct sl_node *skip_floor(struct norm *m, const struct sl_node *n,
     *floor = 0;
     if (n->op == SL_OP_expand)
         n = step_up(m, n, 0);
-    if (is_curve(n, "clip") && sl_attr(n, "minimum") && sl_get_float(n, "maximum", INFINITY) > 1e30) {
+    if (sl_is_activation(n, "clip") && sl_attr(n, "minimum") && sl_get_float(n, "maximum", INFINITY) > 1e30) {
         *floor = sl_get_float(n, "minimum", 0);
         return step_up(m, n, 0);
     }
@@ -90,7 +84,7 @@ static bool is_sum_of_squares(struct norm *m, const struct sl_node *n, const str
     if (!axes || axes->n != 1 || axes->i[0] != x->shape.rank - 1 || !sl_get_int(n, "keepdims", 1))
         return false;
     const struct sl_node *square = step_up(m, n, 0);
-    bool is_square = is_curve(square, "square") || (square->op == SL_OP_ew_mult && square->in[0] == square->in[1]);
+    bool is_square = sl_is_activation(square, "square") || (square->op == SL_OP_ew_mult && square->in[0] == square->in[1]);
     return is_square && step_up(m, square, 0) == x;
 }
 
@@ -100,20 +94,21 @@ static bool is_divided(struct norm *m, const struct sl_node *d, const struct sl_
     double floor;
     d = skip_floor(m, d, &floor);
     m->floor = floor * floor;
-    return floor >= 0 && is_curve(d, "sqrt") && is_sum_of_squares(m, step_up(m, d, 0), x);
+    return floor >= 0 && sl_is_activation(d, "sqrt") && is_sum_of_squares(m, step_up(m, d, 0), x);
 }
 
 /* x * 1 / sqrt(max(sum of squares, floor)) */
 static bool is_multiplied(struct norm *m, const struct sl_node *f, const struct sl_node *x)
 {
-    if (is_curve(f, "rsqrt")) {
+    if (sl_is_activation(f, "rsqrt")) {
         f = skip_floor(m, step_up(m, f, 0), &m->floor);
         return m->floor >= 0 && is_sum_of_squares(m, f, x);
     }
-    return is_curve(f, "reciprocal") && is_divided(m, step_up(m, f, 0), x);
+    return sl_is_activation(f, "reciprocal") && is_divided(m, step_up(m, f, 0), x);
 }
 
-/* A sum below the floor is divided by the floor; adding the floor instead changes nothing that a float shows when it is small. */
+/* A sum below the floor is divided by the floor; adding the floor instead changes nothing that a float shows when it is small.
+ */
 static void become_norm(struct sl_graph *g, struct sl_node *root, struct sl_node *x, const struct norm *m)
 {
     int64_t c = x->shape.dim[x->shape.rank - 1];
@@ -182,8 +177,14 @@ static const struct {
     enum sl_op root;
     match_fn *fn;
 } patterns[] = {
-    {{"l2 norm", "x / sqrt(sum of squares), the sum or the root with a floor of at most 1e-10, 1e-5", "rms_norm with gamma 1 / sqrt(channels)"}, SL_OP_ew_div, match_l2_norm},
-    {{"l2 norm, by reciprocal", "the same as a product with rsqrt(..) or 1 / sqrt(..)", "rms_norm with gamma 1 / sqrt(channels)"}, SL_OP_ew_mult, match_l2_norm},
+    {{"l2 norm", "x / sqrt(sum of squares), the sum or the root with a floor of at most 1e-10, 1e-5",
+      "rms_norm with gamma 1 / sqrt(channels)"},
+     SL_OP_ew_div,
+     match_l2_norm},
+    {{"l2 norm, by reciprocal", "the same as a product with rsqrt(..) or 1 / sqrt(..)",
+      "rms_norm with gamma 1 / sqrt(channels)"},
+     SL_OP_ew_mult,
+     match_l2_norm},
     {{"channel shuffle", "channels as [groups, each], turned, flat again", "gather"}, SL_OP_reshape, match_shuffle},
 };
 

@@ -160,6 +160,7 @@ const struct sl_attr *sl_attr(const struct sl_node *n, const char *name);
 int64_t sl_get_int(const struct sl_node *n, const char *name, int64_t otherwise);
 double sl_get_float(const struct sl_node *n, const char *name, double otherwise);
 const char *sl_get_string(const struct sl_node *n, const char *name, const char *otherwise);
+bool sl_is_activation(const struct sl_node *n, const char *type); /* an activation layer of this type */
 /* Exactly `count` ints, else the defaults are kept and false returned. */
 bool sl_get_ints(const struct sl_node *n, const char *name, int count, int64_t *v);
 

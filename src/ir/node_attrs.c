@@ -107,6 +107,11 @@ const char *sl_get_string(const struct sl_node *n, const char *name, const char 
     return at && at->kind == SL_ATTR_STRING ? at->s : otherwise;
 }
 
+bool sl_is_activation(const struct sl_node *n, const char *type)
+{
+    return n->op == SL_OP_activation && strcmp(sl_get_string(n, "type", ""), type) == 0;
+}
+
 bool sl_get_ints(const struct sl_node *n, const char *name, int count, int64_t *v)
 {
     const struct sl_attr *at = find_attr(n, name);

@@ -6,7 +6,6 @@
  * end: its forms are many
  */
 #include <math.h>
-#include <string.h>
 
 #include "ops/ops.h"
 #include "quant/fuse.h"
@@ -16,15 +15,10 @@ static bool near(float a, double b)
     return fabs((double)a - b) <= 1e-4 * fabs(b);
 }
 
-static bool is_activation(const struct sl_node *n, const char *type)
-{
-    return n->op == SL_OP_activation && !strcmp(sl_get_string(n, "type", ""), type);
-}
-
 /* n = op(x, constant) in either order for commutative ops: x and the constant. */
 static struct sl_node *with_constant(struct sl_fuse *f, const struct sl_node *n, enum sl_op op, float *constant)
 {
-    if (n->op == SL_OP_activation && is_activation(n, "affine")) {
+    if (n->op == SL_OP_activation && sl_is_activation(n, "affine")) {
         double alpha = sl_get_float(n, "alpha", 1), beta = sl_get_float(n, "beta", 0);
         if ((op == SL_OP_ew_mult && beta == 0) || (op == SL_OP_ew_add && alpha == 1)) {
             *constant = (float)(op == SL_OP_ew_mult ? alpha : beta);
@@ -47,12 +41,12 @@ static const char *match_gate(struct sl_fuse *f, const struct sl_node *n, struct
         *x = n->in[1 - i];
         if (sl_fuse_uses(f, gate) != 1 || gate->op != SL_OP_activation)
             continue;
-        if (is_activation(gate, "sigmoid") && gate->in[0] == *x)
+        if (sl_is_activation(gate, "sigmoid") && gate->in[0] == *x)
             return "silu";
-        if (is_activation(gate, "hard_sigmoid") && gate->in[0] == *x &&
+        if (sl_is_activation(gate, "hard_sigmoid") && gate->in[0] == *x &&
             near((float)sl_get_float(gate, "alpha", 0.2), 1.0 / 6) && near((float)sl_get_float(gate, "beta", 0.5), 0.5))
             return "hard_swish";
-        if (is_activation(gate, "tanh") && is_activation(gate->in[0], "softplus") && sl_fuse_uses(f, gate->in[0]) == 1 &&
+        if (sl_is_activation(gate, "tanh") && sl_is_activation(gate->in[0], "softplus") && sl_fuse_uses(f, gate->in[0]) == 1 &&
             gate->in[0]->in[0] == *x)
             return "mish";
     }
@@ -65,7 +59,7 @@ static struct sl_node *match_erf_gate(struct sl_fuse *f, const struct sl_node *n
     float c;
     struct sl_node *erf = with_constant(f, n, SL_OP_ew_add, &c), *scaled, *x;
 
-    if (!erf || !near(c, 1) || sl_fuse_uses(f, n) != 1 || !is_activation(erf, "erf") || sl_fuse_uses(f, erf) != 1)
+    if (!erf || !near(c, 1) || sl_fuse_uses(f, n) != 1 || !sl_is_activation(erf, "erf") || sl_fuse_uses(f, erf) != 1)
         return NULL;
     scaled = erf->in[0];
     if (sl_fuse_uses(f, scaled) != 1)

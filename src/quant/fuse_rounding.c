@@ -1,20 +1,13 @@
 /*
- * fuse_rounding.c: files that are quantized already hold their steps as layers: x / scale, rounded, plus a zero point, limited, as
- * integers, and back. Optimize chooses its own steps, so rounding and integers go here; the limits stay, since a Relu may be nothing
- * but a limit at the zero point. Native keeps it all.
+ * fuse_rounding.c: files that are quantized already hold their steps as layers: x / scale, rounded, plus a zero point, limited,
+ * as integers, and back. Optimize chooses its own steps, so rounding and integers go here; the limits stay, since a Relu may be
+ * nothing but a limit at the zero point. Native keeps it all.
  */
-#include <string.h>
-
 #include "ir/uses.h"
 #include "ops/ops.h"
 #include "quant/fuse.h"
 
 enum { KEPT, INTEGERS = 1, ROUNDING = 2 }; /* by node: an integer tensor that may as well be real, the rounding before one */
-
-static bool is_activation(const struct sl_node *n, const char *type)
-{
-    return n->op == SL_OP_activation && !strcmp(sl_get_string(n, "type", ""), type);
-}
 
 static bool is_small_integer(enum sl_dtype t)
 {
@@ -25,12 +18,12 @@ static bool is_small_integer(enum sl_dtype t)
 static const struct sl_node *rounding_before(const struct sl_node *cast, const struct sl_uses *uses)
 {
     const struct sl_node *n = cast->in[0];
-    if (cast->op != SL_OP_cast || !is_activation(n, "clip") || uses->first[n->index + 1] - uses->first[n->index] != 1)
+    if (cast->op != SL_OP_cast || !sl_is_activation(n, "clip") || uses->first[n->index + 1] - uses->first[n->index] != 1)
         return NULL;
     n = n->in[0];
     if (n->op == SL_OP_ew_add && uses->first[n->index + 1] - uses->first[n->index] == 1)
         n = n->in[n->in[0]->op == SL_OP_const_input];
-    return is_activation(n, "round") && uses->first[n->index + 1] - uses->first[n->index] == 1 ? n : NULL;
+    return sl_is_activation(n, "round") && uses->first[n->index + 1] - uses->first[n->index] == 1 ? n : NULL;
 }
 
 static bool moves_data(enum sl_op op)
@@ -111,7 +104,7 @@ static sluice_status join_steps(struct sl_fuse *f, struct sl_node *n, sl_err *e)
     struct sl_node *x = with_number(f, n, SL_OP_ew_mult, &scale), *clip = x ? with_number(f, x, SL_OP_ew_sub, &zero) : NULL;
     (void)e;
     clip = clip ? clip : x;
-    if (!clip || !is_activation(clip, "clip"))
+    if (!clip || !sl_is_activation(clip, "clip"))
         return SLUICE_OK;
     struct sl_node *sum = clip->in[0], *quotient = with_number(f, sum, SL_OP_ew_add, &added);
     x = with_number(f, quotient ? quotient : sum, SL_OP_ew_div, &divisor);
