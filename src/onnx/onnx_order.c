@@ -266,7 +266,7 @@ static sluice_status call_translate(struct onnx_import *c, const struct onnx_nod
     if (n->n_in < row->least_in || (row->most_in >= 0 && n->n_in > row->most_in))
         return sl_fail(c->e, SLUICE_E_FORMAT, "%d inputs, %s takes %d to %d", n->n_in, n->op_type, row->least_in, row->most_in);
     for (int i = 0; i < row->least_in; i++)
-        if (!n->in[i][0])
+        if (!onnx_has_in(c, i))
             return sl_fail(c->e, SLUICE_E_FORMAT, "input %d is left out, %s needs it", i, n->op_type);
     return row->translate(c, n);
 }
