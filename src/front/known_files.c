@@ -52,6 +52,7 @@ static bool begins_with_word(struct sl_view b, const char *word)
 /* A protobuf field of bytes with this tag at *at: where its content begins and ends; *at moves behind it. */
 static bool read_field(struct sl_view b, size_t *at, uint8_t tag, struct sl_view *out)
 {
+    *out = (struct sl_view){0};
     uint64_t length = 0;
     size_t i = *at;
     if (i >= b.size || b.data[i++] != tag)

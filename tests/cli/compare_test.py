@@ -10,7 +10,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SLUICE = str(pathlib.Path(os.environ.get("SLUICE", ROOT / "build" / "sluice")).resolve())
-PYTHON = os.environ.get("SLUICE_PYTHON", "python3")
+PYTHON = os.environ.get("SLUICE_PYTHON", sys.executable)  # which has numpy
 MODEL = ROOT / "examples" / "demo" / "signs.onnx"
 PART = ["--start-node-names", "down8_dw/BatchNormalization"]
 # arguments, outputs that are compared
