@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "front/build.h"
+#include "front/const_order.h"
 #include "front/const_values.h"
 
 struct bench {
@@ -172,12 +173,64 @@ static void test_problems_as_one_error(void **state)
     sl_arena_free(t.b.a);
 }
 
+/* Element by element, as the definition says: axis i of the result is axis perm[i]. */
+static void expect_permuted(sl_arena *a, enum sl_dtype t, size_t size, const struct sl_shape *shape, const int64_t *perm)
+{
+    const struct sl_const *out;
+    sl_err e = {0};
+    void *data;
+    const struct sl_const *k = sl_const_new(a, t, shape, &data);
+    for (size_t i = 0; i < sl_shape_elements(shape) * size; i++)
+        ((uint8_t *)data)[i] = (uint8_t)(i * 2654435761u >> 13);
+    assert_int_equal(sl_const_permute(a, k, perm, &out, &e), SLUICE_OK);
+    for (size_t i = 0; i < sl_shape_elements(shape); i++) {
+        size_t rest = i, from = 0;
+        int64_t index[SL_MAX_RANK];
+        for (int axis = out->shape.rank - 1; axis >= 0; axis--) {
+            index[perm[axis]] = (int64_t)(rest % (size_t)out->shape.dim[axis]);
+            rest /= (size_t)out->shape.dim[axis];
+        }
+        for (int axis = 0; axis < shape->rank; axis++)
+            from = from * (size_t)shape->dim[axis] + (size_t)index[axis];
+        assert_memory_equal((const uint8_t *)out->data + i * size, (const uint8_t *)data + from * size, size);
+    }
+}
+
+static void test_constants_in_another_order(void **state)
+{
+    static const struct {
+        int rank;
+        int64_t dims[5], perm[5];
+    } cases[] = {
+        {2, {40, 50}, {1, 0}},
+        {2, {1, 7}, {1, 0}},
+        {3, {17, 5, 16}, {2, 0, 1}},
+        {4, {33, 3, 5, 2}, {2, 3, 1, 0}},
+        {4, {64, 96, 3, 3}, {2, 3, 1, 0}},
+        {4, {2, 3, 4, 5}, {0, 2, 3, 1}},
+        {5, {3, 2, 5, 1, 4}, {4, 1, 3, 0, 2}},
+    };
+    for (size_t i = 0; i < SL_COUNT(cases); i++) {
+        const struct sl_shape s = sl_shape_of(cases[i].rank, cases[i].dims);
+        sl_arena *a = sl_arena_new();
+        expect_permuted(a, SL_F32, 4, &s, cases[i].perm);
+        expect_permuted(a, SL_U8, 1, &s, cases[i].perm);
+        expect_permuted(a, SL_S16, 2, &s, cases[i].perm);
+        expect_permuted(a, SL_S64, 8, &s, cases[i].perm);
+        sl_arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constants_fold), cmocka_unit_test(test_nothing_to_do),
-        cmocka_unit_test(test_encoding_stays), cmocka_unit_test(test_prelu),
-        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_problems_as_one_error),
+        cmocka_unit_test(test_constants_fold),
+        cmocka_unit_test(test_nothing_to_do),
+        cmocka_unit_test(test_encoding_stays),
+        cmocka_unit_test(test_prelu),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_problems_as_one_error),
+        cmocka_unit_test(test_constants_in_another_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
