@@ -104,7 +104,8 @@ int cli_docs(const struct cli_args *a, struct sluice_error *err)
     } else if (strcmp(a->positional[0], "patterns") == 0) {
         cli_put(sluice_list_patterns());
     } else {
-        return sluice_exit_code(sl_fail(err, SLUICE_E_USAGE, "'%s' is not a generated document (cli, ops, patterns, script, heads)", a->positional[0]));
+        return sluice_exit_code(sl_fail(err, SLUICE_E_USAGE,
+                                        "'%s' is not a generated document (cli, ops, patterns, script, heads)", a->positional[0]));
     }
     return 0;
 }

@@ -1,7 +1,8 @@
 /*
  * onnx_cut.c: what start and end nodes cut off, as ONNX models of its own: the part that makes the network's inputs, and the
- * part that goes from its outputs to those of the file; and, when asked, the part between them. Nodes, weights and value infos are copied as the file has them; only
- * the lists of inputs and outputs are new. Weights in other files move in, so that a part can be run from anywhere.
+ * part that goes from its outputs to those of the file; and, when asked, the part between them. Nodes, weights and value infos
+ * are copied as the file has them; only the lists of inputs and outputs are new. Weights in other files move in, so that a part
+ * can be run from anywhere.
  */
 #include <string.h>
 

@@ -22,7 +22,8 @@ sluice_status infer_rotary(struct sl_graph *g, struct sl_node *n, sl_err *e)
     const struct sl_shape *x = &n->in[0]->shape, *a = &n->in[1]->shape;
     int64_t d = x->dim[x->rank - 1], w = a->dim[a->rank - 1];
     if (d < 2 || d % 2 || (w != d && w != 2 * d))
-        return sl_fail(e, SLUICE_E_SHAPE, "%lld features and %lld angles: an even number of features, and as many angles or twice as many, are wanted",
+        return sl_fail(e, SLUICE_E_SHAPE,
+                       "%lld features and %lld angles: an even number of features, and as many angles or twice as many, are wanted",
                        (long long)d, (long long)w);
     for (int i = 2; i <= a->rank; i++)
         if (a->dim[a->rank - i] != 1 && (i > x->rank || a->dim[a->rank - i] != x->dim[x->rank - i]))

@@ -1,7 +1,8 @@
 /*
  * test_onnx_nodes.c: ONNX's operator vectors (shared data: onnx_node/vectors.tar.xz) through the importer and the float runner.
- * Counts by operator; a vector that fails must say why. A vector with error.txt must fail, with that text in the message. The run fails when one does not pass. Usage: test_onnx_nodes [-v] [-r]
- * [-f ARCHIVE] [NAME_PART]; -r: every input arrives at run time, none may become a constant.
+ * Counts by operator; a vector that fails must say why. A vector with error.txt must fail, with that text in the message. The
+ * run fails when one does not pass. Usage: test_onnx_nodes [-v] [-r] [-f ARCHIVE] [NAME_PART]; -r: every input arrives at run
+ * time, none may become a constant.
  */
 #include <archive.h>
 #include <archive_entry.h>
