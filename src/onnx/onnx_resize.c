@@ -76,8 +76,10 @@ static void apply_policy(struct resizing *r, const struct sl_node *x, int n, con
         double s = (double)sizes[i] / (double)x->shape.dim[axes[i]];
         scale = least ? SL_MIN(scale, s) : SL_MAX(scale, s);
     }
-    for (int i = 0; i < n; i++)
-        out[i] = (int64_t)floor(scale * (double)x->shape.dim[axes[i]] + 0.5);
+    for (int i = 0; i < n; i++) {
+        double size = floor(scale * (double)x->shape.dim[axes[i]] + 0.5);
+        out[i] = size >= 1 && size <= 1e9 ? (int64_t)size : 0; /* which set_size refuses */
+    }
     for (int i = 0; i < n; i++)
         r->scale[axes[i]] = scale;
 }
@@ -190,7 +192,8 @@ static double filter_at(const struct sl_resize_rule *r, double d)
 /* The weights of all inputs for output o: column o of [in, out]. Beyond the border its pixel is repeated, or nothing is there. */
 static void filter_column(const struct sl_resize_rule *r, double scale, int64_t in, int64_t out, int64_t o, float *column)
 {
-    const double x = sl_resize_coordinate(r, 1, in, out, o), reach = (r->taps == 2 ? 1 : 2) / scale;
+    const double reach = (r->taps == 2 ? 1 : 2) / scale, far = (double)in + reach + 2; /* beyond, nothing changes any more */
+    const double x = fmin(fmax(sl_resize_coordinate(r, 1, in, out, o), -far), far);
     double total = 0;
     for (int64_t i = (int64_t)floor(x - reach); i <= (int64_t)ceil(x + reach); i++)
         if (!r->exclude_outside || (i >= 0 && i < in))

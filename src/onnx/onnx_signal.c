@@ -172,7 +172,8 @@ sluice_status translate_stft(struct onnx_import *c, const struct onnx_node *n)
         return sl_unsupported(c->b, "frame_length must be a constant number");
     if (x->shape.rank == 2)
         SL_TRY(onnx_reshape(c, x, 3, (int64_t[]){x->shape.dim[0], x->shape.dim[1], 1}, &x));
-    if (x->shape.rank != 3 || step < 1 || length < 1 || length > (double)x->shape.dim[1] || length > 1 << 16)
+    if (x->shape.rank != 3 || !(step >= 1 && step <= 1 << 30) ||
+        !(length >= 1 && length <= (double)x->shape.dim[1] && length <= 1 << 16))
         return sl_fail(c->e, SLUICE_E_VALUE, "frames of %g by steps of %g", length, step);
     int64_t frames = (x->shape.dim[1] - (int64_t)length) / (int64_t)step + 1;
     struct sl_shape s = {2, {frames, (int64_t)length}};
@@ -243,7 +244,7 @@ sluice_status translate_mel_weight_matrix(struct onnx_import *c, const struct on
         if (!sl_const_scalar(k, &v[i]))
             return sl_fail(c->e, SLUICE_E_SHAPE, "%s is not one number", names[i]);
     }
-    if (!(v[0] >= 1 && v[0] <= 1 << 16 && v[1] >= 1 && v[1] <= 1 << 24 && v[2] >= 1 && v[3] >= 0 && v[4] > v[3] && v[4] <= v[2]))
+    if (!(v[0] >= 1 && v[0] <= 1 << 16 && v[1] >= 1 && v[1] <= 1 << 24 && v[2] >= 1 && v[2] <= 1e9 && v[3] >= 0 && v[4] > v[3] && v[4] <= v[2]))
         return sl_fail(c->e, SLUICE_E_VALUE, "no mel bins of %g, %g, %g, %g and %g", v[0], v[1], v[2], v[3], v[4]);
     if (!sl_dtype_is_float(onnx_stored_dtype((int32_t)onnx_attr_int(c, "output_datatype", 1))))
         return sl_unsupported(c->b, "a matrix of integers");
