@@ -4,7 +4,6 @@
 #include "front/const_order.h"
 #include "front/const_values.h"
 #include "front/pattern_match.h"
-#include "ops/values.h"
 
 /* ---- norms ---- */
 

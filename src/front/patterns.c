@@ -67,20 +67,12 @@ static void absorb(struct sl_matcher *m, struct sl_node *root, const struct sl_n
     }
 }
 
-/* Origins stand in the order of computation: the root's own, which name what the layer makes, come last. */
 void sl_pattern_become(struct sl_matcher *m, struct sl_node *root, enum sl_op op, struct sl_node *x)
 {
-    const struct sl_node own = {.n_origins = root->n_origins, .origins = root->origins};
-    root->n_origins = 0;
-    root->origins = NULL;
+    const struct sl_node own = sl_node_detach_origins(root);
     absorb(m, root, root, x);
     sl_node_take_origins(m->g->arena, root, &own);
-    root->op = op;
-    root->n_attrs = root->n_params = 0;
-    root->attrs = NULL;
-    root->params = NULL;
-    root->n_in = 1;
-    root->in = sl_arena_memdup(m->g->arena, &x, sizeof x);
+    sl_node_become(m->g->arena, root, op, 1, &x);
     m->uses[x->index]++;
 }
 

@@ -348,17 +348,10 @@ static bool become_rotary(struct joining *j, struct sl_node *n, const struct tur
     struct sl_node *in[2] = {t->x, join_angles(j, t, n)};
     if (!in[1])
         return false;
-    const struct sl_node own = {.n_origins = n->n_origins, .origins = n->origins};
-    n->n_origins = 0;
-    n->origins = NULL;
+    const struct sl_node own = sl_node_detach_origins(n);
     take_parts(j->g->arena, n, n, t, DEPTH);
     sl_node_take_origins(j->g->arena, n, &own);
-    n->op = SL_OP_rotary;
-    n->n_attrs = n->n_params = 0;
-    n->attrs = NULL;
-    n->params = NULL;
-    n->n_in = 2;
-    n->in = sl_arena_memdup(j->g->arena, in, sizeof in);
+    sl_node_become(j->g->arena, n, SL_OP_rotary, 2, in);
     sl_set_int(j->g, n, "interleaved", t->interleaved);
     return true;
 }

@@ -24,22 +24,10 @@ static bool read_number(const struct sl_node *n, double *out)
 /* Origins in the order of computation: those of the nodes on the way from x, then the root's own. */
 static void take_chain(struct sl_graph *g, struct sl_node *root, const struct sl_node *const *chain, int depth)
 {
-    const struct sl_node own = {.n_origins = root->n_origins, .origins = root->origins};
-    root->n_origins = 0;
-    root->origins = NULL;
+    const struct sl_node own = sl_node_detach_origins(root);
     while (depth)
         sl_node_take_origins(g->arena, root, chain[--depth]);
     sl_node_take_origins(g->arena, root, &own);
-}
-
-static void become(struct sl_node *root, enum sl_op op, struct sl_node *x)
-{
-    root->op = op;
-    root->n_attrs = root->n_params = 0;
-    root->attrs = NULL;
-    root->params = NULL;
-    root->n_in = 1;
-    root->in[0] = x;
 }
 
 /* ---- L2 normalization ---- */
@@ -115,7 +103,7 @@ static void become_norm(struct sl_graph *g, struct sl_node *root, struct sl_node
     const struct sl_shape s = {1, {c}};
     const float gamma = (float)(1 / sqrt((double)c)), beta = 0;
     take_chain(g, root, m->chain, m->depth);
-    become(root, SL_OP_rms_norm, x);
+    sl_node_become(g->arena, root, SL_OP_rms_norm, 1, &x);
     sl_set_float(g, root, "epsilon", fmax(m->floor, 1e-37) / (double)c);
     sl_set_param(g, root, "gamma", sl_const_splat(g->arena, SL_F32, &s, &gamma));
     sl_set_param(g, root, "beta", sl_const_splat(g->arena, SL_F32, &s, &beta));
@@ -166,7 +154,7 @@ static bool match_shuffle(struct sl_graph *g, struct sl_node *root)
         ((int64_t *)data)[k] = k % groups * each + k / groups;
     const struct sl_node *const chain[2] = {turned, split};
     take_chain(g, root, chain, 2);
-    become(root, SL_OP_gather, x);
+    sl_node_become(g->arena, root, SL_OP_gather, 1, &x);
     sl_set_int(g, root, "axis", rank - 1);
     sl_set_param(g, root, "indices", indices);
     return true;

@@ -219,6 +219,24 @@ void sl_node_take_origins(sl_arena *a, struct sl_node *to, const struct sl_node 
             append_origin(a, to, from->origins[i]);
 }
 
+struct sl_node sl_node_detach_origins(struct sl_node *n)
+{
+    const struct sl_node own = {.n_origins = n->n_origins, .origins = n->origins};
+    n->n_origins = 0;
+    n->origins = NULL;
+    return own;
+}
+
+void sl_node_become(sl_arena *a, struct sl_node *n, enum sl_op op, int n_in, struct sl_node *const *in)
+{
+    n->op = op;
+    n->n_attrs = n->n_params = 0;
+    n->attrs = NULL;
+    n->params = NULL;
+    n->n_in = n_in;
+    n->in = sl_arena_memdup(a, in, (size_t)n_in * sizeof *in);
+}
+
 const char *sl_node_text(const struct sl_node *n)
 {
     enum { BUFFERS = 4, SIZE = 256 }; /* several in one message */

@@ -146,6 +146,11 @@ struct sl_graph *sl_graph_copy(const struct sl_graph *g, sl_arena *a);
 struct sl_node *sl_graph_find(const struct sl_graph *g, const char *name);
 void sl_node_add_origin(sl_arena *a, struct sl_node *n, const char *origin);
 void sl_node_take_origins(sl_arena *a, struct sl_node *to, const struct sl_node *from);
+/* Takes n's origins away and returns them on a node of their own, to be given back with sl_node_take_origins behind those of others:
+ * origins stand in the order of computation, and what names the layer's own output comes last. */
+struct sl_node sl_node_detach_origins(struct sl_node *n);
+/* n becomes a layer of this op that reads `in`, without attributes and parameters; name, origins, type and shape stay. */
+void sl_node_become(sl_arena *a, struct sl_node *n, enum sl_op op, int n_in, struct sl_node *const *in);
 const char *
 sl_node_text(const struct sl_node *n); /* for messages: "net/conv1", or its origin while unnamed; static per-thread buffer */
 
