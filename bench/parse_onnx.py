@@ -22,40 +22,26 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "fuzz"))
+from onnx_writer import pb, pb_varint  # noqa: E402
+
 SLUICE = os.environ.get("SLUICE", str(ROOT / "build" / "sluice"))
 RUNS = 7
 
 
-# ---- a small ONNX writer: fields of onnx.proto by number ----
-
-def varint(n):
-    out = bytearray()
-    while n > 127:
-        out.append(n & 127 | 128)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def number(field, value):
-    return varint(field << 3) + varint(value)
-
-
-def block(field, data):
-    return varint(field << 3 | 2) + varint(len(data)) + (data.encode() if isinstance(data, str) else data)
-
+# ---- ONNX files, field by field ----
 
 def ints(name, values):
-    return block(5, block(1, name) + b"".join(number(8, v) for v in values) + number(20, 7))
+    return pb(5, pb(1, name) + b"".join(pb(8, v) for v in values) + pb(20, 7))
 
 
 def value_info(name, dims):
-    shape = b"".join(block(1, number(1, d)) for d in dims)
-    return block(1, name) + block(2, block(1, number(1, 1) + block(2, shape)))
+    shape = b"".join(pb(1, pb(1, d)) for d in dims)
+    return pb(1, name) + pb(2, pb(1, pb(1, 1) + pb(2, shape)))
 
 
 def tensor(name, dims, raw):
-    return b"".join(number(1, d) for d in dims) + number(2, 1) + block(8, name) + block(9, raw)
+    return b"".join(pb(1, d) for d in dims) + pb(2, 1) + pb(8, name) + pb(9, raw)
 
 
 def write_chain(path, layers, channels, side, kernel):
@@ -67,22 +53,22 @@ def write_chain(path, layers, channels, side, kernel):
     with open(path, "wb") as f:
         parts, name = [], "x"
         for i in range(layers):
-            conv = block(1, name) + block(1, f"w{i}") + block(2, f"c{i}") + block(3, f"Conv_{i}") + block(4, "Conv")
+            conv = pb(1, name) + pb(1, f"w{i}") + pb(2, f"c{i}") + pb(3, f"Conv_{i}") + pb(4, "Conv")
             conv += ints("kernel_shape", [kernel] * 2) + ints("pads", [kernel // 2] * 4)
-            parts.append(block(1, conv))
-            parts.append(block(1, block(1, f"c{i}") + block(2, f"r{i}") + block(3, f"Relu_{i}") + block(4, "Relu")))
+            parts.append(pb(1, conv))
+            parts.append(pb(1, pb(1, f"c{i}") + pb(2, f"r{i}") + pb(3, f"Relu_{i}") + pb(4, "Relu")))
             name = f"r{i}"
         at = 0
         for i in range(layers):
             raw = (noise[at:] + noise * (count * 4 // len(noise) + 1))[:count * 4]
             at = (at + 4 * 37) % len(noise)
-            parts.append(block(5, tensor(f"w{i}", [channels, channels, kernel, kernel], raw)))
-        parts += [block(2, "chain"), block(11, value_info("x", dims)), block(12, value_info(name, dims))]
+            parts.append(pb(5, tensor(f"w{i}", [channels, channels, kernel, kernel], raw)))
+        parts += [pb(2, "chain"), pb(11, value_info("x", dims)), pb(12, value_info(name, dims))]
         size = sum(map(len, parts))
-        f.write(number(1, 8) + varint(7 << 3 | 2) + varint(size))
+        f.write(pb(1, 8) + pb_varint(7 << 3 | 2) + pb_varint(size))
         for p in parts:
             f.write(p)
-        f.write(block(8, block(1, "") + number(2, 17)))
+        f.write(pb(8, pb(1, "") + pb(2, 17)))
 
 
 def make_chain(*arguments):

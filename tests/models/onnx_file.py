@@ -1,35 +1,29 @@
-"""ONNX files made byte by byte: a writer of protobuf, just enough for tests that run where the onnx package is not installed.
+"""ONNX files of NumPy arrays, for tests that run where the onnx package is not installed; the bytes are those of fuzz/onnx_writer.py.
 
     graph([node("Add", ["x", "w"], ["y"])], inputs={"x": array}, outputs={"y": array}, initializers={"w": array})
 """
-import struct
+import pathlib
+import sys
 
 import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "fuzz"))
+from onnx_writer import pb  # noqa: E402
 
 TYPES = {"float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "bool": 9, "float16": 10,
          "float64": 11, "uint32": 12, "uint64": 13}
 
 
-def varint(v):
-    v &= (1 << 64) - 1
-    out = bytearray()
-    while v > 127:
-        out.append(v & 127 | 128)
-        v >>= 7
-    return bytes(out) + bytes([v])
-
-
 def integer(field, v):
-    return varint(field << 3) + varint(int(v))
+    return pb(field, int(v))
 
 
 def message(field, data):
-    data = data.encode() if isinstance(data, str) else data
-    return varint(field << 3 | 2) + varint(len(data)) + data
+    return pb(field, data)
 
 
 def real(field, v):
-    return varint(field << 3 | 5) + struct.pack("<f", v)
+    return pb(field, float(v))
 
 
 def tensor(name, x):

@@ -16,6 +16,9 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "fuzz"))
+from onnx_writer import pb_varint  # noqa: E402
+
 DATA = pathlib.Path(os.environ.get("SLUICE_DATA", ROOT.parent / "shared" / "data"))
 FACTS = DATA.parent / "facts"
 SLUICE = str(pathlib.Path(os.environ.get("SLUICE", ROOT / "build" / "sluice")).resolve())
@@ -42,15 +45,6 @@ HEADS = {
 }
 
 
-def varint(n):
-    out = bytearray()
-    while n > 127:
-        out.append(n & 127 | 128)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
 def fields(data):
     """(number, wire type, payload) of a protobuf message; only what ONNX files of structures hold"""
     at = 0
@@ -70,7 +64,7 @@ def fields(data):
         tag = number()
         wire = tag & 7
         if wire == 0:
-            payload = varint(number())
+            payload = pb_varint(number())
         else:
             size = {1: 8, 5: 4}.get(wire) or number()
             payload = data[at:at + size]
@@ -79,7 +73,7 @@ def fields(data):
 
 
 def joined(parts):
-    return b"".join(varint(n << 3 | wire) + (varint(len(data)) if wire == 2 else b"") + data for n, wire, data in parts)
+    return b"".join(pb_varint(n << 3 | wire) + (pb_varint(len(data)) if wire == 2 else b"") + data for n, wire, data in parts)
 
 
 def renamed(model, names):

@@ -8,9 +8,8 @@
 
 static const int64_t picture[4] = {1, 4, 6, 6};
 
-/* Adds a node with inputs "a b" and one list of integers as an attribute (NULL: none). */
-static void add(struct model *m, const char *op, const char *name, const char *inputs, const char *out, const char *list, int n,
-                const int64_t *v)
+/* The beginning of a node with inputs "a b". */
+static struct sl_buffer start_node(const char *op, const char *name, const char *inputs, const char *out)
 {
     struct sl_buffer b = {0};
     char text[100], *state;
@@ -20,6 +19,14 @@ static void add(struct model *m, const char *op, const char *name, const char *i
     put_text(&b, 2, out);
     put_text(&b, 3, name);
     put_text(&b, 4, op);
+    return b;
+}
+
+/* Adds a node with one list of integers as an attribute (NULL: none). */
+static void add(struct model *m, const char *op, const char *name, const char *inputs, const char *out, const char *list, int n,
+                const int64_t *v)
+{
+    struct sl_buffer b = start_node(op, name, inputs, out);
     if (list)
         put_int_list(&b, list, n, v);
     put_message(&m->graph, 1, &b);
@@ -28,14 +35,7 @@ static void add(struct model *m, const char *op, const char *name, const char *i
 static void add_int(struct model *m, const char *op, const char *name, const char *inputs, const char *out, const char *attribute,
                     int64_t v)
 {
-    struct sl_buffer b = {0}, at = {0};
-    char text[100], *state;
-    snprintf(text, sizeof text, "%s", inputs);
-    for (char *w = strtok_r(text, " ", &state); w; w = strtok_r(NULL, " ", &state))
-        put_text(&b, 1, w);
-    put_text(&b, 2, out);
-    put_text(&b, 3, name);
-    put_text(&b, 4, op);
+    struct sl_buffer b = start_node(op, name, inputs, out), at = {0};
     put_text(&at, 1, attribute);
     put_int(&at, 3, (uint64_t)v);
     put_int(&at, 20, 2);
