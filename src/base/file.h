@@ -34,7 +34,8 @@ const char *sl_path_name(const char *path); /* the last component */
 
 /* An output file: written beside its target under a temporary name, fsync'ed and renamed into place by commit. The temporary
  * name is removed by abort, and by signal handlers for SIGINT/SIGTERM/SIGHUP installed by sl_output_install_cleanup(); where the
- * filesystem allows, O_TMPFILE is used so that even SIGKILL leaves nothing. */
+ * filesystem allows, O_TMPFILE is used, so that even SIGKILL leaves nothing but, where it falls just between the two system calls
+ * that replace an old file, a whole file under the temporary name; the next sluice that writes into the directory removes it. */
 struct sl_output;
 sluice_status sl_output_open(const char *path, struct sl_output **out, sl_err *e);
 sluice_status sl_output_write(struct sl_output *o, const void *data, size_t n, sl_err *e);

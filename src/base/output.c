@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -67,8 +68,39 @@ static void slot_release(int *slot)
     *slot = -1;
 }
 
+/* While a thread makes a name it lets no signal in; a handler on another thread waits for it, and once a handler runs no thread
+ * begins: else the handler would unlink a name just before it appears. */
+static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
+static const struct timespec millisecond = {.tv_nsec = 1000000};
+static atomic_int naming;
+static atomic_bool ending;
+
+static void begin_naming(sigset_t *before)
+{
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < SL_COUNT(ending_signals); i++)
+        sigaddset(&blocked, ending_signals[i]);
+    pthread_sigmask(SIG_BLOCK, &blocked, before);
+    while (atomic_fetch_add(&naming, 1), atomic_load(&ending)) {
+        atomic_fetch_sub(&naming, 1);
+        nanosleep(&millisecond, NULL); /* until the handler's raise ends the process */
+    }
+}
+
+static void end_naming(const sigset_t *before)
+{
+    int saved = errno;
+    atomic_fetch_sub(&naming, 1);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+    errno = saved;
+}
+
 static void on_signal(int number)
 {
+    atomic_store(&ending, true);
+    for (int waited = 0; atomic_load(&naming) > 0 && waited < 5000; waited++) /* a disk that hangs must not keep the process */
+        nanosleep(&millisecond, NULL);
     for (int i = 0; i < SLOTS; i++) {
         int expected = SLOT_LIVE;
         if (atomic_compare_exchange_strong(&slots[i].state, &expected, SLOT_TAKEN))
@@ -80,12 +112,12 @@ static void on_signal(int number)
 
 void sl_output_install_cleanup(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < SL_COUNT(numbers); i++) {
+    for (size_t i = 0; i < SL_COUNT(ending_signals); i++) {
         struct sigaction old, now = {.sa_handler = on_signal};
         sigemptyset(&now.sa_mask);
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL) /* nohup's SIG_IGN and a host's own stay */
-            sigaction(numbers[i], &now, NULL);
+        if (sigaction(ending_signals[i], NULL, &old) == 0 &&
+            old.sa_handler == SIG_DFL) /* nohup's SIG_IGN and a host's own stay */
+            sigaction(ending_signals[i], &now, NULL);
     }
 }
 
@@ -205,7 +237,7 @@ static bool resolve(struct sl_output *o, const char *path)
     return o->directory != NULL;
 }
 
-static bool open_named(struct sl_output *o, mode_t mode)
+static bool open_named_unsignalled(struct sl_output *o, mode_t mode)
 {
     for (int attempt = 0; attempt < 100; attempt++) {
         choose_temporary(o);
@@ -222,6 +254,15 @@ static bool open_named(struct sl_output *o, mode_t mode)
             return false;
     }
     return false;
+}
+
+static bool open_named(struct sl_output *o, mode_t mode)
+{
+    sigset_t before;
+    begin_naming(&before);
+    bool ok = open_named_unsignalled(o, mode);
+    end_naming(&before);
+    return ok;
 }
 
 static bool open_beside(struct sl_output *o, const struct stat *existing)
@@ -301,9 +342,9 @@ static int link_nameless(struct sl_output *o, const char *path)
     return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
 }
 
-/* Give the data the target's name. linkat cannot replace, so an existing target needs a temporary name for the moment between
- * two system calls. */
-static bool put_into_place(struct sl_output *o)
+/* linkat cannot replace, so an existing target needs a temporary name for the moment between two system calls: the one moment
+ * in which SIGKILL leaves a (whole) file under a hidden name, for the next run to remove. */
+static bool link_and_rename(struct sl_output *o)
 {
     if (o->nameless) {
         if (link_nameless(o, o->target) == 0)
@@ -323,6 +364,18 @@ static bool put_into_place(struct sl_output *o)
             return false;
     }
     return rename(o->temporary, o->target) == 0;
+}
+
+/* Gives the data the target's name. */
+static bool put_into_place(struct sl_output *o)
+{
+    sigset_t before;
+    begin_naming(&before);
+    bool ok = link_and_rename(o);
+    if (ok)
+        slot_release(&o->slot); /* the name is gone: nothing for the signal handler */
+    end_naming(&before);
+    return ok;
 }
 
 static void sync_directory(const char *directory)
@@ -349,7 +402,6 @@ sluice_status sl_output_commit(struct sl_output *o, sl_err *e)
         sl_output_abort(o);
         return e->code;
     }
-    slot_release(&o->slot); /* the name is gone: nothing for the signal handler */
     sync_directory(o->directory);
     output_free(o);
     return SLUICE_OK;

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Outputs are whole or old: optimize and compiler are killed at random moments, 50 times each, and run where the disk is full. The old
-output must be byte-identical or the new one complete, and no other file may be left in the folder.
+"""Outputs are whole or old: optimize and compiler are killed at random moments, 50 times each, and inside the system calls of a
+commit, and run where the disk is full. The old output must be byte-identical or the new one complete. No other file may be left in
+the folder, but for SIGKILL just before an old file is replaced: then a whole file under a hidden name, which the next run removes.
 
 usage: kill_test.py [KILLS]"""
 import os
 import pathlib
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -16,6 +18,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SLUICE = os.environ.get("SLUICE", str(ROOT / "build" / "sluice"))
 DEMO = ROOT / "examples" / "demo"
+KILL_AT_LIBRARY = os.environ.get("KILL_AT_LIBRARY")  # kill_at.c, where the build can preload it
+HIDDEN = re.compile(r"\.(.+)\.\d+\.\d+\.sluice-tmp")
 
 
 def run(*args, **more):
@@ -26,39 +30,72 @@ def snapshot(folder):
     return {p.name: p.read_bytes() for p in pathlib.Path(folder).iterdir()}
 
 
+def restore(folder, files):
+    for path in folder.iterdir():
+        path.unlink()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+
+
+def check_whole(label, command, folder, old, new, number):
+    """After a kill by signal `number`. old: the folder's files before; new: what a whole run leaves."""
+    now = snapshot(folder)
+    hidden = {name: HIDDEN.fullmatch(name) for name in set(now) - set(old) - set(new)}
+    assert all(hidden.values()), f"{label} left {sorted(hidden)}"
+    assert len(hidden) <= (number == signal.SIGKILL), f"{label} left {sorted(hidden)}"
+    for name, match in hidden.items():
+        assert now.pop(name) == new[match[1]], f"{label} left a partial {name}"
+    for name, data in now.items():
+        assert data in (old.get(name), new.get(name)), f"{label} left a partial {name}"
+    assert set(old) <= set(now), f"{label} lost {sorted(set(old) - set(now))}"
+    if hidden:
+        assert run(*command).returncode == 0
+        assert snapshot(folder) == new, f"{label}: the next run left {sorted(set(snapshot(folder)) - set(new))}"
+    return len(hidden)
+
+
 def kill_many(label, command, folder, old, new, kills, rng):
-    """old: the folder's files before; new: what a whole run leaves."""
+    restore(folder, old)
     t = time.monotonic()
     assert run(*command).returncode == 0
     whole = time.monotonic() - t
     assert snapshot(folder) == new, label
-    done = 0
+    late = hidden = 0
     for k in range(kills):
-        for name in list(snapshot(folder)):
-            (folder / name).unlink()
-        for name, data in old.items():
-            (folder / name).write_bytes(data)
+        restore(folder, old)
         # Half of the kills fall near the end, where files are written.
         moment = rng.uniform(0, whole) if k % 2 else rng.uniform(0.85, 1.02) * whole
+        number = rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
         p = subprocess.Popen([SLUICE, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(moment)
-        p.send_signal(rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+        p.send_signal(number)
         p.wait()
-        now = snapshot(folder)
-        assert set(now) <= set(old) | set(new), f"{label}: kill {k} left {sorted(set(now) - set(old) - set(new))}"
-        for name, data in now.items():
-            assert data in (old.get(name), new.get(name)), f"{label}: kill {k} left a partial {name}"
-        assert set(old) <= set(now), f"{label}: kill {k} lost {sorted(set(old) - set(now))}"
-        done += p.returncode == 0
-    print(f"{label}: {kills} kills within {whole:.2f} s, {done} came too late, nothing partial")
+        hidden += check_whole(f"{label}: kill {k} ({number.name})", command, folder, old, new, number)
+        late += p.returncode == 0
+    print(f"{label}: {kills} kills within {whole:.2f} s, {late} came too late, {hidden} left a hidden whole file, nothing partial")
+
+
+def kill_in_commit(label, command, folder, old, new):
+    """Every signal inside every call that makes a name; where there was no file before, one call makes it."""
+    for call in "linkat", "linkat hidden", "rename":
+        for number in signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
+            for before in old, {}:
+                restore(folder, before)
+                r = run(*command, env={**os.environ, "LD_PRELOAD": KILL_AT_LIBRARY, "KILL_AT": call, "KILL_SIGNAL": str(int(number))})
+                what = f"{label}: {number.name} in {call} {'over old files' if before else 'into an empty folder'}"
+                if call != "linkat" and not before:  # a new name needs no other
+                    assert r.returncode == 0 and snapshot(folder) == new, what
+                    continue
+                finished = r.returncode == 0 and number != signal.SIGKILL and snapshot(folder) == new
+                assert finished or r.returncode == -number, f"{what}: exit {r.returncode}: {r.stderr}"
+                hidden = check_whole(what, command, folder, before, new, number)
+                assert hidden == (call == "rename" and number == signal.SIGKILL), f"{what}: {hidden} hidden files"
+    print(f"{label}: killed inside linkat and rename by 4 signals each, nothing partial")
 
 
 def disk_full(label, command, folder, old):
     """A limit on file size stands in for the full disk: the write fails in the middle, as it would with ENOSPC."""
-    for name in list(snapshot(folder)):
-        (folder / name).unlink()
-    for name, data in old.items():
-        (folder / name).write_bytes(data)
+    restore(folder, old)
 
     def limit():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -90,10 +127,12 @@ def main():
         r = run(*compiler)
         assert r.returncode == 0, r.stderr
         made = snapshot(compiled)
-        kill_many("optimize", optimize, quantized, {"q.har": b"the old archive"}, new, kills, rng)
-        kill_many("compiler", compiler, compiled, {name: b"the old " + name.encode() for name in made}, made, kills, rng)
-        disk_full("optimize", optimize, quantized, {"q.har": b"the old archive"})
-        disk_full("compiler", compiler, compiled, {name: b"the old " + name.encode() for name in made})
+        for label, command, folder, whole in ("optimize", optimize, quantized, new), ("compiler", compiler, compiled, made):
+            old = {name: b"the old " + name.encode() for name in whole}
+            kill_many(label, command, folder, old, whole, kills, rng)
+            if KILL_AT_LIBRARY:
+                kill_in_commit(label, command, folder, old, whole)
+            disk_full(label, command, folder, old)
 
 
 main()
