@@ -111,6 +111,7 @@ def disk_full(label, command, folder, old):
 def main():
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     rng = random.Random(11)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what nohup ignores, children would too
     with tempfile.TemporaryDirectory() as t:
         t = pathlib.Path(t)
         har = t / "signs.har"

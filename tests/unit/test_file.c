@@ -24,6 +24,7 @@ static int set_up(void **state)
     (void)state;
     strcpy(dir, "/tmp/sluice-test-XXXXXX");
     arena = sl_arena_new();
+    signal(SIGHUP, SIG_DFL); /* under nohup a child would live on */
     return mkdtemp(dir) ? 0 : -1;
 }
 
@@ -292,9 +293,12 @@ static void stale_files_go(void **state)
         assert_true(fd >= 0);
         close(fd);
     }
-    OK(sl_write_file("/tmp/sluice-test-elsewhere", "", 0, &e)); /* the directory just scanned is not scanned again */
-    OK(sl_write_file("/tmp/sluice-test-elsewhere", "", 0, &e));
-    unlink("/tmp/sluice-test-elsewhere");
+    char elsewhere[] = "/tmp/sluice-test-elsewhere-XXXXXX";
+    int fd = mkstemp(elsewhere);
+    assert_true(fd >= 0);
+    close(fd);
+    OK(sl_write_file(elsewhere, "", 0, &e)); /* the directory just scanned is not scanned again */
+    unlink(elsewhere);
     OK(sl_write_file(path("out"), "1", 1, &e));
     OK(sl_write_file(path("out"), "2", 1, &e));
     assert_false(sl_is_file(stale));
