@@ -32,7 +32,8 @@ struct sluice_model;
 struct sluice_parse_options {
     const char *net_name;            /* NULL: stem of the file name */
     const char *hw_arch;             /* hailo10h (default), hailo15h, hailo15l */
-    const char *const *start_nodes;  /* names of ONNX nodes or tensors where the network starts; NULL: the graph's inputs */
+    const char *const *start_nodes;  /* where the network starts: ONNX nodes (what they read are its inputs), "NODE:k"
+                                     * (what they make) or tensors of TFLite; NULL: the graph's inputs */
     size_t n_start_nodes;
     const char *const *end_nodes;    /* names of ONNX nodes or tensors where it ends; NULL: the graph's outputs */
     size_t n_end_nodes;

@@ -28,7 +28,7 @@ const size_t cli_common_flag_count = SL_COUNT(cli_common_flags);
 #define PARSER_FLAGS                                                                                                           \
     {"har-path", 0, CLI_STRING, "FILE", "archive to write (default: NAME.har in the current folder)", NULL, 0, 0},              \
         {"net-name", 0, CLI_STRING, "NAME", "name of the network (default: the file's stem)", NULL, 0, 0},                      \
-        {"start-node-names", 0, CLI_LIST, "NODE", "nodes (or tensors) where the network starts (default: the graph's inputs)", NULL, 0, 0}, \
+        {"start-node-names", 0, CLI_LIST, "NODE", "where the network starts: nodes, or tensors as NODE:0 (default: the graph's inputs)", NULL, 0, 0}, \
         {"end-node-names", 0, CLI_LIST, "NODE", "nodes (or tensors) where the network ends (default: the graph's outputs)", NULL, 0, 0},    \
         {"tensor-shapes", 0, CLI_LIST, "SHAPE", "fix dynamic dimensions: [1,3,640,640] or input=[1,3,640,640]", NULL, 0, 0}, ARCH,          \
         {"yes", 'y', CLI_BOOL, "", "take recommended end nodes without asking", NULL, 0, 0}

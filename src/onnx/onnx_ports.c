@@ -3,6 +3,7 @@
  * values that end nodes make; and the shapes of inputs, with unknown dimensions fixed by the user or, for a batch, by 1.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "front/ports.h"
@@ -47,6 +48,23 @@ static sluice_status find_node(struct onnx_import *c, const char *what, const ch
         for (int k = 0; k < g->nodes[i].n_out; k++)
             if (strcmp(g->nodes[i].out[k], name) == 0)
                 *out = &g->nodes[i];
+    return SLUICE_OK;
+}
+
+/* "NODE:k", as TensorFlow's users write it: the k-th tensor that the node makes. NULL: the name is not of this form, or there
+ * is no such tensor. */
+static sluice_status find_made(struct onnx_import *c, const char *name, const char **tensor)
+{
+    const char *colon = strrchr(name, ':');
+    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    const struct onnx_node *n;
+    *tensor = NULL;
+    if (digits < 1 || digits > 6 || colon[1 + digits])
+        return SLUICE_OK;
+    long k = strtol(colon + 1, NULL, 10);
+    SL_TRY(find_node(c, "start node", sl_arena_strndup(c->scratch, name, (size_t)(colon - name)), &n));
+    if (n && k < n->n_out && n->out[k][0])
+        *tensor = n->out[k];
     return SLUICE_OK;
 }
 
@@ -100,31 +118,39 @@ static struct sl_map *find_dynamic(struct onnx_import *c)
     return dynamic;
 }
 
-static sluice_status find_starts(struct onnx_import *c, struct onnx_ports *p)
+/* What one start node's name stands for: a graph input, a tensor, or the values that a node reads; how many at most, and, when
+ * `add`, these. */
+static sluice_status add_start(struct onnx_import *c, struct onnx_ports *p, const struct sl_map *dynamic, const char *name,
+                               bool add, size_t *room)
 {
     const struct onnx_graph *g = c->model->graph;
+    const struct onnx_node *n;
+    const char *tensor = NULL;
+    SL_TRY(find_node(c, "start node", name, &n));
+    if (!n && find_info(g->inputs, g->n_inputs, name))
+        tensor = find_info(g->inputs, g->n_inputs, name)->name;
+    else if (!n)
+        SL_TRY(find_made(c, name, &tensor));
+    if (!n && !tensor)
+        return no_such_name(c, "start node", name);
+    *room += tensor ? 1 : (size_t)n->n_in;
+    if (add && tensor)
+        append_once(p->in, &p->n_in, tensor);
+    for (int k = 0; add && !tensor && k < n->n_in; k++)
+        if (n->in[k][0] && sl_map_has(dynamic, n->in[k]))
+            append_once(p->in, &p->n_in, n->in[k]);
+    return SLUICE_OK;
+}
+
+static sluice_status find_starts(struct onnx_import *c, struct onnx_ports *p)
+{
     struct sl_map *dynamic = find_dynamic(c);
     size_t room = 0;
     for (int pass = 0; pass < 2; pass++) { /* count, then fill */
         if (pass == 1)
             p->in = SL_NEW_ARRAY(c->a, const char *, room + 1);
-        for (int i = 0; i < c->options->common.n_start; i++) {
-            const char *name = c->options->common.start_nodes[i];
-            const struct onnx_node *n;
-            SL_TRY(find_node(c, "start node", name, &n));
-            if (!n && find_info(g->inputs, g->n_inputs, name)) {
-                room++;
-                if (pass == 1)
-                    append_once(p->in, &p->n_in, find_info(g->inputs, g->n_inputs, name)->name);
-                continue;
-            }
-            if (!n)
-                return no_such_name(c, "start node", name);
-            room += (size_t)n->n_in;
-            for (int k = 0; k < n->n_in && pass == 1; k++)
-                if (n->in[k][0] && sl_map_has(dynamic, n->in[k]))
-                    append_once(p->in, &p->n_in, n->in[k]);
-        }
+        for (int i = 0; i < c->options->common.n_start; i++)
+            SL_TRY(add_start(c, p, dynamic, c->options->common.start_nodes[i], pass == 1, &room));
     }
     if (p->n_in == 0)
         return sl_fail(c->e, SLUICE_E_VALUE, "the start nodes read constants only: nothing is left as an input");

@@ -1,5 +1,5 @@
-/* quantizable.c: before calibration: is there a quantized form of every layer? If not, which end nodes leave the part that has
- * one. */
+/* quantizable.c: before calibration: is there a quantized form of every layer? If not, which start and end nodes leave the part
+ * that has one. */
 #include <string.h>
 
 #include "ops/ops.h"
@@ -67,85 +67,135 @@ static const char *native_only(const struct sl_node *n, int64_t positions)
     return NULL;
 }
 
-static bool is_leaf(const struct sl_node *n)
+/* Where a layer stands. What is computed from the integers of inputs alone (embeddings by token, masks of booleans) stands in
+ * front: a host computes it. What has no quantized form, and all behind it, is lost. */
+enum side { CONSTANT, FRONT, CORE, LOST };
+
+static enum side side_behind(const struct sl_node *n, const enum side *sides)
 {
-    return n->op == SL_OP_const_input || n->op == SL_OP_input_layer;
+    enum side most = CONSTANT;
+    for (int k = 0; k < n->n_in; k++)
+        most = SL_MAX(most, sides[n->in[k]->index]);
+    return most;
 }
 
-static const char *end_name(const struct sl_node *n)
+static enum side find_side(const struct sl_node *n, enum side behind, const char *why)
 {
-    return n->n_origins ? n->origins[n->n_origins - 1] : n->name;
+    if (n->op == SL_OP_const_input)
+        return CONSTANT;
+    if (n->op == SL_OP_input_layer)
+        return n->dtype == SL_F32 ? CORE : FRONT;
+    if (n->op == SL_OP_output_layer || behind == LOST)
+        return behind;
+    if (behind == FRONT)
+        return why ? FRONT : CORE;
+    return why ? LOST : CORE;
 }
 
 /* Readers of what comes out of a native-only layer are lost with it. What they and it read, where it is not lost, can be an
  * output. */
-static void find_ends(const struct sl_graph *g, const bool *lost, bool *end)
+static bool is_end(const struct sl_node *from, const struct sl_node *to, const enum side *sides)
 {
-    for (int i = 0; i < g->n_nodes; i++) {
-        const struct sl_node *n = g->nodes[i];
-        for (int k = 0; k < n->n_in; k++)
-            if ((lost[i] || n->op == SL_OP_output_layer) && !lost[n->in[k]->index] && !is_leaf(n->in[k]))
-                end[n->in[k]->index] = true;
-    }
+    return (sides[to->index] == LOST || to->op == SL_OP_output_layer) && sides[from->index] == CORE &&
+           from->op != SL_OP_input_layer;
 }
 
-static const char *list_ends(const struct sl_graph *g, const bool *end, sl_arena *a)
+static bool is_start(const struct sl_node *from, const struct sl_node *to, const enum side *sides)
 {
+    return sides[from->index] == FRONT && sides[to->index] == CORE;
+}
+
+/* A tensor as the origin's users know it. Turned axes have no origin; the tensor that is turned is as good a place to cut. */
+static const struct sl_node *named_by_origin(const struct sl_node *n)
+{
+    const struct sl_node *from = n;
+
+    while (!from->n_origins && from->op == SL_OP_transpose)
+        from = from->in[0];
+    return from->n_origins ? from : n;
+}
+
+/* "A B C": the origins of what is at the border; with `output`, of the tensors that they make. */
+static const char *list_border(const struct sl_graph *g,
+                               bool (*is_border)(const struct sl_node *, const struct sl_node *, const enum side *),
+                               const enum side *sides, const char *output, sl_arena *a)
+{
+    bool *chosen = SL_NEW_ARRAY(a, bool, g->n_nodes + 1);
     const char *text = "";
 
     for (int i = 0; i < g->n_nodes; i++)
-        if (end[i])
-            text = sl_arena_printf(a, "%s%s%s", text, text[0] ? " " : "", end_name(g->nodes[i]));
+        for (int k = 0; k < g->nodes[i]->n_in; k++)
+            if (is_border(g->nodes[i]->in[k], g->nodes[i], sides))
+                chosen[g->nodes[i]->in[k]->index] = true;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct sl_node *n = named_by_origin(g->nodes[i]);
+        if (chosen[i])
+            text =
+                sl_arena_printf(a, "%s%s%s%s", text, text[0] ? " " : "", n->n_origins ? n->origins[n->n_origins - 1] : n->name,
+                                n->op == SL_OP_input_layer ? "" : output);
+    }
     return text;
 }
 
-static sluice_status refuse(const struct sl_graph *g, const bool *lost, const char *layers, int n_layers, sl_arena *a,
-                            sl_err *e)
+static sluice_status hint_at_part(const struct sl_graph *g, const enum side *sides, bool cut_start, bool cut_end, sl_arena *a,
+                                  sl_err *e)
 {
-    bool *end = SL_NEW_ARRAY(a, bool, g->n_nodes + 1);
-    const char *ends;
+    const char *starts = cut_start ? list_border(g, is_start, sides, ":0", a) : "";
+    const char *ends = cut_end ? list_border(g, is_end, sides, "", a) : "";
 
-    find_ends(g, lost, end);
-    ends = list_ends(g, end, a);
-    sl_fail(e, SLUICE_E_UNSUPPORTED, "%d layer%s without a quantized form: %s", n_layers, n_layers == 1 ? " is" : "s are",
-            layers);
-    if (!ends[0])
+    if ((cut_start && !starts[0]) || (cut_end && !ends[0]))
         return sl_hint(e, "no part of the network can be quantized; `emulate --mode native` runs it");
-    return sl_hint(e, "parse again with --end-node-names %s, and compute the rest on the host", ends);
+    return sl_hint(e, "parse again with%s%s%s%s, and compute the rest on the host", cut_start ? " --start-node-names " : "",
+                   starts, cut_end ? " --end-node-names " : "", ends);
+}
+
+/* Layers that are the reason why something is lost: others follow from them. */
+static const char *list_lost(const struct sl_graph *g, const enum side *sides, const char *const *why, int *n, sl_arena *a)
+{
+    const char *text = "";
+
+    *n = 0;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct sl_node *node = g->nodes[i];
+        bool follows = side_behind(node, sides) == LOST && sl_op_row(node->op)->encode != SL_ENCODE_NONE;
+        if (sides[i] != LOST || !why[i] || follows)
+            continue;
+        if (*n < NAMES_SHOWN)
+            text = sl_arena_printf(a, "%s%s'%s' (%s) %s", text, *n ? ", " : "", node->name, sl_op_info(node->op)->name, why[i]);
+        else if (*n == NAMES_SHOWN)
+            text = sl_arena_printf(a, "%s, ...", text);
+        ++*n;
+    }
+    return text;
 }
 
 sluice_status sl_check_quantizable(const struct sl_graph *g, sl_err *e)
 {
     sl_arena *a = sl_arena_new();
-    bool *lost = SL_NEW_ARRAY(a, bool, g->n_nodes + 1);
-    int64_t *positions = SL_NEW_ARRAY(a, int64_t, g->n_nodes + 1);
-    const char *layers = "";
+    enum side *sides = SL_NEW_ARRAY(a, enum side, (size_t)g->n_nodes + 1);
+    const char **why = SL_NEW_ARRAY(a, const char *, (size_t)g->n_nodes + 1);
+    int64_t *positions = SL_NEW_ARRAY(a, int64_t, (size_t)g->n_nodes + 1);
+    const struct sl_node *integers = NULL;
     sluice_status s = SLUICE_OK;
-    int n_layers = 0;
+    int n_lost;
 
     for (int i = 0; i < g->n_nodes; i++) {
         const struct sl_node *n = g->nodes[i];
+        bool leaf = n->op == SL_OP_output_layer || n->op == SL_OP_const_input || n->op == SL_OP_input_layer;
         positions[i] = count_positions(n, positions);
-        const char *why = n->op == SL_OP_output_layer || is_leaf(n) ? NULL : native_only(n, positions[i]);
-        bool behind = false;
-        for (int k = 0; k < n->n_in; k++)
-            behind = behind || lost[n->in[k]->index];
-        lost[i] = why || behind;
-        if (!why || (behind && sl_op_row(n->op)->encode != SL_ENCODE_NONE))
-            continue;
-        if (n_layers < NAMES_SHOWN)
-            layers =
-                sl_arena_printf(a, "%s%s'%s' (%s) %s", layers, n_layers ? ", " : "", n->name, sl_op_info(n->op)->name, why);
-        else if (n_layers == NAMES_SHOWN)
-            layers = sl_arena_printf(a, "%s, ...", layers);
-        n_layers++;
+        why[i] = leaf ? NULL : native_only(n, positions[i]);
+        sides[i] = find_side(n, side_behind(n, sides), why[i]);
+        integers = !integers && n->op == SL_OP_input_layer && sides[i] == FRONT ? n : integers;
     }
-    for (int i = 0; i < g->n_inputs && s == SLUICE_OK; i++)
-        if (g->inputs[i].node->dtype != SL_F32)
-            s = sl_fail(e, SLUICE_E_UNSUPPORTED, "input '%s' is %s: quantized networks take numbers, not indices",
-                        sl_node_text(g->inputs[i].node), sl_dtype_name(g->inputs[i].node->dtype));
-    if (s == SLUICE_OK && n_layers)
-        s = refuse(g, lost, layers, n_layers, a, e);
+    const char *lost = list_lost(g, sides, why, &n_lost, a);
+    if (integers)
+        s = sl_fail(e, SLUICE_E_UNSUPPORTED, "input '%s' is %s: quantized networks take numbers, not indices",
+                    sl_node_text(integers), sl_dtype_name(integers->dtype));
+    else if (n_lost)
+        s = sl_fail(e, SLUICE_E_UNSUPPORTED, "%d layer%s without a quantized form: %s", n_lost, n_lost == 1 ? " is" : "s are",
+                    lost);
+    if (s != SLUICE_OK)
+        hint_at_part(g, sides, integers != NULL, n_lost > 0, a, e);
     sl_arena_free(a);
     return s;
 }

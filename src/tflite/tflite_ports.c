@@ -11,12 +11,21 @@
 static sluice_status find_tensor(struct tfl_import *c, const char *what, const char *name, int *out)
 {
     const char **names = SL_NEW_ARRAY(c->scratch, const char *, (size_t)c->model.n_tensors + 1);
+    const size_t length = strlen(name);
+    const size_t bare = sl_ends_with(name, ":0") ? length - 2 : length; /* ONNX's form of a tensor, which hints give */
+    int found = -1;
     for (int i = 0; i < c->model.n_tensors; i++) {
         names[i] = c->model.tensors[i].name;
         if (strcmp(names[i], name) == 0) {
             *out = i;
             return SLUICE_OK;
         }
+        if (found < 0 && strlen(names[i]) == bare && memcmp(names[i], name, bare) == 0)
+            found = i;
+    }
+    if (found >= 0) {
+        *out = found;
+        return SLUICE_OK;
     }
     const char *near = sl_nearest(name, names, (size_t)c->model.n_tensors);
     sl_fail(c->e, SLUICE_E_NOT_FOUND, "%s node '%s' is not in the model", what, name);

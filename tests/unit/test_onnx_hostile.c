@@ -231,6 +231,36 @@ static void test_start_nodes(void **state)
     assert_int_equal(import(&m, &o, &e), SLUICE_OK);
 }
 
+/* "NODE:k" is what the node makes; the rest of the graph may not lead to the outputs around it. */
+static void test_start_tensors(void **state)
+{
+    static const struct {
+        const char *from, *error, *hint; /* NULL: accepted */
+    } cases[] = {
+        {"first:0", NULL, NULL},
+        {"a:0", NULL, NULL},
+        {"first:1", "start node 'first:1' is not in the model", "did you mean 'first'?"},
+        {"first:", "start node 'first:' is not in the model", "did you mean 'first'?"},
+        {":0", "start node ':0' is not in the model", ""},
+        {"first:0000000", "start node 'first:0000000' is not in the model", ""},
+        {"other:0", "the file's input 'x' is still needed", ""},
+    };
+    for (size_t i = 0; i < SL_COUNT(cases); i++) {
+        struct model m = start();
+        struct sl_onnx_options o = {.common = {.start_nodes = &cases[i].from, .n_start = 1}};
+        sl_err e = {0};
+        node(&m, "Relu", "first", "x", NULL, "a");
+        node(&m, "Neg", "other", "x", NULL, "b");
+        node(&m, "Neg", "second", "a", NULL, "y");
+        sluice_status s = import(&m, &o, &e);
+        assert_int_equal(s == SLUICE_OK, cases[i].error == NULL);
+        if (cases[i].error) {
+            assert_non_null(strstr(e.message, cases[i].error));
+            assert_non_null(strstr(e.hint, cases[i].hint));
+        }
+    }
+}
+
 /* ---- nesting and calls ---- */
 
 static void test_deep_graphs(void **state)
@@ -342,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_names),        cmocka_unit_test(test_missing),   cmocka_unit_test(test_dims),
         cmocka_unit_test(test_tensor_sizes), cmocka_unit_test(test_reshape),   cmocka_unit_test(test_expansion),
         cmocka_unit_test(test_unsupported),  cmocka_unit_test(test_end_nodes), cmocka_unit_test(test_start_nodes),
+        cmocka_unit_test(test_start_tensors),
         cmocka_unit_test(test_deep_graphs),  cmocka_unit_test(test_functions), cmocka_unit_test(test_content),
     };
     return cmocka_run_group_tests_name("onnx hostile", tests, NULL, NULL);

@@ -266,6 +266,52 @@ static void names_end_nodes(void **state)
     sl_arena_free(a);
 }
 
+/* Tokens and masks are integers: the network can start at the numbers made of them, and end before what it cannot hold. */
+static void names_start_nodes(void **state)
+{
+    static const struct {
+        const char *tail, *hint;
+    } cases[] = {
+        {"%output_layer1 = output_layer(%transpose1)\n", "parse again with --start-node-names Gather_1:0 Cast_2:0, and compute"},
+        {"%hardmax1 = hardmax(%transpose1) {axis = 2} origins [\"Hardmax_9\"]\n%output_layer1 = output_layer(%hardmax1)\n",
+         "--start-node-names Gather_1:0 Cast_2:0 --end-node-names Mul_4, and compute"},
+    };
+    (void)state;
+    for (size_t i = 0; i < SL_COUNT(cases); i++) {
+        sl_arena *a = sl_arena_new();
+        struct sluice_error e = {0};
+        struct sl_graph *g = graph(
+            a, sl_arena_printf(
+                   a,
+                   "graph net native\n%%input_layer1 = input_layer() : s64 [1, 4]\n"
+                   "%%input_layer2 = input_layer() : s64 [1, 4]\n"
+                   "%%const_input1 = const_input() params {data: f32 [9, 8] = seed 1}\n"
+                   "%%gather_dynamic1 = gather_dynamic(%%const_input1, %%input_layer1) {axis = 0} origins [\"Gather_1\"]\n"
+                   "%%cast1 = cast(%%input_layer2) {to = \"f32\"} origins [\"Cast_2\"]\n"
+                   "%%reshape1 = reshape(%%cast1) {shape = [1, 4, 1]} origins [\"Unsqueeze_3\"]\n"
+                   "%%ew_mult1 = ew_mult(%%gather_dynamic1, %%reshape1) origins [\"Mul_4\"]\n"
+                   "%%transpose1 = transpose(%%ew_mult1) {perm = [0, 2, 1]}\n%s",
+                   cases[i].tail));
+        assert_int_equal(sl_check_quantizable(g, &e), SLUICE_E_UNSUPPORTED);
+        assert_non_null(strstr(e.message, "is s64: quantized networks take numbers, not indices"));
+        assert_non_null(strstr(e.hint, cases[i].hint));
+        sl_arena_free(a);
+    }
+}
+
+/* Where no number is made of the integers, nothing can be quantized. */
+static void only_integers(void **state)
+{
+    (void)state;
+    sl_arena *a = sl_arena_new();
+    struct sluice_error e = {0};
+    struct sl_graph *g = graph(a, "graph net native\n%input_layer1 = input_layer() : s64 [1, 4]\n"
+                                  "%ew_add1 = ew_add(%input_layer1, %input_layer1)\n%output_layer1 = output_layer(%ew_add1)\n");
+    assert_int_equal(sl_check_quantizable(g, &e), SLUICE_E_UNSUPPORTED);
+    assert_non_null(strstr(e.hint, "no part of the network can be quantized"));
+    sl_arena_free(a);
+}
+
 /* Positions of extremes have a quantized form as long as they are moved, or cast to what holds them. */
 static void takes_positions(void **state)
 {
@@ -327,6 +373,8 @@ int main(void)
         cmocka_unit_test(noise_has_a_budget),
         cmocka_unit_test(clamp_is_absorbed),
         cmocka_unit_test(names_end_nodes),
+        cmocka_unit_test(names_start_nodes),
+        cmocka_unit_test(only_integers),
         cmocka_unit_test(takes_positions),
         cmocka_unit_test(refuses),
     };
