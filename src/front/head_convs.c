@@ -55,13 +55,13 @@ static bool sums_bins(const struct sl_node *n)
 
 static bool is_head_conv(const struct sl_node *n)
 {
-    return n->op == SL_OP_conv && n->shape.rank == 4 && n->shape.dim[1] > 0 && n->shape.dim[2] > 0 && !sums_bins(n);
+    return (n->op == SL_OP_conv || n->op == SL_OP_dw) && n->shape.rank == 4 && n->shape.dim[1] > 0 && n->shape.dim[2] > 0 && !sums_bins(n);
 }
 
 static bool ends_walk_unknown(const struct sl_node *n)
 {
-    return n->op == SL_OP_input_layer || n->op == SL_OP_deconv || n->op == SL_OP_dw ||
-           ((n->op == SL_OP_conv || n->op == SL_OP_fc || n->op == SL_OP_matmul) && !sums_bins(n));
+    return n->op == SL_OP_input_layer || n->op == SL_OP_deconv ||
+           ((n->op == SL_OP_conv || n->op == SL_OP_dw || n->op == SL_OP_fc || n->op == SL_OP_matmul) && !sums_bins(n));
 }
 
 static int by_index(const void *a, const void *b)

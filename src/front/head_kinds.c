@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { COCO_POINTS = 51 }; /* 17 points of a person: x, y, visibility */
+
 int64_t head_channels(const struct head_scale *s, int role)
 {
     return s->conv[role]->shape.dim[3];
@@ -34,28 +36,43 @@ static bool usual_strides(const struct heads *h)
 static void move_to(struct head_scale *s, int from, int to)
 {
     const struct sl_node *found = s->conv[from];
-    memmove(&s->conv[to + 1], &s->conv[to], (size_t)(from - to) * sizeof s->conv[0]);
+    s->conv[from] = s->conv[to];
     s->conv[to] = found;
 }
 
-/* Every scale has a head with so many channels; they are moved to this role. */
+/* Where a scale has a layer of so many channels, in this role if it can be; roles that are placed stay. -1: nowhere. */
+static int find_role(const struct heads *h, const struct head_scale *s, int role, int64_t wanted)
+{
+    for (int k = 0; k < s->n; k++) {
+        int at = (role + k) % s->n;
+        if (!(h->placed >> at & 1) && head_channels(s, at) == wanted)
+            return at;
+    }
+    return -1;
+}
+
+/* Every scale has a head with so many channels, in any order of the file; they are moved to this role. */
 static bool place(struct heads *h, int role, int64_t wanted)
 {
-    for (int i = 0; i < h->n_scales; i++) {
-        struct head_scale *s = &h->scales[i];
-        int at = role;
-        while (at < s->n && head_channels(s, at) != wanted)
-            at++;
-        if (at == s->n)
+    for (int i = 0; i < h->n_scales; i++)
+        if (role >= h->scales[i].n || find_role(h, &h->scales[i], role, wanted) < 0)
             return false;
-    }
-    for (int i = 0; i < h->n_scales; i++) {
-        int at = role;
-        while (head_channels(&h->scales[i], at) != wanted)
-            at++;
-        move_to(&h->scales[i], at, role);
-    }
+    for (int i = 0; i < h->n_scales; i++)
+        move_to(&h->scales[i], find_role(h, &h->scales[i], role, wanted), role);
+    h->placed |= 1u << role;
     return true;
+}
+
+static void swap_roles(struct heads *h, int a, int b)
+{
+    for (int i = 0; i < h->n_scales; i++)
+        move_to(&h->scales[i], a, b);
+}
+
+/* What the same heads are with their decoding, where the file was cut at them. */
+static bool is_told(const struct heads *h, const char *kind)
+{
+    return h->whole && h->whole->kind && strcmp(h->whole->kind, kind) == 0;
 }
 
 static bool same_channels(const struct heads *h, int role)
@@ -74,11 +91,25 @@ static bool has_roles(const struct heads *h, int n)
 /* Boxes as a distribution of `bins` a side, and classes. */
 static bool has_bins(struct heads *h, int n_roles, int bins)
 {
-    if (!has_roles(h, n_roles) || !place(h, 0, 4 * bins) || !same_channels(h, 1))
+    bool placed = h->placed & 1; /* by a row that looked for more */
+    if (!has_roles(h, n_roles) || (!placed && !place(h, 0, 4 * bins)) || !same_channels(h, 1))
         return false;
     h->classes = head_channels(&h->scales[0], 1);
     h->regression_length = bins;
     return true;
+}
+
+/* A sigmoid or softmax behind this convolution, with nothing but movement between. */
+static enum sl_op scored_by(const struct heads *h, const struct sl_node *conv)
+{
+    const struct sl_node *n = h->reader[conv->index];
+    for (int steps = 0; n && steps < 8; steps++, n = h->reader[n->index]) {
+        if (head_is_sigmoid(n) || n->op == SL_OP_softmax)
+            return n->op;
+        if (!head_is_movement(n) || n->op == SL_OP_slice)
+            break;
+    }
+    return SL_OP_COUNT;
 }
 
 /* ---- the rows ---- */
@@ -104,12 +135,37 @@ static bool is_retinaface(struct heads *h)
 {
     if (h->proto || !has_roles(h, 3) || h->n_scales < 2)
         return false;
-    for (int boxes = 1; boxes <= 4; boxes++)
+    for (int boxes = 1; boxes <= 4; boxes++) {
+        h->placed = 0;
         if (place(h, 0, 4 * boxes) && place(h, 2, 10 * boxes) && (place(h, 1, boxes) || place(h, 1, 2 * boxes))) {
             h->classes = 1;
             return true;
         }
+    }
     return false;
+}
+
+static bool is_yunet(struct heads *h)
+{
+    h->classes = 1;
+    return !h->proto && usual_strides(h) && has_roles(h, 4) && place(h, 0, 4) && place(h, 3, 10) && place(h, 1, 1) && place(h, 2, 1);
+}
+
+/* Each scale is half of the one before, rounded up: five of them seldom divide the image. */
+static bool five_halved(const struct heads *h)
+{
+    for (int i = 1; i < h->n_scales; i++)
+        if (h->scales[i].h != (h->scales[i - 1].h + 1) / 2)
+            return false;
+    return h->n_scales == 5;
+}
+
+static bool is_fcos(struct heads *h)
+{
+    if (h->proto || !has_roles(h, 3) || !five_halved(h) || !place(h, 0, 4) || !place(h, 1, 1) || !same_channels(h, 2))
+        return false;
+    h->classes = head_channels(&h->scales[0], 2);
+    return true;
 }
 
 static bool is_yolox(struct heads *h)
@@ -117,25 +173,96 @@ static bool is_yolox(struct heads *h)
     if (h->proto || !has_roles(h, 3) || !usual_strides(h) || !place(h, 0, 4) || !place(h, 1, 1) || !same_channels(h, 2))
         return false;
     h->classes = head_channels(&h->scales[0], 2);
+    if (h->at_outputs && !head_is_sigmoid(h->reader[h->scales[0].conv[1]->index])) {
+        h->unsure = true;
+        head_guess(h, "without sigmoid and decoding in the graph, YOLO26 with oriented boxes looks the same, and is decoded in "
+                      "another way");
+    }
     return true;
+}
+
+/* Boxes, classes, and mask coefficients beside prototypes. */
+static bool has_masks(struct heads *h, int bins)
+{
+    return h->proto && usual_strides(h) && has_roles(h, 3) && place(h, 0, 4 * bins) && place(h, 2, h->masks) &&
+           has_bins(h, 3, bins);
+}
+
+static bool are_points(int64_t channels)
+{
+    return channels > 4 && (channels % 3 == 0 || channels % 2 == 0);
+}
+
+/* Boxes, classes, and points. YOLO11 and later write points before classes: scores are what a sigmoid reads whole. */
+static bool has_points(struct heads *h, int bins)
+{
+    if (h->proto || !usual_strides(h) || !has_bins(h, 3, bins) || !same_channels(h, 2))
+        return false;
+    const struct head_scale *s = &h->scales[0];
+    int64_t first = head_channels(s, 1), last = head_channels(s, 2);
+    bool last_scored = scored_by(h, s->conv[2]) == SL_OP_activation, persons = h->at_outputs && first == COCO_POINTS;
+    if (are_points(first) && (last_scored || !are_points(last) || (persons && last != COCO_POINTS)))
+        swap_roles(h, 1, 2);
+    h->classes = head_channels(s, 1);
+    h->unsure = h->classes == 1;
+    return are_points(head_channels(s, 2));
+}
+
+static bool turns(const struct heads *h)
+{
+    for (int i = 0; i < h->g->n_nodes; i++)
+        if (h->region[i] && sl_is_activation(h->g->nodes[i], "cos"))
+            return true;
+    return false;
+}
+
+/* Boxes, classes, and an angle, whose cosine the decoding takes. Raw heads of points with one class look the same: one
+ * channel that comes last is an angle then (YOLOv8's order), unless it stands beside those of COCO's persons. */
+static bool has_angle(struct heads *h, int bins, const char *kind)
+{
+    if (h->proto || !usual_strides(h) || !has_roles(h, 3))
+        return false;
+    bool last = head_channels(&h->scales[0], 2) == 1 && head_channels(&h->scales[0], 1) != COCO_POINTS;
+    if (!place(h, 0, 4 * bins) || !place(h, 2, 1) || !has_bins(h, 3, bins))
+        return false;
+    h->unsure = true;
+    return is_told(h, kind) || turns(h) || (h->at_outputs && !h->whole && bins > 1 && last);
 }
 
 static bool is_yolov8_seg(struct heads *h)
 {
-    return h->proto && usual_strides(h) && has_roles(h, 3) && place(h, 0, 64) && place(h, 2, h->masks) && has_bins(h, 3, 16);
+    return has_masks(h, 16);
+}
+
+static bool is_yolo26_seg(struct heads *h)
+{
+    return has_masks(h, 1);
 }
 
 static bool is_yolov8_pose(struct heads *h)
 {
-    if (h->proto || !usual_strides(h) || !has_bins(h, 3, 16) || !same_channels(h, 2))
-        return false;
-    int64_t points = head_channels(&h->scales[0], 2);
-    return points > 4 && (points % 3 == 0 || points % 2 == 0);
+    return has_points(h, 16);
 }
 
 static bool is_yolov8_obb(struct heads *h)
 {
-    return !h->proto && usual_strides(h) && has_roles(h, 3) && place(h, 0, 64) && place(h, 2, 1) && has_bins(h, 3, 16);
+    return has_angle(h, 16, "yolov8_obb");
+}
+
+/* Of YOLOX, which looks alike (4, 1, C), both scores have a sigmoid of their own; COCO's points tell raw heads. */
+static bool is_yolo26_pose(struct heads *h)
+{
+    const struct head_scale *s = &h->scales[0];
+    if (!has_points(h, 1) || scored_by(h, s->conv[2]) != SL_OP_COUNT)
+        return false;
+    h->unsure = true;
+    return is_told(h, "yolo26_pose") || scored_by(h, s->conv[1]) == SL_OP_activation ||
+           (h->at_outputs && !h->whole && head_channels(s, 2) == COCO_POINTS);
+}
+
+static bool is_yolo26_obb(struct heads *h)
+{
+    return has_angle(h, 1, "yolo26_obb");
 }
 
 static bool is_yolov8(struct heads *h)
@@ -218,19 +345,6 @@ static bool is_blazeface(struct heads *h)
 
 /* ---- ssd ---- */
 
-/* A sigmoid or softmax behind this convolution, with nothing but movement between. */
-static enum sl_op scored_by(const struct heads *h, const struct sl_node *conv)
-{
-    const struct sl_node *n = h->reader[conv->index];
-    for (int steps = 0; n && steps < 8; steps++, n = h->reader[n->index]) {
-        if (head_is_sigmoid(n) || n->op == SL_OP_softmax)
-            return n->op;
-        if (!head_is_movement(n) || n->op == SL_OP_slice)
-            break;
-    }
-    return SL_OP_COUNT;
-}
-
 /* Boxes and scores of one scale in their roles, for so many classes. */
 static bool place_ssd(const struct heads *h, struct head_scale *s, int64_t classes)
 {
@@ -270,13 +384,11 @@ static bool is_ssd(struct heads *h)
 
 static bool is_efficientdet(struct heads *h)
 {
-    if (!is_ssd(h) || h->n_scales != 5)
+    if (!is_ssd(h) || !five_halved(h))
         return false;
-    for (int i = 0; i < h->n_scales; i++) {
-        int64_t halved = i ? (h->scales[i - 1].h + 1) / 2 : h->scales[i].h;
-        if (h->scales[i].n_boxes != 9 || h->scales[i].h != halved)
+    for (int i = 0; i < h->n_scales; i++)
+        if (h->scales[i].n_boxes != 9)
             return false;
-    }
     return true;
 }
 

@@ -31,6 +31,8 @@ struct heads {
     int64_t proto_stride;
     int64_t image_h, image_w, classes, masks;
     int regression_length;
+    unsigned placed;           /* roles that the row at work has filled */
+    bool unsure;               /* the decoding would tell more of the kind itself */
     bool at_outputs;           /* nothing but activations stands behind the heads */
     bool coarse_first;         /* the first output belongs to the largest stride */
     struct sl_head_boxes told; /* all but its scales, which stand above */

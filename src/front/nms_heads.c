@@ -26,9 +26,10 @@ bool head_take_whole(struct heads *h)
     return true;
 }
 
-static void give_boxes(const struct heads *h, struct sl_head_boxes *out)
+static void give_boxes(const struct heads *h, const struct head_kind *kind, struct sl_head_boxes *out)
 {
     *out = h->told;
+    out->kind = kind->name;
     out->n_scales = h->n_scales;
     for (int i = 0; i < h->n_scales; i++) {
         const struct head_scale *s = &h->scales[i];
@@ -195,8 +196,8 @@ bool sl_find_nms_head(const struct sl_graph *g, const struct sl_nms_facts *facts
     out->meta_arch = k->meta_arch[0] ? k->meta_arch : NULL;
     out->reason = complete(&h, k);
     bool boxes = k->write == head_json_yolov5 || k->write == head_json_ssd || strcmp(k->name, "yolov3") == 0;
-    out->wants_decoding = boxes && h.at_outputs && !h.told.known && !whole;
-    give_boxes(&h, &out->boxes);
+    out->wants_decoding = h.at_outputs && !whole && ((boxes && !h.told.known) || h.unsure);
+    give_boxes(&h, k, &out->boxes);
     find_ends(&h);
     return out->reason || write_json(&h, k);
 }

@@ -102,7 +102,8 @@ static void output(struct net *t, struct sl_node *in)
 
 /*
  * "640x640 80x80 64 80s 40x40 ...": the picture, then scales with the channels of their convolutions. A letter behind them: s
- * sigmoid, u SiLU, m reshape and softmax, each at the output; r: the convolution before is 3x3.
+ * sigmoid, u SiLU, c cosine, m reshape and softmax, p reshape and sigmoid, each at the output; r: the convolution before is
+ * 3x3; d: a depthwise one.
  */
 static struct net build(const char *text)
 {
@@ -126,13 +127,16 @@ static struct net build(const char *text)
             continue;
         }
         assert_int_equal(sscanf(p, "%" SCNd64 "%n", &c, &used), 1);
-        char kind = strchr("sumr", p[used]) && p[used] ? p[used++] : 0;
+        char kind = strchr("sucmprd", p[used]) && p[used] ? p[used++] : 0;
         struct sl_node *n = conv(&t, curve(&t, conv(&t, input, at_h, at_w, kind == 'r' ? 3 : 1, 8), "silu"), at_h, at_w, 1, c);
         snprintf(t.origin, sizeof t.origin, "head%d", t.n);
+        n->op = kind == 'd' ? SL_OP_dw : SL_OP_conv;
         sl_node_add_origin(t.a, n, sl_arena_strdup(t.a, t.origin));
         t.conv[t.n++] = n;
-        if (kind == 's' || kind == 'u')
-            n = curve(&t, n, kind == 's' ? "sigmoid" : "silu");
+        if (kind == 's' || kind == 'u' || kind == 'c')
+            n = curve(&t, n, kind == 's' ? "sigmoid" : kind == 'u' ? "silu" : "cos");
+        if (kind == 'p')
+            n = curve(&t, reshaped(&t, n, 3, (int64_t[]){1, at_h * at_w, c}), "sigmoid");
         if (kind == 'm')
             n = same(&t, SL_OP_softmax, reshaped(&t, n, 3, (int64_t[]){1, at_h * at_w, c}));
         output(&t, n);
@@ -160,6 +164,7 @@ static json_t *json_of(const struct sl_nms_head *head)
 
 #define THREE(heads) "640x640 80x80 " heads " 40x40 " heads " 20x20 " heads
 #define FOUR(heads)  "1280x1280 160x160 " heads " 80x80 " heads " 40x40 " heads " 20x20 " heads
+#define FIVE(heads)  "160x160 20x20 " heads " 10x10 " heads " 5x5 " heads " 3x3 " heads " 2x2 " heads
 #define FINE(heads)  "640x640 160x160 " heads " 80x80 " heads " 40x40 " heads " 20x20 " heads
 static const struct {
     const char *net, *kind, *meta_arch; /* kind NULL: none; meta_arch NULL: no configuration */
@@ -173,17 +178,35 @@ static const struct {
     {THREE("8 4 20"), "retinaface", NULL},
     {THREE("8 2 20"), "retinaface", NULL},
     {THREE("8 4 21"), NULL, NULL},
+    {THREE("8 20 4"), "retinaface", NULL},
+    {THREE("1 1 4d 10d"), "yunet", NULL},
+    {THREE("1 1 4d 12d"), NULL, NULL},
+    {FIVE("80 4 1"), "fcos", NULL},
+    {FIVE("4 2 80"), NULL, NULL},
+    {THREE("4 15 1c"), "yolo26_obb", NULL},
+    {THREE("4 1c 15"), "yolo26_obb", NULL},
+    {THREE("4 51 1p"), "yolo26_pose", NULL},
+    {THREE("4 15 1p"), "yolo26_pose", NULL},
+    {THREE("4 51 1"), "yolo26_pose", NULL}, /* what 51 channels are is known */
+    {THREE("4 51 80"), "yolo26_pose", NULL},
+    {THREE("4 50 80"), NULL, NULL},
+    {THREE("4 1s 51s"), "yolox", "yolox"},
     {THREE("4 1 80"), "yolox", "yolox"},
     {THREE("80s 4 1s"), "yolox", "yolox"},
     {THREE("4 1 1"), "yolox", "yolox"},
     {THREE("4 2 80"), NULL, NULL},
     {"640x640 80x80 4 1 80 40x40 4 1 80", NULL, NULL},
     {"640x640 160x160 32u 80x80 64 80 32 40x40 64 80 32 20x20 64 80 32", "yolov8_seg", NULL},
+    {"640x640 160x160 32u 80x80 64 32 80 40x40 64 32 80 20x20 64 32 80", "yolov8_seg", NULL}, /* YOLO11's order */
+    {"640x640 160x160 32u 80x80 4 32 80 40x40 4 32 80 20x20 4 32 80", "yolo26_seg", NULL},
     {"640x640 160x160 16u 80x80 64 80 32 40x40 64 80 32 20x20 64 80 32", NULL, NULL},
     {THREE("64 1 51"), "yolov8_pose", NULL},
     {THREE("64 1 34"), "yolov8_pose", NULL},
     {THREE("64 1 53"), NULL, NULL},
+    {THREE("64 51 1"), "yolov8_pose", NULL},
+    {THREE("64 51p 1"), "yolov8_pose", NULL},
     {THREE("64 15 1"), "yolov8_obb", NULL},
+    {THREE("64 1c 15"), "yolov8_obb", NULL},
     {"640x640 160x160 32u 80x80 351 40x40 351 20x20 351", "yolov5_seg", "yolov5_seg"},
     {"640x640 160x160 32u 80x80 111 40x40 111 20x20 111", NULL, NULL}, /* 37 a box: no class left */
     {THREE("68 81"), "damo_yolo", NULL},
@@ -250,7 +273,7 @@ static void test_kinds(void **state)
             fail_msg("'%s': %s", cases[i].net, head.json ? "a configuration is written" : head.reason);
         if (found) {
             assert_int_equal(head.n_end_nodes,
-                             strchr(cases[i].net, 'm') ? t.n : 0); /* without a softmax the network ends at the heads */
+                             strpbrk(cases[i].net, "mp") ? t.n : 0); /* else the network ends at the heads */
             assert_true((head.reason == NULL) == (head.json != NULL) && (head.script == NULL) == (head.json == NULL));
         }
         if (cases[i].meta_arch) {
@@ -442,6 +465,33 @@ static void test_boxes_of_the_whole(void **state)
     sl_arena_free(t.a);
     sl_arena_free(cut.a);
     sl_arena_free(other.a);
+}
+
+/* Raw heads that two kinds share are what the whole file says they are. */
+static void test_kind_of_the_whole(void **state)
+{
+    static const struct {
+        const char *whole, *cut, *alone, *told;
+    } pairs[] = {
+        {THREE("4 15 1c"), THREE("4 15 1"), "yolox", "yolo26_obb"},
+        {THREE("4 15 1p"), THREE("4 15 1"), "yolox", "yolo26_pose"},
+        {THREE("4 1s 15s"), THREE("4 1 15"), "yolox", "yolox"},
+        {THREE("64 1c 15"), THREE("64 1 15"), "yolov8_pose", "yolov8_obb"},
+        {THREE("64 15 1p"), THREE("64 15 1"), "yolov8_obb", "yolov8_pose"},
+    };
+    for (size_t i = 0; i < SL_COUNT(pairs); i++) {
+        struct net whole = build(pairs[i].whole), cut = build(pairs[i].cut);
+        struct sl_nms_head head, told;
+        assert_true(find(&whole, NULL, &told) && find(&cut, NULL, &head));
+        assert_string_equal(told.kind, pairs[i].told);
+        assert_string_equal(head.kind, pairs[i].alone);
+        assert_true(head.wants_decoding && (strcmp(pairs[i].alone, "yolox") != 0 || head.n_guesses == 1));
+        assert_true(sl_find_nms_head(cut.g, NULL, &told.boxes, cut.a, &head));
+        assert_string_equal(head.kind, pairs[i].told);
+        assert_false(head.wants_decoding);
+        sl_arena_free(whole.a);
+        sl_arena_free(cut.a);
+    }
 }
 
 /* Anchors that are no boxes (a mask of cells) are not believed. */
@@ -645,6 +695,7 @@ int main(void)
         cmocka_unit_test(test_anchors_of_the_graph),
         cmocka_unit_test(test_exp_is_yolov3),
         cmocka_unit_test(test_boxes_of_the_whole),
+        cmocka_unit_test(test_kind_of_the_whole),
         cmocka_unit_test(test_anchors_not_believed),
         cmocka_unit_test(test_priors_of_the_graph),
         cmocka_unit_test(test_facts),
