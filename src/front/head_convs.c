@@ -101,6 +101,24 @@ static void find_order(struct heads *h)
     h->coarse_first = first < last;
 }
 
+/* A convolution that other heads read is no head: some exports give the features before the heads as outputs too. */
+static void drop_features(struct heads *h)
+{
+    const struct sl_graph *g = h->g;
+    bool *read = SL_NEW_ARRAY(h->a, bool, g->n_nodes + 1); /* by a head, at some distance */
+    bool *head = SL_NEW_ARRAY(h->a, bool, g->n_nodes + 1);
+    for (int i = 0; i < h->n_convs; i++)
+        head[h->convs[i]->index] = true;
+    for (int i = g->n_nodes - 1; i >= 0; i--)
+        for (int k = 0; k < g->nodes[i]->n_in && (head[i] || read[i]); k++)
+            read[g->nodes[i]->in[k]->index] = true;
+    int kept = 0;
+    for (int i = 0; i < h->n_convs; i++)
+        if (!read[h->convs[i]->index])
+            h->convs[kept++] = h->convs[i];
+    h->n_convs = kept;
+}
+
 bool head_find_convs(struct heads *h)
 {
     const struct sl_graph *g = h->g;
@@ -124,6 +142,7 @@ bool head_find_convs(struct heads *h)
         for (int k = 0; k < n->n_in; k++)
             h->region[n->in[k]->index] = true;
     }
+    drop_features(h);
     qsort(h->convs, (size_t)h->n_convs, sizeof *h->convs, by_index);
     if (h->n_convs < 2)
         return false;

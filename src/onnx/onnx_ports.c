@@ -267,16 +267,28 @@ static int64_t bound_dimension(const struct onnx_import *c, const char *param)
     return -1;
 }
 
+/* The height and width that a detector was exported for, where its file says: 'imgsz' is "[640, 640]". */
+static bool exported_size(const struct onnx_import *c, int size[2])
+{
+    const struct onnx_model *m = c->model;
+    for (int i = 0; i < m->n_metadata; i++)
+        if (strcmp(m->metadata[2 * i], "imgsz") == 0)
+            return sscanf(m->metadata[2 * i + 1], "[%5d,%5d", &size[0], &size[1]) == 2 && size[0] > 0 && size[1] > 0;
+    return false;
+}
+
 static sluice_status unknown_dimension(struct onnx_import *c, const struct onnx_value_info *info, int axis)
 {
     char shape[200] = "";
     size_t at = 0;
+    int size[2] = {224, 224};
+    if (!exported_size(c, size))
+        size[0] = size[1] = 224;
     for (int k = 0; k < info->rank && at < sizeof shape; k++) {
         int64_t v = info->dims[k].value;
-        at += (size_t)snprintf(shape + at, sizeof shape - at, "%s%lld", k ? "," : "",
-                               (long long)(v > 0    ? v
-                                           : k == 0 ? 1
-                                                    : 224));
+        if (v <= 0)
+            v = k == 0 ? 1 : size[k == 3];
+        at += (size_t)snprintf(shape + at, sizeof shape - at, "%s%lld", k ? "," : "", (long long)v);
     }
     sl_fail(c->e, SLUICE_E_SHAPE, "input '%s': dimension %d%s%s%s is not fixed in the model", info->name, axis,
             info->dims[axis].param[0] ? " ('" : "", info->dims[axis].param, info->dims[axis].param[0] ? "')" : "");

@@ -1,10 +1,11 @@
 /* onnx_suppression.c: what a file's own suppression of overlapping boxes says of its detector: thresholds and how many boxes
  * are kept. It is no layer (the network ends before it), but nms_postprocess wants to know the same things. */
+#include <math.h>
 #include <string.h>
 
 #include "onnx/onnx_import.h"
 
-enum { COPY_STEPS = 4, MOST_BOXES = 100000 /* more stands for all */ };
+enum { COPY_STEPS = 4, MOVE_STEPS = 16, SCORES_INPUT = 1, MOST_BOXES = 100000 /* more stands for all */ };
 
 /* ONNX's own operator keeps its numbers in inputs, TensorRT's plugins in attributes. */
 static const struct {
@@ -81,6 +82,47 @@ static struct sl_map *find_makers(struct onnx_import *c)
     return makers;
 }
 
+static bool is_one_of(const char *op, const char *const *names)
+{
+    while (*names && strcmp(*names, op) != 0)
+        names++;
+    return *names != NULL;
+}
+
+/* PyTorch's operator has no threshold of scores: what it is given is picked by a mask that was compared with one. The name is
+ * that of the mask's indices. */
+static bool mask_threshold(struct onnx_import *c, const struct sl_map *makers, const char *name, double *out)
+{
+    static const char *const moves[] = {"NonZero", "Transpose", "Squeeze", "Unsqueeze", "Reshape", "Cast", "Identity", NULL};
+    static const char *const tests[] = {"Greater", "GreaterOrEqual", NULL};
+    for (int steps = 0; steps < MOVE_STEPS; steps++) {
+        const struct onnx_node *n = name[0] ? sl_map_get(makers, name) : NULL;
+        if (!n || n->n_in == 0)
+            return false;
+        if (is_one_of(n->op_type, tests))
+            return input_number(c, makers, n, 1, out);
+        if (!is_one_of(n->op_type, moves))
+            return false;
+        name = n->in[0];
+    }
+    return false;
+}
+
+static bool picked_threshold(struct onnx_import *c, const struct sl_map *makers, const char *name, double *out)
+{
+    static const char *const moves[] = {"Transpose", "Squeeze", "Unsqueeze", "Reshape", "Cast",
+                                        "Identity",  "Concat",  "Gather",    "GatherND", NULL};
+    for (int steps = 0; steps < MOVE_STEPS; steps++) {
+        const struct onnx_node *n = name[0] ? sl_map_get(makers, name) : NULL;
+        if (!n || n->n_in == 0 || !is_one_of(n->op_type, moves))
+            return false;
+        if (n->op_type[0] == 'G' && n->n_in > 1 && mask_threshold(c, makers, n->in[1], out))
+            return true;
+        name = n->in[0];
+    }
+    return false;
+}
+
 static bool attribute(const struct onnx_node *n, const char *name, double *out)
 {
     const struct onnx_attr *at = onnx_find_attr(n, name);
@@ -88,9 +130,11 @@ static bool attribute(const struct onnx_node *n, const char *name, double *out)
     return at && at->type == ONNX_ATTR_FLOAT;
 }
 
-static bool is_part(double v)
+/* As a person wrote it: single precision of 0.7 is not that of a decimal. */
+static bool take_part(double *v)
 {
-    return v >= 0 && v <= 1;
+    *v = rint(*v * 1e7) / 1e7;
+    return *v >= 0 && *v <= 1;
 }
 
 void onnx_find_suppression(struct onnx_import *c)
@@ -113,11 +157,12 @@ void onnx_find_suppression(struct onnx_import *c)
         } else {
             const struct sl_map *makers = find_makers(c);
             f->has_overlap = input_number(c, makers, n, suppressions[k].overlap_input, &f->overlap);
-            f->has_score = input_number(c, makers, n, suppressions[k].score_input, &f->score);
+            f->has_score = input_number(c, makers, n, suppressions[k].score_input, &f->score) ||
+                           (n->n_in > SCORES_INPUT && picked_threshold(c, makers, n->in[SCORES_INPUT], &f->score));
             if (input_number(c, makers, n, suppressions[k].most_input, &most) && most >= 1 && most <= MOST_BOXES)
                 f->most = (int64_t)most;
         }
-        f->has_overlap = f->has_overlap && is_part(f->overlap);
-        f->has_score = f->has_score && is_part(f->score);
+        f->has_overlap = f->has_overlap && take_part(&f->overlap);
+        f->has_score = f->has_score && take_part(&f->score);
     }
 }

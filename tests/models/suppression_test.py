@@ -39,14 +39,24 @@ def onnx_yolov8(last):
               ox.onnx_node("Sigmoid", ["logits"], ["scores"]), ox.onnx_node("Slice", ["all_boxes", "from", "to", "axes"], ["four"]),
               ox.onnx_node("Transpose", ["four"], ["four_last"], perm=[0, 2, 1])]
     weights += [ox.onnx_ints("from", 0), ox.onnx_ints("to", 4)]
-    more, outputs = last()
-    return ox.onnx_model(nodes + more, [ox.onnx_value("image", [1, 3, 64, 64])], outputs, weights)
+    more, outputs, *own = last()
+    return ox.onnx_model(nodes + more, [ox.onnx_value("image", [1, 3, 64, 64])], outputs, weights + sum(own, []))
 
 
 def suppressed():
     copied = [ox.onnx_node("Identity", ["threshold"], ["threshold_copy"])]
     return copied + [ox.onnx_node("NonMaxSuppression", ["four_last", "scores", "most", "overlap", "threshold_copy"], ["selected"])], [
         ox.onnx_value("selected", ["n", 3], 7)]
+
+
+def picked():
+    """PyTorch's way: a mask of scores above a threshold picks what is suppressed, which has no threshold of its own."""
+    above = [ox.onnx_node("Greater", ["scores", "threshold"], ["mask"]), ox.onnx_node("NonZero", ["mask"], ["where"]),
+             ox.onnx_node("Transpose", ["where"], ["indices"], perm=[1, 0]), ox.onnx_node("GatherND", ["scores", "indices"], ["few"]),
+             ox.onnx_node("Unsqueeze", ["few", "zeros"], ["few_scores"]),
+             ox.onnx_node("NonMaxSuppression", ["four_last", "few_scores", "most", "seven"], ["selected"])]
+    weights = [ox.onnx_ints("zeros", 0, 1), ox.onnx_tensor("seven", [1], 1, struct.pack("<f", 0.7))]
+    return above, [ox.onnx_value("selected", ["n", 3], 7)], weights
 
 
 def plugin():
@@ -73,9 +83,21 @@ def check(folder, name, data, ends):
     return config
 
 
+def check_size(folder):
+    """A detector with free height and width: the shape to give is that of the export, where the file says it."""
+    graph = ox.onnx_model([ox.onnx_node("Relu", ["image"], ["y"])], [ox.onnx_value("image", ["n", 3, "h", "w"])], [ox.onnx_value("y", ["n", 3, "h", "w"])], [])
+    for said, want in (("[96, 160]", "96,160"), ("[0, 160]", "224,224"), ("160", "224,224"), ("[999999999999, 1]", "224,224")):
+        (folder / "free.onnx").write_bytes(graph + ox.pb(14, ox.pb(1, "imgsz") + ox.pb(2, said)))
+        r = models.sluice("parser", "onnx", folder / "free.onnx", "--har-path", folder / "no.har", check=False)
+        assert r.returncode == 3 and f"--tensor-shapes image=[1,3,{want}]" in r.stderr, r
+        models.sluice("parser", "onnx", folder / "free.onnx", "--har-path", folder / "free.har", "--tensor-shapes", f"image=[1,3,{want}]")
+    print("free.onnx: the size of the export is proposed")
+
+
 def main():
     with tempfile.TemporaryDirectory() as t:
         folder = pathlib.Path(t)
+        check_size(folder)
         raw = [f"{what};{i}" for i in range(2) for what in ("box", "class")]
         config = check(folder, "ssd.tflite", detector(flexbuffer(OPTIONS)), raw)
         want = {"nms_scores_th": 0.25, "nms_iou_th": 0.5, "max_proposals_per_class": 12, "classes": CLASSES, "centers_scale_factor": 8,
@@ -94,6 +116,8 @@ def main():
         raw = [f"Conv_{what}{i}" for i in range(3) for what in "bc"]
         config = check(folder, "nms.onnx", onnx_yolov8(suppressed), raw)
         assert {"nms_scores_th": 0.125, "nms_iou_th": 0.375, "max_proposals_per_class": 42, "classes": 6, "regression_length": 16}.items() <= config.items(), config
+        config = check(folder, "picked.onnx", onnx_yolov8(picked), raw)
+        assert {"nms_scores_th": 0.125, "nms_iou_th": 0.7, "max_proposals_per_class": 42}.items() <= config.items(), config
         config = check(folder, "plugin.onnx", onnx_yolov8(plugin), raw)
         assert {"nms_scores_th": 0.125, "nms_iou_th": 0.375, "max_proposals_per_class": 100}.items() <= config.items(), config
     return 0

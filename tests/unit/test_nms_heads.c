@@ -494,6 +494,19 @@ static void test_kind_of_the_whole(void **state)
     }
 }
 
+/* Features that the heads read are outputs too: the heads are still those of the network. */
+static void test_features_are_outputs(void **state)
+{
+    struct net t = build(THREE("64p 80p"));
+    struct sl_nms_head head;
+    for (int i = 0; i < t.n; i += 2)
+        output(&t, t.conv[i]->in[0]);
+    assert_true(find(&t, NULL, &head));
+    assert_string_equal(head.kind, "yolov8");
+    assert_int_equal(head.n_end_nodes, t.n);
+    sl_arena_free(t.a);
+}
+
 /* Anchors that are no boxes (a mask of cells) are not believed. */
 static void test_anchors_not_believed(void **state)
 {
@@ -696,6 +709,7 @@ int main(void)
         cmocka_unit_test(test_exp_is_yolov3),
         cmocka_unit_test(test_boxes_of_the_whole),
         cmocka_unit_test(test_kind_of_the_whole),
+        cmocka_unit_test(test_features_are_outputs),
         cmocka_unit_test(test_anchors_not_believed),
         cmocka_unit_test(test_priors_of_the_graph),
         cmocka_unit_test(test_facts),
