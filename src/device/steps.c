@@ -509,7 +509,7 @@ static sluice_status make_resize(struct making *m)
     for (int k = 0; k < SL_resize_CONSTS; k++)
         SL_TRY(constant(m, k, &arrays[k]));
     *a = (struct sl_resize_args){.type = tensor_in(m, 0)->dtype,
-                                 .linear = m->i->ints[SL_I_resize_mode] == SL_INSN_RESIZE_LINEAR,
+                                 .taps = sl_resize_taps(m->i->ints[SL_I_resize_mode]),
                                  .n = in->dim[0],
                                  .in_h = in->dim[1],
                                  .in_w = in->dim[2],

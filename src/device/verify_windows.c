@@ -132,20 +132,24 @@ sluice_status sl_verify_index(struct sl_check *c)
     return SLUICE_OK;
 }
 
-static sluice_status check_resize_axis(struct sl_check *c, int index_at, int weight_at, int64_t in, int64_t out, bool linear)
+static sluice_status check_resize_axis(struct sl_check *c, int index_at, int weight_at, int64_t in, int64_t out, int taps)
 {
     const struct sl_program_const *index, *weight;
-    int64_t dims[2] = {out, linear ? 2 : 1};
+    const int64_t dims[2] = {out, taps}, least = taps == 2 ? 0 : -4096, most = taps == 2 ? 2048 : 4096;
     SL_TRY(sl_check_const(c, index_at, true, SL_S32, 2, dims, &index));
     for (size_t k = 0, n = index->splat ? 1 : (size_t)(dims[0] * dims[1]); k < n; k++)
         SL_TRY(sl_check_number(c, SL_RULE_indices, "index", sl_const_int(index, k), 0, in - 1));
-    if (!linear)
+    if (taps == 1)
         return SLUICE_OK;
     SL_TRY(sl_check_const(c, weight_at, true, SL_S32, 2, dims, &weight));
     for (size_t k = 0, n = weight->splat ? 1 : (size_t)out; k < n; k++) {
-        int64_t a = sl_const_int(weight, 2 * k), b = sl_const_int(weight, 2 * k + 1);
-        if (a < 0 || b < 0 || a + b != 2048)
-            return sl_broken(c, SL_RULE_weights, "%" PRId64 " and %" PRId64, a, b);
+        int64_t sum = 0;
+        for (int t = 0; t < taps; t++) {
+            const int64_t w = sl_const_int(weight, (size_t)taps * k + (size_t)t);
+            SL_TRY(sl_check_number(c, SL_RULE_weights, "weight", w, least, most));
+            sum += w;
+        }
+        SL_TRY(sl_check_number(c, SL_RULE_weights, "sum of weights", sum, 2048, 2048));
     }
     return SLUICE_OK;
 }
@@ -153,13 +157,14 @@ static sluice_status check_resize_axis(struct sl_check *c, int index_at, int wei
 sluice_status sl_verify_resize(struct sl_check *c)
 {
     const struct sl_shape *in = &sl_check_in(c, 0)->shape, *out = &sl_check_out(c)->shape;
-    bool linear = c->i->ints[SL_I_resize_mode] == SL_INSN_RESIZE_LINEAR;
-    SL_TRY(sl_check_number(c, SL_RULE_flag, "mode", c->i->ints[SL_I_resize_mode], 0, 1));
+    const int64_t mode = c->i->ints[SL_I_resize_mode];
+    SL_TRY(sl_check_number(c, SL_RULE_weights, "mode", mode, SL_INSN_RESIZE_NEAREST, SL_INSN_RESIZE_CUBIC));
+    const int taps = sl_resize_taps(mode);
     if (in->rank != 4 || out->rank != 4)
         return sl_broken(c, SL_RULE_input_rank, "an input of %d axes and an output of %d", in->rank, out->rank);
     if (out->dim[0] != in->dim[0] || out->dim[3] != in->dim[3])
         return sl_broken(c, SL_RULE_output_shape, "a batch of %" PRId64 " and %" PRId64 " channels", out->dim[0], out->dim[3]);
-    SL_TRY(check_resize_axis(c, SL_K_resize_rows, SL_K_resize_row_weights, in->dim[1], out->dim[1], linear));
-    SL_TRY(check_resize_axis(c, SL_K_resize_columns, SL_K_resize_column_weights, in->dim[2], out->dim[2], linear));
+    SL_TRY(check_resize_axis(c, SL_K_resize_rows, SL_K_resize_row_weights, in->dim[1], out->dim[1], taps));
+    SL_TRY(check_resize_axis(c, SL_K_resize_columns, SL_K_resize_column_weights, in->dim[2], out->dim[2], taps));
     return sl_check_same_type(c);
 }

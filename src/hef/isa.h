@@ -35,7 +35,13 @@ enum sl_insn_form {
 /* `post` of the weighted form, `mode` of pad and resize. Numbers are part of the file format. */
 enum { SL_INSN_POST_LINEAR = 0, SL_INSN_POST_TABLE = 1 };
 enum { SL_INSN_PAD_CONSTANT = 0, SL_INSN_PAD_EDGE = 1, SL_INSN_PAD_REFLECT = 2 };
-enum { SL_INSN_RESIZE_NEAREST = 0, SL_INSN_RESIZE_LINEAR = 1 };
+enum { SL_INSN_RESIZE_NEAREST = 0, SL_INSN_RESIZE_LINEAR = 1, SL_INSN_RESIZE_CUBIC = 2 };
+
+/* Input positions along one axis that an output position of a resize reads. */
+static inline int sl_resize_taps(int64_t mode)
+{
+    return 1 << mode;
+}
 
 struct sl_insn_info {
     uint16_t opcode;

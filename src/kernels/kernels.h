@@ -265,10 +265,11 @@ struct sl_gather_args {
 
 struct sl_resize_args {
     enum sl_dtype type; /* u8, u16 */
-    bool linear;
+    int taps; /* 1 nearest, 2 linear, 4 cubic */
     int64_t n, in_h, in_w, c, out_h, out_w;
-    const int32_t *rows, *columns;               /* nearest: [out_h], [out_w]; linear: [out_h][2], [out_w][2] */
-    const int32_t *row_weights, *column_weights; /* linear: [out_h][2], [out_w][2], each 0..2048, pairs sum to 2048 */
+    const int32_t *rows, *columns; /* [out_h][taps], [out_w][taps] */
+    /* The same, not for 1 tap: of each position they sum to 2048; 2 taps: 0..2048, 4 taps: -4096..4096. */
+    const int32_t *row_weights, *column_weights;
 };
 
 /* ---- the library's float side (section 2) ---- */

@@ -120,6 +120,8 @@ const struct sl_variant sl_gather_c = {"gather_c", SL_FAMILY_GATHER, SL_CPU_C, N
 
 /* ---- resize: one output position at a time ---- */
 
+enum { MOST_POINTS = 16 }; /* of the input that an output position reads */
+
 static void plan_resize(struct sl_work *w)
 {
     const struct sl_resize_args *a = w->args;
@@ -131,17 +133,19 @@ static void plan_resize(struct sl_work *w)
 
 static void blend(const struct sl_resize_args *a, const struct sl_io *io, int64_t picture, int64_t y, int64_t x, int64_t at)
 {
-    int64_t from[4], weight[4];
-    for (int k = 0; k < 4; k++) {
-        const int i = k >> 1, j = k & 1;
-        from[k] = ((picture + a->rows[y * 2 + i]) * a->in_w + a->columns[x * 2 + j]) * a->c;
-        weight[k] = (int64_t)a->row_weights[y * 2 + i] * a->column_weights[x * 2 + j];
+    const int taps = a->taps, points = taps * taps;
+    const int32_t top = a->type == SL_U8 ? UINT8_MAX : UINT16_MAX;
+    int64_t from[MOST_POINTS], weight[MOST_POINTS];
+    for (int k = 0; k < points; k++) {
+        const int i = k / taps, j = k % taps;
+        from[k] = ((picture + a->rows[y * taps + i]) * a->in_w + a->columns[x * taps + j]) * a->c;
+        weight[k] = (int64_t)a->row_weights[y * taps + i] * a->column_weights[x * taps + j];
     }
     for (int64_t c = 0; c < a->c; c++) {
         int64_t sum = (int64_t)1 << 21;
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < points; k++)
             sum += sl_load_q(io->in[0], a->type, (size_t)(from[k] + c)) * weight[k];
-        sl_store_q(io->out, a->type, (size_t)(at + c), (int32_t)(sum >> 22));
+        sl_store_q(io->out, a->type, (size_t)(at + c), (int32_t)SL_MIN(SL_MAX(sum >> 22, 0), top));
     }
 }
 
@@ -151,7 +155,7 @@ static void run_resize(const struct sl_work *w, const struct sl_io *io, int task
     const int64_t end = SL_MIN(w->state[ROWS], (task + 1) * w->state[SIZE]), row_bytes = a->c * (int64_t)sl_qbytes(a->type);
     for (int64_t position = task * w->state[SIZE]; position < end; position++) {
         const int64_t x = position % a->out_w, y = position / a->out_w % a->out_h, frame = position / a->out_w / a->out_h;
-        if (a->linear)
+        if (a->taps > 1)
             blend(a, io, frame * a->in_h, y, x, position * a->c);
         else
             memcpy((uint8_t *)io->out + position * row_bytes,

@@ -14,7 +14,7 @@ enum { SIZE, POSITIONS, LANES = 16 }; /* state: output positions a task, and all
 static bool takes(const void *args)
 {
     const struct sl_resize_args *a = args;
-    return a->linear && a->type == SL_U8 && a->c >= LANES;
+    return a->taps == 2 && a->type == SL_U8 && a->c >= LANES;
 }
 
 static void plan(struct sl_work *w)

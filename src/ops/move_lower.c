@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ops/lower.h"
+#include "ops/op_rules.h"
 #include "ops/ops.h"
 
 sluice_status lower_concat(struct sl_lowering *l, const struct sl_node *n, sl_err *e)
@@ -76,14 +77,13 @@ sluice_status lower_pad(struct sl_lowering *l, const struct sl_node *n, sl_err *
 sluice_status lower_resize(struct sl_lowering *l, const struct sl_node *n, sl_err *e)
 {
     static const char *const arrays[SL_resize_CONSTS] = {"rows", "columns", "row_weights", "column_weights"};
-    const char *mode = sl_get_string(n, "mode", "nearest");
-    bool linear = strcmp(mode, "linear") == 0;
-    if (!linear && strcmp(mode, "nearest") != 0)
-        return sl_fail(e, SLUICE_E_UNSUPPORTED, "resize mode '%s' is none of nearest, linear", mode);
+    static const char *const modes[] = {"nearest", "linear", "cubic"}; /* in order of their numbers */
+    int mode = SL_INSN_RESIZE_NEAREST;
+    SL_TRY(sl_rule_word(n, "mode", modes, (int)SL_COUNT(modes), &mode, e));
     struct sl_insn *i = sl_lower_emit(l, n, SL_INSN_resize);
-    for (int k = 0; k < (linear ? 4 : 2); k++)
+    for (int k = 0; k < (mode == SL_INSN_RESIZE_NEAREST ? 2 : 4); k++)
         SL_TRY(sl_lower_need(l, n, arrays[k], &i->consts[k], e));
-    i->ints[SL_I_resize_mode] = linear ? SL_INSN_RESIZE_LINEAR : SL_INSN_RESIZE_NEAREST;
+    i->ints[SL_I_resize_mode] = mode;
     return SLUICE_OK;
 }
 

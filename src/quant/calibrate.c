@@ -90,6 +90,13 @@ static void stand_behind(struct sl_graph *c, struct sl_node *const *nodes, struc
     sl_graph_renumber(c);
 }
 
+/* What is not merely moved: among the layers that keep their input's encoding, a cubic resize swings past its input's range. */
+static bool has_values_of_its_own(const struct sl_node *n)
+{
+    return sl_op_row(n->op)->encode == SL_ENCODE_OWN ||
+           (n->op == SL_OP_resize && !strcmp(sl_get_string(n, "mode", "nearest"), "cubic"));
+}
+
 static sluice_status watch_graph(const struct sl_graph *g, sl_arena *a, struct watched *out, sl_err *e)
 {
     struct sl_graph *c = sl_graph_copy(g, a);
@@ -132,7 +139,7 @@ static sluice_status watch_graph(const struct sl_graph *g, sl_arena *a, struct w
             out->mean[(curve[read] ? curve[read] : nodes[read])->index] = read;
         }
     for (int i = 0; i < n_nodes; i++) {
-        if (nodes[i]->dtype != SL_F32 || sl_op_row(nodes[i]->op)->encode != SL_ENCODE_OWN || nodes[i]->op == SL_OP_const_input)
+        if (nodes[i]->dtype != SL_F32 || nodes[i]->op == SL_OP_const_input || !has_values_of_its_own(nodes[i]))
             continue;
         out->output[(curve[i] ? curve[i] : nodes[i])->index] = i;
         if (is_curved(g->nodes[i]))

@@ -1,7 +1,5 @@
 /* quantizable.c: before calibration: is there a quantized form of every layer? If not, which start and end nodes leave the part
  * that has one. */
-#include <string.h>
-
 #include "ops/ops.h"
 #include "ops/quant_rules.h"
 #include "quant/quantize.h"
@@ -59,9 +57,6 @@ static const char *native_only(const struct sl_node *n, int64_t positions)
         return "has a type that does not hold its positions";
     if (!positions && (n->dtype != SL_F32 || (n->op == SL_OP_cast && n->in[0]->dtype != SL_F32)))
         return "computes on integers";
-    if (n->op == SL_OP_resize && strcmp(sl_get_string(n, "mode", "nearest"), "nearest") &&
-        strcmp(sl_get_string(n, "mode", "nearest"), "linear"))
-        return "interpolates with more than two points";
     if (n->op == SL_OP_resize && n->shape.rank != 4)
         return "resizes a tensor that is not a picture";
     return NULL;

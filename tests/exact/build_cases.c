@@ -451,17 +451,19 @@ static void make_pad(struct build *b, int k)
     build_output(b, i->out);
 }
 
-static void resize_axis(struct build *b, struct sl_insn *i, int index_at, int weight_at, int64_t in, int64_t out, bool linear)
+static void resize_axis(struct build *b, struct sl_insn *i, int index_at, int weight_at, int64_t in, int64_t out, int taps)
 {
-    i->consts[index_at] = build_const(b, SL_S32, DIMS(out, linear ? 2 : 1), 0, in - 1);
-    if (!linear)
+    i->consts[index_at] = build_const(b, SL_S32, DIMS(out, taps), 0, in - 1);
+    if (taps == 1)
         return;
-    int32_t *weights = SL_NEW_ARRAY(b->a, int32_t, 2 * out);
+    int32_t *weights = SL_NEW_ARRAY(b->a, int32_t, taps * out);
     for (int64_t k = 0; k < out; k++) {
-        weights[2 * k] = (int32_t)build_between(b, 0, 2048);
-        weights[2 * k + 1] = 2048 - weights[2 * k];
+        int32_t rest = 2048;
+        for (int t = 0; t < taps - 1; t++)
+            rest -= weights[taps * k + t] = (int32_t)(taps == 2 ? build_between(b, 0, 2048) : build_between(b, -600, 1600));
+        weights[taps * k + taps - 1] = SL_MAX(rest, -4096);
     }
-    i->consts[weight_at] = build_const_of(b, SL_S32, DIMS(out, 2), weights);
+    i->consts[weight_at] = build_const_of(b, SL_S32, DIMS(out, taps), weights);
 }
 
 static void make_resize(struct build *b, int k)
@@ -469,12 +471,12 @@ static void make_resize(struct build *b, int k)
     enum sl_dtype t = pick_type(b);
     int64_t h = build_between(b, 1, 6), w = build_between(b, 1, 6), c = build_between(b, 1, 20), oh = build_between(b, 1, 13),
             ow = build_between(b, 1, 13);
-    bool linear = k % 2;
+    const int mode = k < 8 ? k % 2 : SL_INSN_RESIZE_CUBIC, taps = sl_resize_taps(mode);
     uint32_t x = build_input(b, t, DIMS(1, h, w, c)), y = build_tensor(b, t, DIMS(1, oh, ow, c));
     struct sl_insn *i = build_insn(b, SL_INSN_resize, y, 1, &x);
-    i->ints[SL_I_resize_mode] = linear ? SL_INSN_RESIZE_LINEAR : SL_INSN_RESIZE_NEAREST;
-    resize_axis(b, i, SL_K_resize_rows, SL_K_resize_row_weights, h, oh, linear);
-    resize_axis(b, i, SL_K_resize_columns, SL_K_resize_column_weights, w, ow, linear);
+    i->ints[SL_I_resize_mode] = mode;
+    resize_axis(b, i, SL_K_resize_rows, SL_K_resize_row_weights, h, oh, taps);
+    resize_axis(b, i, SL_K_resize_columns, SL_K_resize_column_weights, w, ow, taps);
     build_output(b, y);
 }
 
@@ -577,7 +579,7 @@ const struct build_case *build_cases(int *n)
         {"eltwise", make_eltwise, 36}, {"pool", make_pool, 16},      {"reduce", make_reduce, 16},
         {"matmul", make_matmul, 12},   {"softmax", make_softmax, 8}, {"norm", make_norm, 12},
         {"concat", make_concat, 12},   {"shape", make_shape, 20},    {"pad", make_pad, 6},
-        {"resize", make_resize, 8},    {"block", make_block, 8},     {"gather", make_gather, 4},
+        {"resize", make_resize, 12},    {"block", make_block, 8},     {"gather", make_gather, 4},
         {"network", make_network, 12}, {"index", make_index, 16},    {"rotary", make_rotary, 12},
     };
     *n = (int)SL_COUNT(cases);

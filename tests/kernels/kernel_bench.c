@@ -227,7 +227,7 @@ static void bench_others(const char *only)
         weight[i] = i % 2 ? 2048 - 300 : 300;
     }
     bench_args(SL_FAMILY_RESIZE, only, "linear resize 56 to 112, 32 channels",
-               &(struct sl_resize_args){SL_U8, true, 1, 56, 56, 32, 112, 112, index, index, weight, weight}, &io,
+               &(struct sl_resize_args){SL_U8, 2, 1, 56, 56, 32, 112, 112, index, index, weight, weight}, &io,
                112.0 * 112 * 32, "G/s");
     struct sl_copy_args copy;
     const struct sl_shape shape = {4, {1, 56, 56, 144}};

@@ -159,16 +159,18 @@ static void make_gather(struct rng *r, struct kernel_case *c)
              (int)a->n_indices);
 }
 
-static void pick_lines(struct rng *r, struct kernel_case *c, bool linear, int64_t out, int64_t in, const int32_t **index,
+static void pick_lines(struct rng *r, struct kernel_case *c, int64_t taps, int64_t out, int64_t in, const int32_t **index,
                        const int32_t **weight)
 {
-    const int64_t each = linear ? 2 : 1;
-    int32_t *at = guarded(c, (size_t)(out * each) * sizeof *at), *w = guarded(c, (size_t)(out * 2) * sizeof *w);
-    for (int64_t i = 0; i < out * each; i++)
+    const int64_t least = taps == 2 ? 0 : -1500, most = taps == 2 ? 2048 : 2800;
+    int32_t *at = guarded(c, (size_t)(out * taps) * sizeof *at), *w = guarded(c, (size_t)(out * taps) * sizeof *w);
+    for (int64_t i = 0; i < out * taps; i++)
         at[i] = (int32_t)pick(r, 0, in - 1);
     for (int64_t i = 0; i < out; i++) {
-        w[2 * i] = (int32_t)pick(r, 0, 2048);
-        w[2 * i + 1] = 2048 - w[2 * i];
+        int32_t rest = 2048;
+        for (int64_t k = 1; k < taps; k++)
+            rest -= w[taps * i + k] = (int32_t)(taps == 2 ? pick(r, least, most) : pick(r, least, most) / 3);
+        w[taps * i] = rest;
     }
     *index = at;
     *weight = w;
@@ -178,18 +180,18 @@ static void make_resize(struct rng *r, struct kernel_case *c)
 {
     struct sl_resize_args *a = &c->args.resize;
     *a = (struct sl_resize_args){.type = pick_type(r),
-                                 .linear = pick(r, 0, 1),
+                                 .taps = 1 << pick(r, 0, 2),
                                  .n = pick(r, 1, 2),
                                  .in_h = pick(r, 1, 7),
                                  .in_w = pick(r, 1, 7),
                                  .c = pick(r, 1, 50),
                                  .out_h = pick(r, 1, 12),
                                  .out_w = pick(r, 1, 12)};
-    pick_lines(r, c, a->linear, a->out_h, a->in_h, &a->rows, &a->row_weights);
-    pick_lines(r, c, a->linear, a->out_w, a->in_w, &a->columns, &a->column_weights);
+    pick_lines(r, c, a->taps, a->out_h, a->in_h, &a->rows, &a->row_weights);
+    pick_lines(r, c, a->taps, a->out_w, a->in_w, &a->columns, &a->column_weights);
     c->io.in[0] = stored(r, c, a->type, (size_t)(a->n * a->in_h * a->in_w * a->c));
     c->out_bytes = (size_t)(a->n * a->out_h * a->out_w * a->c) * bytes_of(a->type);
-    snprintf(c->text, sizeof c->text, "%s %s [%d,%d,%d,%d] -> %dx%d", a->linear ? "linear" : "nearest", sl_dtype_name(a->type),
+    snprintf(c->text, sizeof c->text, "%s %s [%d,%d,%d,%d] -> %dx%d", (const char *const[]){"", "nearest", "linear", "", "cubic"}[a->taps], sl_dtype_name(a->type),
              (int)a->n, (int)a->in_h, (int)a->in_w, (int)a->c, (int)a->out_h, (int)a->out_w);
 }
 

@@ -467,17 +467,20 @@ static void resize(const struct kernel_case *c, void *out)
         const int64_t ch = at % a->c, x = at / a->c % a->out_w, y = at / a->c / a->out_w % a->out_h,
                       f = at / a->c / a->out_w / a->out_h;
         int64_t sum = 0;
-        if (!a->linear) {
+        const int taps = a->taps;
+        if (taps == 1) {
             put(out, a->type, at,
                 get(c->io.in[0], a->type, ((f * a->in_h + a->rows[y]) * a->in_w + a->columns[x]) * a->c + ch));
             continue;
         }
-        for (int i = 0; i < 2; i++)
-            for (int j = 0; j < 2; j++)
+        for (int i = 0; i < taps; i++)
+            for (int j = 0; j < taps; j++)
                 sum += (int64_t)get(c->io.in[0], a->type,
-                                    ((f * a->in_h + a->rows[2 * y + i]) * a->in_w + a->columns[2 * x + j]) * a->c + ch) *
-                       a->row_weights[2 * y + i] * a->column_weights[2 * x + j];
-        put(out, a->type, at, (sum + (1 << 21)) >> 22);
+                                    ((f * a->in_h + a->rows[taps * y + i]) * a->in_w + a->columns[taps * x + j]) * a->c + ch) *
+                       a->row_weights[taps * y + i] * a->column_weights[taps * x + j];
+        sum = (sum + (1 << 21)) >> 22;
+        const int64_t top = a->type == SL_U8 ? 255 : 65535;
+        put(out, a->type, at, sum < 0 ? 0 : sum > top ? top : sum);
     }
 }
 

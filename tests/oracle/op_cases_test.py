@@ -378,15 +378,18 @@ def move(w, kind):
 
 def resize(w, x, c, q):
     rng, (oh, ow) = w.rng, (9, 11)
-    if rng.random() < 0.5:
+    mode = rng.choice(["nearest", "linear", "cubic"])
+    if mode == "nearest":
         arrays = {"rows": rng.integers(0, 6, (oh, 1)), "columns": rng.integers(0, 4, (ow, 1))}
-        mode = "nearest"
+    elif mode == "cubic":
+        wr, wc = rng.integers(-600, 1600, (oh, 4)), rng.integers(-600, 1600, (ow, 4))
+        wr[:, 0], wc[:, 0] = 2048 - wr[:, 1:].sum(1), 2048 - wc[:, 1:].sum(1)
+        arrays = {"rows": rng.integers(0, 6, (oh, 4)), "columns": rng.integers(0, 4, (ow, 4)), "row_weights": wr, "column_weights": wc}
     else:
         wr, wc = rng.integers(0, 2049, oh), rng.integers(0, 2049, ow)
         arrays = {"rows": rng.integers(0, 6, (oh, 2)), "columns": rng.integers(0, 4, (ow, 2)),
                   "row_weights": np.stack([wr, 2048 - wr], 1), "column_weights": np.stack([wc, 2048 - wc], 1)}
-        mode = "linear"
-    finish(w, "resize", [x], (1, oh, ow, c), q, {"mode": mode, "sizes": [oh, ow]}, {k: v.astype(np.int32) for k, v in arrays.items()})
+    finish(w, "resize", [x], (1, oh, ow, c), q, {"mode": str(mode), "sizes": [oh, ow]}, {k: v.astype(np.int32) for k, v in arrays.items()})
 
 
 CASES = ([(weighted, k) for k in ("conv", "conv", "conv", "dw", "dw", "fc", "deconv")] + [(activation, ""), (requantize, "")] +

@@ -377,10 +377,10 @@ def resize(layer, values):
         return x[:, rows[:, 0]][:, :, columns[:, 0]]
     wr, wc = layer.arrays["row_weights"].astype(I64), layer.arrays["column_weights"].astype(I64)
     total = 0
-    for i in range(2):
-        for j in range(2):
+    for i in range(wr.shape[1]):
+        for j in range(wc.shape[1]):
             total = total + x[:, rows[:, i]][:, :, columns[:, j]] * wr[:, i][:, None, None] * wc[:, j][:, None]
-    return (total + 2 ** 21) >> 22
+    return np.clip((total + 2 ** 21) >> 22, 0, layer.qmax)
 
 
 def depth_space(layer, values):
