@@ -19,6 +19,45 @@ static bool product_with_curve(struct sl_matcher *m, struct sl_node *root, const
     return false;
 }
 
+/* The number that n multiplies by changes its sign, where nothing else reads it. */
+static bool negate_factor(struct sl_matcher *m, struct sl_node *n)
+{
+    double v;
+    if (n->op != SL_OP_ew_mult || !sl_pattern_used_once(m, n))
+        return false;
+    for (int k = 0; k < 2; k++) {
+        const struct sl_const *old = sl_node_const(n->in[k]);
+        if (!old || old->dtype != SL_F32 || !sl_const_scalar(old, &v) || !sl_pattern_used_once(m, n->in[k]))
+            continue;
+        const float negated = -(float)v;
+        sl_set_param(m->g, n->in[k], "data", sl_const_splat(m->g->arena, SL_F32, &old->shape, &negated));
+        return true;
+    }
+    return false;
+}
+
+/* 1 / (1 + exp(z)) = sigmoid(-z) */
+bool sl_match_sigmoid(struct sl_matcher *m, struct sl_node *root)
+{
+    struct sl_node *sum, *e, *z;
+    double one;
+    if (root->op == SL_OP_ew_div && !(sl_node_scalar(root->in[0], &one) && one == 1))
+        return false;
+    if (root->op == SL_OP_activation && !sl_is_activation(root, "reciprocal"))
+        return false;
+    sum = root->in[root->op == SL_OP_ew_div];
+    if (!sl_pattern_used_once(m, sum) || !sl_pattern_with_number(sum, SL_OP_ew_add, &e, &one) || one != 1 ||
+        !sl_pattern_used_once(m, e) || !sl_is_activation(e, "exp") || !sl_shape_equal(&e->in[0]->shape, &root->shape))
+        return false;
+    z = e->in[0];
+    if (sl_is_activation(z, "neg"))
+        return sl_pattern_become_curve(m, root, "sigmoid", z->in[0]);
+    if (negate_factor(m, z))
+        return sl_pattern_become_curve(m, root, "sigmoid", z);
+    sl_set_string(m->g, e, "type", "neg");
+    return sl_pattern_become_curve(m, root, "sigmoid", e);
+}
+
 bool sl_match_silu(struct sl_matcher *m, struct sl_node *root)
 {
     struct sl_node *x;

@@ -32,6 +32,7 @@ bool sl_match_mish(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_norm(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_norm_by_moments(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_norm_constants(struct sl_matcher *m, struct sl_node *root);
+bool sl_match_sigmoid(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_silu(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_softmax(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_swish_beta(struct sl_matcher *m, struct sl_node *root);

@@ -95,6 +95,8 @@ static const struct {
     enum sl_op root;
     pattern_fn *fn;
 } patterns[] = {
+    {{"sigmoid", "1 / (1 + exp(-x)), also exp(x * number)", "sigmoid"}, SL_OP_ew_div, sl_match_sigmoid},
+    {{"sigmoid, as a reciprocal", "the same with Reciprocal", "sigmoid"}, SL_OP_activation, sl_match_sigmoid},
     {{"silu", "x * sigmoid(x)", "silu"}, SL_OP_ew_mult, sl_match_silu},
     {{"mish", "x * tanh(softplus(x))", "mish"}, SL_OP_ew_mult, sl_match_mish},
     {{"hard swish", "x * hard_sigmoid(x), alpha 1/6, beta 1/2", "hard_swish"}, SL_OP_ew_mult, sl_match_hard_swish},

@@ -67,6 +67,7 @@ def rms_norm(x):
 GELU_TANH = 0.5 * X * (1 + np.tanh(0.7978845608 * (X + 0.044715 * X**3)))
 MOMENTS = "MEAN x last m; SQUARED_DIFFERENCE x m d; MEAN d last v; ADD v tiny e; RSQRT e r; "
 CASES = {
+    "sigmoid": ("NEG x n; EXP n e; ADD e one a; DIV one a y", "sigmoid", sigmoid(X)),
     "silu": ("LOGISTIC x s; MUL x s y", "silu", X * sigmoid(X)),
     "silu of two": ("LOGISTIC x s; SUB x one n; MUL n s y", "sigmoid ew_sub ew_mult", (X - 1) * sigmoid(X)),
     "swish with beta": ("MUL x sig b; LOGISTIC b s; MUL x s y", "swish_beta", X * sigmoid(1.702 * X)),

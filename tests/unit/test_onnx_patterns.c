@@ -22,11 +22,17 @@ static const struct {
                {"c1", 0.044715f},
                {"c2", 0.7978845608f},
                {"tiny", 1e-5f},
-               {"sig", 1.702f}};
+               {"sig", 1.702f},
+               {"sharp", -50}};
 
 static const struct {
     const char *name, *nodes, *layers;
 } cases[] = {
+    {"sigmoid", "Neg x n; Exp n e; Add e one a; Div one a y", "sigmoid"},
+    {"sigmoid as a reciprocal", "Neg x n; Exp n e; Add one e a; Reciprocal a y", "sigmoid"},
+    {"sigmoid with a factor", "Mul x sharp n; Exp n e; Add e one a; Reciprocal a y", "ew_mult sigmoid"},
+    {"sigmoid with a factor read twice", "Mul x sharp n; Exp n e; Add e one a; Div one a s; Mul s n y", "ew_mult neg sigmoid ew_mult"},
+    {"not a sigmoid", "Neg x n; Exp n e; Add e two a; Div one a y", "neg exp ew_add reciprocal"},
     {"silu", "Sigmoid x s; Mul x s y", "silu"},
     {"silu, gate first", "Sigmoid x s; Mul s x y", "silu"},
     {"sigmoid of something else", "Neg x n; Sigmoid n s; Mul x s y", "neg sigmoid ew_mult"},
