@@ -1,6 +1,7 @@
 /* onnx_index.c: order and indices: ArgMax, TopK, CumSum, the Gather and Scatter families, OneHot, Trilu, Compress ... */
 #include <string.h>
 
+#include "front/scatter.h"
 #include "onnx/onnx_import.h"
 
 /* ---- order ---- */
@@ -172,7 +173,11 @@ sluice_status translate_scatter_elements(struct onnx_import *c, const struct onn
 
 sluice_status translate_scatter_nd(struct onnx_import *c, const struct onnx_node *n)
 {
-    return indexed(c, SL_OP_scatter_nd, 3, false);
+    struct sl_node *in[3], *y;
+    for (int i = 0; i < 3; i++)
+        SL_TRY(onnx_in(c, i, &in[i]));
+    SL_TRY(sl_build_scatter(c->b, in[0], in[1], in[2], onnx_attr_string(c, "reduction", "none"), &y));
+    return onnx_out(c, 0, y);
 }
 
 /* The positions where a constant condition holds. */

@@ -345,15 +345,16 @@ sluice_status translate_split(struct onnx_import *c, const struct onnx_node *n)
 sluice_status translate_concat(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *y, **in = SL_NEW_ARRAY(c->a, struct sl_node *, (size_t)n->n_in);
-    int axis, kept = 0;
+    int axis, kept = 0, full = 0;
     for (int i = 0; i < n->n_in; i++) {
-        SL_TRY(onnx_in(c, i, &in[kept]));
-        if (!in[kept])
+        SL_TRY(onnx_in(c, i, &in[i]));
+        if (!in[i])
             return sl_fail(c->e, SLUICE_E_FORMAT, "input %d is left out", i);
-        kept += sl_shape_elements(&in[kept]->shape) > 0; /* nothing to add */
+        full += sl_shape_elements(&in[i]->shape) > 0;
     }
-    if (kept == 0)
-        SL_TRY(onnx_in(c, 0, &in[kept++]));
+    for (int i = 0; i < n->n_in; i++) /* what holds nothing adds nothing; where nothing holds anything, the axis still grows */
+        if (full == 0 || sl_shape_elements(&in[i]->shape) > 0)
+            in[kept++] = in[i];
     SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 1), in[0]->shape.rank, &axis));
     SL_TRY(sl_build_concat(c->b, axis, kept, in, &y));
     return onnx_out(c, 0, y);
@@ -385,9 +386,36 @@ sluice_status translate_expand(struct onnx_import *c, const struct onnx_node *n)
     return onnx_out(c, 0, y);
 }
 
+/* x `repeats` times behind itself. */
+static sluice_status tile_axis(struct onnx_import *c, struct sl_node *x, int axis, int64_t repeats, struct sl_node **out)
+{
+    struct sl_node *parts[64];
+    struct sl_shape to = x->shape;
+    size_t total;
+    if (to.dim[axis] > INT32_MAX)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "an axis of %lld cannot be repeated", (long long)to.dim[axis]);
+    to.dim[axis] *= repeats;
+    if (!sl_shape_count(&to, &total))
+        return sl_fail(c->e, SLUICE_E_SHAPE, "the repeated shape is too large");
+    if (x->shape.dim[axis] == 1)
+        return sl_build_expand(c->b, x, &to, out);
+    if (repeats > 0 && repeats <= (int64_t)SL_COUNT(parts)) {
+        for (int64_t i = 0; i < repeats; i++)
+            parts[i] = x;
+        return sl_build_concat(c->b, axis, (int)repeats, parts, out);
+    }
+    int64_t rows[3] = {1, 1, 1};
+    for (int i = 0; i < x->shape.rank; i++)
+        rows[i < axis ? 0 : 2] *= x->shape.dim[i];
+    const struct sl_shape repeated = sl_shape_of(3, (int64_t[]){rows[0], repeats, rows[2]});
+    SL_TRY(sl_build_reshape(c->b, x, 3, rows, &x));
+    SL_TRY(sl_build_expand(c->b, x, &repeated, &x));
+    return sl_build_reshape(c->b, x, to.rank, to.dim, out);
+}
+
 sluice_status translate_tile(struct onnx_import *c, const struct onnx_node *n)
 {
-    struct sl_node *x, *parts[64];
+    struct sl_node *x;
     int count;
     int64_t *repeats;
     SL_TRY(onnx_in(c, 0, &x));
@@ -399,20 +427,8 @@ sluice_status translate_tile(struct onnx_import *c, const struct onnx_node *n)
     for (int axis = 0; axis < count; axis++) {
         if (repeats[axis] < 0 || repeats[axis] > 1 << 20)
             return sl_fail(c->e, SLUICE_E_VALUE, "repeats %lld is outside 0..%d", (long long)repeats[axis], 1 << 20);
-        if (repeats[axis] == 1)
-            continue;
-        if (x->shape.dim[axis] == 1) {
-            struct sl_shape to = x->shape;
-            to.dim[axis] = repeats[axis];
-            SL_TRY(sl_build_expand(c->b, x, &to, &x));
-            continue;
-        }
-        if (repeats[axis] == 0 || repeats[axis] > (int64_t)SL_COUNT(parts))
-            return sl_unsupported(c->b, "%lld repeats of an axis of %lld", (long long)repeats[axis],
-                                  (long long)x->shape.dim[axis]);
-        for (int64_t i = 0; i < repeats[axis]; i++)
-            parts[i] = x;
-        SL_TRY(sl_build_concat(c->b, axis, (int)repeats[axis], parts, &x));
+        if (repeats[axis] != 1)
+            SL_TRY(tile_axis(c, x, axis, repeats[axis], &x));
     }
     return onnx_out(c, 0, x);
 }

@@ -2,6 +2,7 @@
  * only. */
 #include <string.h>
 
+#include "front/scatter.h"
 #include "tflite/tflite_import.h"
 
 static sluice_status input(struct tfl_import *c, int i, struct sl_node **x)
@@ -224,31 +225,8 @@ sluice_status tflop_scatter_nd(struct tfl_import *c, const struct tfl_operator *
     if (!sl_shape_count(&s, &count))
         return sl_fail(c->e, SLUICE_E_SHAPE, "the shape is negative somewhere or too large");
     in[0] = sl_build_const(c->b, sl_const_splat(c->a, in[2]->dtype, &s, &zero));
-    y = sl_build_add(c->b, SL_OP_scatter_nd, 3, in);
-    sl_set_string(c->g, y, "reduction", "add");
-    SL_TRY(sl_build_finish(c->b, &y));
+    SL_TRY(sl_build_scatter(c->b, in[0], in[1], in[2], "add", &y));
     return tfl_out(c, 0, y);
-}
-
-/* Axis by axis: what is before, the part that is written, what is behind. */
-static sluice_status update(struct tfl_import *c, struct sl_node *x, struct sl_node *part, const int64_t *at, int axis,
-                            struct sl_node **out)
-{
-    struct sl_node *pieces[3], *inner;
-    int n = 0;
-    while (axis < x->shape.rank && part->shape.dim[axis] == x->shape.dim[axis])
-        axis++;
-    *out = part;
-    if (axis == x->shape.rank)
-        return SLUICE_OK;
-    int64_t dim = x->shape.dim[axis], size = part->shape.dim[axis], from = SL_MAX(0, SL_MIN(at[axis], dim - size));
-    if (from > 0)
-        SL_TRY(sl_build_slice_axis(c->b, x, axis, 0, from, &pieces[n++]));
-    SL_TRY(sl_build_slice_axis(c->b, x, axis, from, from + size, &inner));
-    SL_TRY(update(c, inner, part, at, axis + 1, &pieces[n++]));
-    if (from + size < dim)
-        SL_TRY(sl_build_slice_axis(c->b, x, axis, from + size, dim, &pieces[n++]));
-    return sl_build_concat(c->b, axis, n, pieces, out);
 }
 
 sluice_status tflop_update_slice(struct tfl_import *c, const struct tfl_operator *op)
@@ -264,7 +242,9 @@ sluice_status tflop_update_slice(struct tfl_import *c, const struct tfl_operator
         fits = part->shape.dim[i] > 0 && part->shape.dim[i] <= x->shape.dim[i];
     if (!fits)
         return sl_fail(c->e, SLUICE_E_SHAPE, "the part does not fit what it is written into, at %d indices", n);
-    SL_TRY(update(c, x, part, at, 0, &x));
+    for (int i = 0; i < n; i++)
+        at[i] = SL_MAX(0, SL_MIN(at[i], x->shape.dim[i] - part->shape.dim[i]));
+    SL_TRY(sl_build_write(c->b, x, at, part, &x));
     return tfl_out(c, 0, x);
 }
 

@@ -102,8 +102,40 @@ def make_matrices(cases):
     cases.add("mel", [node("MelWeightMatrix", ["n", "d", "r", "lo", "hi"], ["m"]), node("MatMul", ["x", "m"], ["y"])], {"x": x}, {"y": x @ want}, numbers)
 
 
+def make_repeats(cases):
+    x = values(2, 3, 4)
+    for axis, times in ((1, 70), (2, 100), (0, 65), (1, 2), (1, 0)):
+        repeats = np.ones(3, np.int64)
+        repeats[axis] = times
+        cases.add(f"tile_{axis}_{times}", [node("Tile", ["x", "r"], ["y"])], {"x": x}, {"y": np.tile(x, repeats)}, {"r": repeats})
+    cases.refuse("tile_too_often", [node("Tile", ["x", "r"], ["y"], name="tile")], {"x": x}, "node 'tile' (Tile): repeats 1048577 is outside 0..1048576",
+                 initializers={"r": np.array([1, 1048577, 1])})
+    # parts that hold nothing still tell how wide the whole is
+    nothing = np.zeros((0, 2, 1), np.int64)
+    cases.add("scatter_nothing", [node("Concat", ["i", "i", "i"], ["t"], axis=-1), node("ScatterND", ["x", "t", "u"], ["y"])], {"x": x}, {"y": x},
+              {"i": nothing, "u": np.zeros((0, 2), np.float32)})
+    cases.add("concat_nothing", [node("Concat", ["n", "x", "n"], ["y"], axis=1)], {"x": x}, {"y": x}, {"n": np.zeros((2, 0, 4), np.float32)})
+    part = values(2, 2, 4)
+    cases.add("scatter_box", [node("ScatterND", ["x", "t", "p"], ["y"])], {"x": x, "p": part}, {"y": np.concatenate([x[:, :1], part], 1)},
+              {"t": np.array([[[i, j] for j in (1, -1)] for i in (0, 1)])})
+    cases.refuse("scatter_outside", [node("ScatterND", ["x", "t", "p"], ["y"], name="put")], {"x": x, "p": part},
+                 "node 'put' (ScatterND): index 3 is outside an axis of 3", initializers={"t": np.array([[[i, j] for j in (1, 3)] for i in (0, 1)])})
+    # of equal tuples the last wins, of sums each counts
+    rows, twice = values(3, 4), np.array([[0, 1], [1, 2], [0, 1]])
+    put, added = x.copy(), np.zeros((2, 3, 4), np.float32)
+    put[0, 1], put[1, 2] = rows[2], rows[1]
+    added[0, 1], added[1, 2] = rows[0] + rows[2], rows[1]
+    cases.add("scatter_twice", [node("ScatterND", ["x", "t", "p"], ["y"])], {"x": x, "p": rows}, {"y": put}, {"t": twice}, ort=False)
+    cases.add("scatter_sum", [node("ScatterND", ["z", "t", "p"], ["y"], reduction="add")], {"p": rows}, {"y": added},
+              {"t": twice, "z": np.zeros((2, 3, 4), np.float32)})
+    cases.add("scatter_sum_once", [node("ScatterND", ["z", "t", "p"], ["y"], reduction="add")], {"p": rows[:2]},
+              {"y": np.concatenate([added[:1] * 0, added[1:]]) + np.float32(np.arange(2)[:, None, None] == 0) * np.eye(3, dtype=np.float32)[1][:, None] * rows[0]},
+              {"t": twice[:2], "z": np.zeros((2, 3, 4), np.float32)})
+
+
 def make(cases):
     make_sequences(cases)
+    make_repeats(cases)
     make_optionals(cases)
     make_matrices(cases)
     x = values(2)
