@@ -61,7 +61,7 @@ bool sl_fuse_scalar(struct sl_fuse *f, const struct sl_node *n, float *out)
 
 static struct sl_node *resolve(const struct sl_fuse *f, struct sl_node *n)
 {
-    while (f->forward[n->index])
+    while (n->index < f->n_walked && f->forward[n->index])
         n = f->forward[n->index];
     return n;
 }
@@ -118,6 +118,7 @@ static sluice_status start(struct sl_fuse *f, sl_err *e)
 
     (void)e;
     sl_graph_renumber(g);
+    f->n_walked = g->n_nodes;
     f->n_uses = SL_NEW_ARRAY(a, int, g->n_nodes + 1);
     f->user = SL_NEW_ARRAY(a, struct sl_node *, g->n_nodes + 1);
     f->forward = SL_NEW_ARRAY(a, struct sl_node *, g->n_nodes + 1);
@@ -134,17 +135,16 @@ static sluice_status start(struct sl_fuse *f, sl_err *e)
 sluice_status sl_fuse_walk(struct sl_fuse *f, sl_fuse_rule *rule, sl_err *e)
 {
     struct sl_graph *g = f->graph;
-    int n_nodes = g->n_nodes;
 
     SL_TRY(start(f, e));
-    for (int i = 0; i < n_nodes; i++) {
+    for (int i = 0; i < f->n_walked; i++) {
         struct sl_node *n = g->nodes[i];
         for (int k = 0; k < n->n_in; k++)
             n->in[k] = resolve(f, n->in[k]);
         if (rule(f, n, e) != SLUICE_OK)
             return sl_context(e, "layer '%s'", sl_node_text(n));
     }
-    for (int i = 0; i < n_nodes; i++) /* a rule may have replaced a node behind one already passed */
+    for (int i = 0; i < g->n_nodes; i++) /* a rule may have replaced a node behind one already passed */
         for (int k = 0; k < g->nodes[i]->n_in; k++)
             g->nodes[i]->in[k] = resolve(f, g->nodes[i]->in[k]);
     SL_TRY(sl_graph_sort(g, e));

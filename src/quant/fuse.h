@@ -13,7 +13,8 @@ struct sl_fuse {
     struct sl_graph *graph;
     const struct sl_script *script; /* NULL: none */
     struct sl_script_settings *settings;
-    /* of the walk under way, by node index at its start */
+    /* of the walk under way, by node index at its start; nodes that a rule adds come behind those */
+    int n_walked;
     int *n_uses;
     struct sl_node **user;    /* of nodes with one use */
     struct sl_node **forward; /* what replaces the node; NULL: itself */
@@ -44,7 +45,7 @@ const float *sl_fuse_constant(struct sl_fuse *f, const struct sl_node *n, size_t
 bool sl_fuse_scalar(struct sl_fuse *f, const struct sl_node *n, float *out);
 
 /* The passes, in passes.c's order. */
-sl_fuse_fn sl_pass_apply_script, sl_pass_drop_rounding, sl_pass_remove_noops, sl_pass_recognise_activations, sl_pass_fold_scale, sl_pass_fold_affine,
+sl_fuse_fn sl_pass_apply_script, sl_pass_drop_rounding, sl_pass_remove_noops, sl_pass_recognise_activations, sl_pass_expand, sl_pass_fold_scale, sl_pass_fold_affine,
     sl_pass_fold_affine_forward, sl_pass_standalone_to_dw, sl_pass_fuse_pad, sl_pass_fuse_activation, sl_pass_fuse_residual;
 
 #endif
