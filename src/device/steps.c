@@ -161,8 +161,9 @@ static sluice_status make_weighted(struct making *m)
 static sluice_status make_lookup(struct making *m)
 {
     struct sl_table_args *a = SL_NEW(m->s->a, struct sl_table_args);
-    *a = (struct sl_table_args){tensor_in(m, 0)->dtype, tensor_out(m)->dtype, sl_shape_elements(&tensor_out(m)->shape), NULL};
+    *a = (struct sl_table_args){tensor_in(m, 0)->dtype, tensor_out(m)->dtype, sl_shape_elements(&tensor_out(m)->shape), NULL, false};
     SL_TRY(constant(m, SL_K_lookup_table, &a->table));
+    a->whole = a->x_type == SL_U16 && sl_shape_elements(&m->s->p->consts[m->i->consts[SL_K_lookup_table]].shape) == 65536;
     add_plain_step(m, SL_FAMILY_TABLE, a);
     return SLUICE_OK;
 }
@@ -354,6 +355,25 @@ static sluice_status make_softmax(struct making *m)
                                   .index_shift = (int32_t)m->i->ints[SL_I_softmax_index_shift],
                                   .inverse_scale = m->i->floats[SL_F_softmax_inverse_scale],
                                   .zp = tensor_out(m)->zero_point};
+    add_plain_step(m, SL_FAMILY_SOFTMAX, a);
+    return SLUICE_OK;
+}
+
+static sluice_status make_softmax_lookup(struct making *m)
+{
+    struct sl_softmax_args *a = SL_NEW(m->s->a, struct sl_softmax_args);
+    const void *table, *inverse;
+    SL_TRY(constant(m, SL_K_softmax_lookup_table, &table));
+    SL_TRY(constant(m, SL_K_softmax_lookup_inverse, &inverse));
+    *a = (struct sl_softmax_args){.x_type = tensor_in(m, 0)->dtype,
+                                  .out_type = tensor_out(m)->dtype,
+                                  .x = tensor_in(m, 0)->shape,
+                                  .axis = (int)m->i->ints[SL_I_softmax_lookup_axis],
+                                  .zp = tensor_out(m)->zero_point,
+                                  .exponentials = table,
+                                  .inverse = inverse,
+                                  .distance_multiplier = (int32_t)m->i->ints[SL_I_softmax_lookup_multiplier],
+                                  .distance_shift = (int32_t)m->i->ints[SL_I_softmax_lookup_shift]};
     add_plain_step(m, SL_FAMILY_SOFTMAX, a);
     return SLUICE_OK;
 }

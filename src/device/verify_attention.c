@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "device/device_check.h"
+#include "kernels/kernels.h"
 
 sluice_status sl_verify_matmul(struct sl_check *c)
 {
@@ -50,6 +51,36 @@ sluice_status sl_verify_softmax(struct sl_check *c)
         return sl_broken(c, SL_RULE_softmax_table, "a table of %s that begins with %" PRId64 ", shift %" PRId64,
                          sl_dtype_name(in->dtype), sl_const_int(table, 0), shift);
     return check_above_zero(c, "inverse_scale", c->i->floats[SL_F_softmax_inverse_scale]);
+}
+
+/* All entries a line's exponentials can come from; the sum of a line then has 15 to 31 bits. */
+static sluice_status check_lookup(struct sl_check *c, int k, int64_t least_last)
+{
+    const struct sl_program_const *table;
+    int64_t entries = SL_LOOKUP_ENTRIES;
+    SL_TRY(sl_check_const(c, k, true, SL_S16, 1, &entries, &table));
+    for (int64_t i = 0; i < entries; i++) {
+        int64_t v = sl_const_int(table, (size_t)i), least = i >= entries - 2 ? least_last : 0;
+        if (v < least)
+            return sl_broken(c, SL_RULE_lookup, "entry %" PRId64 " is %" PRId64, i, v);
+    }
+    return SLUICE_OK;
+}
+
+sluice_status sl_verify_softmax_lookup(struct sl_check *c)
+{
+    const struct sl_program_tensor *in = sl_check_in(c, 0), *out = sl_check_out(c);
+    const int64_t *v = c->i->ints;
+    SL_TRY(sl_check_output(c, in->shape.rank, in->shape.dim));
+    SL_TRY(sl_check_number(c, SL_RULE_axis, "axis", v[SL_I_softmax_lookup_axis], 0, in->shape.rank - 1));
+    SL_TRY(sl_check_number(c, SL_RULE_lookup, "the axis", in->shape.dim[v[SL_I_softmax_lookup_axis]], 1, 65536));
+    SL_TRY(sl_check_number(c, SL_RULE_lookup, "the multiplier", v[SL_I_softmax_lookup_multiplier], 0, INT32_MAX));
+    SL_TRY(sl_check_number(c, SL_RULE_lookup, "the shift", v[SL_I_softmax_lookup_shift], -31, 15));
+    SL_TRY(sl_check_number(c, SL_RULE_lookup, "the output's zero point", out->zero_point, 0, 32768));
+    if (in->dtype != SL_U16 || out->dtype != SL_U16)
+        return sl_broken(c, SL_RULE_lookup, "%s gives %s", sl_dtype_name(in->dtype), sl_dtype_name(out->dtype));
+    SL_TRY(check_lookup(c, SL_K_softmax_lookup_table, 16384));
+    return check_lookup(c, SL_K_softmax_lookup_inverse, 0);
 }
 
 sluice_status sl_verify_norm(struct sl_check *c)

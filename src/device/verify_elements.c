@@ -14,6 +14,9 @@ sluice_status sl_verify_lookup(struct sl_check *c)
     int64_t entries = in == SL_U8 ? 256 : out == SL_U8 ? 4096 : 4097;
     const struct sl_program_const *table;
     SL_TRY(check_same_shape(c));
+    SL_TRY(sl_check_const(c, SL_K_lookup_table, true, out, -1, NULL, &table));
+    if (in == SL_U16 && sl_shape_elements(&table->shape) == 65536)
+        entries = 65536;
     return sl_check_const(c, SL_K_lookup_table, true, out, 1, &entries, &table);
 }
 

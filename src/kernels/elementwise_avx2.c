@@ -13,7 +13,7 @@
 static bool takes_table(const void *args)
 {
     const struct sl_table_args *a = args;
-    return a->x_type == a->out_type;
+    return a->x_type == a->out_type && !a->whole;
 }
 
 static void plan_table(struct sl_work *w)

@@ -36,6 +36,12 @@ static void run_table(const struct sl_work *w, const struct sl_io *io, int task,
     else if (a->x_type == SL_U8)
         for (int64_t i = first; i < end; i++)
             out16[i] = table16[x8[i]];
+    else if (a->whole && a->out_type == SL_U8)
+        for (int64_t i = first; i < end; i++)
+            out8[i] = table8[x16[i]];
+    else if (a->whole)
+        for (int64_t i = first; i < end; i++)
+            out16[i] = table16[x16[i]];
     else if (a->out_type == SL_U8)
         for (int64_t i = first; i < end; i++)
             out8[i] = table8[x16[i] >> 4];

@@ -133,6 +133,7 @@ struct sl_table_args {
     enum sl_dtype x_type, out_type;
     size_t n;
     const void *table; /* section 5: by types */
+    bool whole;        /* u16: the table has 65536 entries */
 };
 
 struct sl_requantize_args {
@@ -193,6 +194,8 @@ struct sl_matmul_args {
 };
 bool sl_matmul_is_wide(const struct sl_matmul_args *a);
 
+enum { SL_LOOKUP_ENTRIES = 513 };
+
 struct sl_softmax_args {
     enum sl_dtype x_type, out_type;
     struct sl_shape x;
@@ -201,6 +204,8 @@ struct sl_softmax_args {
     int32_t index_shift;   /* u16 */
     double inverse_scale;
     int32_t zp;
+    const int16_t *exponentials, *inverse; /* [513] each: the form by two interpolated tables; NULL: the form above */
+    int32_t distance_multiplier, distance_shift;
 };
 
 struct sl_norm_args {

@@ -25,7 +25,7 @@ void sl_plan_softmax(struct sl_work *w)
 {
     const struct sl_softmax_args *a = w->args;
     int64_t outer = 1, inner = 1;
-    assert(a->axis >= 0 && a->axis < a->x.rank && a->table[0] > 0);
+    assert(a->axis >= 0 && a->axis < a->x.rank && (a->exponentials || a->table[0] > 0));
     for (int i = 0; i < a->x.rank; i++) {
         outer *= i < a->axis ? a->x.dim[i] : 1;
         inner *= i > a->axis ? a->x.dim[i] : 1;
@@ -53,12 +53,55 @@ static void softmax_line(const struct sl_softmax_args *a, const struct sl_io *io
     }
 }
 
+/* ---- softmax by two interpolated tables of signed integers ---- */
+
+/* d * multiplier * 2^(shift - 31) in two roundings: halves up, then halves away from zero. */
+static int64_t scaled_distance(const struct sl_softmax_args *a, int64_t d)
+{
+    const int right = SL_MAX(-a->distance_shift, 0);
+    const int64_t p = (d * ((int64_t)1 << SL_MAX(a->distance_shift, 0)) * a->distance_multiplier + (1 << 30)) >> 31;
+    const int64_t half = ((int64_t)1 << right) >> 1;
+    return p < 0 ? -((half - p) >> right) : (p + half) >> right;
+}
+
+static int32_t look_up(const int16_t *table, int64_t v)
+{
+    const int64_t i = 256 + (v >> 7), slope = table[i + 1] - table[i];
+    return (int32_t)(table[i] + ((slope * (v & 127) + 64) >> 7));
+}
+
+static int32_t exponential(const struct sl_softmax_args *a, const struct sl_io *io, int64_t at, int32_t most)
+{
+    const int64_t d = (int64_t)sl_load_q(io->in[0], a->x_type, (size_t)at) - most;
+    return look_up(a->exponentials, SL_MAX(scaled_distance(a, d) + 32767, -32768));
+}
+
+static void lookup_line(const struct sl_softmax_args *a, const struct sl_io *io, int64_t at, int64_t step, int64_t n)
+{
+    int32_t most = 0;
+    int64_t sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = SL_MAX(most, sl_load_q(io->in[0], a->x_type, (size_t)(at + i * step)));
+    for (int64_t i = 0; i < n; i++)
+        sum += exponential(a, io, at + i * step, most);
+    int zeros = 0; /* in front of the sum, of 32 bits */
+    while (sum >> (31 - zeros) == 0)
+        zeros++;
+    const int64_t part = ((sum << (zeros - 1)) + (1 << 13)) >> 14, r = look_up(a->inverse, SL_MIN(part - 98304, 32767));
+    const int shift = 31 - zeros;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t q = (exponential(a, io, at + i * step, most) * r + ((int64_t)1 << (shift - 1))) >> shift;
+        sl_store_q(io->out, a->out_type, (size_t)(at + i * step), a->zp + (int32_t)SL_MIN(q, 32767));
+    }
+}
+
 static void run_softmax(const struct sl_work *w, const struct sl_io *io, int task, void *scratch)
 {
+    const struct sl_softmax_args *a = w->args;
     const int64_t step = w->state[SL_LINE_STEP], n = w->state[SL_LINE_LENGTH],
                   end = SL_MIN(w->state[SL_LINES], (task + 1) * w->state[SL_LINES_TASK]);
     for (int64_t line = task * w->state[SL_LINES_TASK]; line < end; line++)
-        softmax_line(w->args, io, line / step * n * step + line % step, step, n);
+        (a->exponentials ? lookup_line : softmax_line)(a, io, line / step * n * step + line % step, step, n);
 }
 
 const struct sl_variant sl_softmax_c = {"softmax_c", SL_FAMILY_SOFTMAX, SL_CPU_C, NULL, sl_plan_softmax, NULL, run_softmax};

@@ -18,12 +18,27 @@ sluice_status lower_matmul(struct sl_lowering *l, const struct sl_node *n, sl_er
     return SLUICE_OK;
 }
 
+static sluice_status lower_softmax_lookup(struct sl_lowering *l, const struct sl_node *n, uint32_t table, int64_t axis, sl_err *e)
+{
+    uint32_t inverse;
+    SL_TRY(sl_lower_need(l, n, "inverse", &inverse, e));
+    struct sl_insn *i = sl_lower_emit(l, n, SL_INSN_softmax_lookup);
+    i->consts[SL_K_softmax_lookup_table] = table;
+    i->consts[SL_K_softmax_lookup_inverse] = inverse;
+    i->ints[SL_I_softmax_lookup_axis] = axis;
+    i->ints[SL_I_softmax_lookup_multiplier] = sl_get_int(n, "distance_multiplier", 0);
+    i->ints[SL_I_softmax_lookup_shift] = sl_get_int(n, "distance_shift", 0);
+    return SLUICE_OK;
+}
+
 sluice_status lower_softmax(struct sl_lowering *l, const struct sl_node *n, sl_err *e)
 {
     uint32_t table;
     int64_t axis;
     SL_TRY(sl_lower_need(l, n, "table", &table, e));
     SL_TRY(sl_lower_axis(n, "axis", n->shape.rank, -1, &axis, e));
+    if (sl_param(n, "inverse"))
+        return lower_softmax_lookup(l, n, table, axis, e);
     struct sl_insn *i = sl_lower_emit(l, n, SL_INSN_softmax);
     i->consts[SL_K_softmax_table] = table;
     i->ints[SL_I_softmax_axis] = axis;

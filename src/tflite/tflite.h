@@ -14,6 +14,7 @@
 
 #define TFL_UNSIGNED "stored_unsigned"
 #define TFL_SIGNED   "stored_signed"
+#define TFL_PARTS    "parts_of_list" /* while importing: a slice of a concatenation, as its inputs */
 
 /* What the parsing report shows. Its problems name operators by their first output. */
 struct sl_tflite_report {
@@ -22,7 +23,8 @@ struct sl_tflite_report {
     const char *description;
     /* The same network with what the file says of its quantization: n->quant of every tensor that has an encoding, params
      * kernel_scale (f32, one an output channel) and kernel_bias (s32, the file's own) of weighted layers, attribute
-     * TFL_UNSIGNED of averages of uint8 and TFL_SIGNED of bilinear resizes of signed integers. NULL: the file computes in float. */
+     * TFL_UNSIGNED of averages of uint8 and TFL_SIGNED of what LiteRT computes otherwise for signed integers: bilinear resizes,
+     * and LOGISTIC, TANH, EXP and SOFTMAX of int16. NULL: the file computes in float. */
     struct sl_graph *encoded;
 };
 

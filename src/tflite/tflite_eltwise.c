@@ -24,6 +24,7 @@ static sluice_status curve(struct tfl_import *c, const char *type, const char *k
     struct sl_node *x;
     SL_TRY(one(c, &x));
     SL_TRY(sl_build_unary2(c->b, x, type, k1, v1, k2, v2, &x));
+    tfl_mark_wide(c, x);
     return tfl_out(c, 0, x);
 }
 

@@ -3,10 +3,17 @@
 #define SL_TFLITE_TFLITE_ENCODE_H
 
 #include "ir/ir.h"
+#include "ops/quant_rules.h"
 
 bool tfl_same_encoding(const struct sl_quant *a, const struct sl_quant *b);
 /* Every node gets an encoding: its input's where it copies, else 16 bits over all values that its inputs' encodings can make.
  * SLUICE_E_UNSUPPORTED names a layer of which nothing can be said. */
 sluice_status tfl_encode_graph(struct sl_graph *g, sl_err *e);
+
+/* tflite_lookup.c: entries of LiteRT's tables over 16 bits, 128 values a step. */
+enum { TFL_LOOKUP = 513 };
+/* An activation's table holds LiteRT's values, a softmax becomes LiteRT's; as it was where LiteRT has no form of its own. */
+sluice_status tfl_lookup_curve(struct sl_quantizer *q, struct sl_node *n, sl_err *e);
+sluice_status tfl_lookup_softmax(struct sl_quantizer *q, struct sl_node *n, sl_err *e);
 
 #endif

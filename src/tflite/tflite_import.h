@@ -93,8 +93,16 @@ const struct tfl_tensor *tfl_in_tensor(const struct tfl_import *c, int i);
 
 /* ---- tflite_build.c: making nodes, besides front/build.h ---- */
 sluice_status tfl_transpose(struct tfl_import *c, struct sl_node *in, const int64_t *perm, struct sl_node **out);
+/* sl_build_slice, but whole inputs of a concatenation are taken as they are: a list that a loop writes entry by entry, each time a
+ * new one of the parts of the last, becomes one concatenation of its entries. */
+sluice_status tfl_slice(struct tfl_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends,
+                        const int64_t *steps, struct sl_node **out);
+sluice_status tfl_slice_axis(struct tfl_import *c, struct sl_node *in, int axis, int64_t from, int64_t to,
+                             struct sl_node **out);
 /* The fused activation of the current operator, and its output. */
 sluice_status tfl_activate(struct tfl_import *c, struct sl_node *in, int64_t activation, struct sl_node **out);
+/* What LiteRT computes in a way of its own where the current operator's output is int16. */
+void tfl_mark_wide(struct tfl_import *c, struct sl_node *n);
 sluice_status tfl_activated_out(struct tfl_import *c, unsigned slot, struct sl_node *n);
 
 /* ---- shared between families ---- */

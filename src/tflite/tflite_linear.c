@@ -63,7 +63,7 @@ sluice_status tfl_integer_bias(struct tfl_import *c, const struct tfl_tensor *bi
         ((float *)out)[i] = (float)(scale * (double)sl_const_integer(k, i));
     }
     w->bias = real;
-    w->file_bias = k->dtype == SL_S32 ? k : NULL;
+    w->file_bias = k;
     return flat_bias(c, bias, channels, w);
 }
 

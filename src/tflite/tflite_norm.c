@@ -55,6 +55,7 @@ sluice_status tflop_softmax(struct tfl_import *c, const struct tfl_operator *op)
     if (beta != 1)
         SL_TRY(sl_build_unary2(c->b, x, "affine", "alpha", beta, "beta", 0, &x));
     SL_TRY(sl_build_softmax(c->b, x, x->shape.rank - 1, &x));
+    tfl_mark_wide(c, x);
     return tfl_out(c, 0, x);
 }
 

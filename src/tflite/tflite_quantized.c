@@ -4,9 +4,11 @@
  * the layer they end, encodings reach the nodes that an operator was written with (tflite_encode.c), copies that change an
  * encoding get a requantize, averages round as TFLite does, then each layer's quantize rule runs.
  */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
+#include "front/const_values.h"
 #include "ir/uses.h"
 #include "ops/quant_rules.h"
 #include "tflite/tflite.h"
@@ -104,6 +106,33 @@ static void requantize_copies(struct sl_graph *g)
     sl_graph_renumber(g);
 }
 
+/* LiteRT's QUANTIZE by a factor below 1/2 rounds twice: in steps of 2^-r of the output's, then halves away from the zero point.
+ * Its factor is 2^-r times one from 1/2 to 1, so the finer value fits 16 bits, and a multiplier one step above 2^-r takes halves
+ * away from zero. */
+static void split_requantize(struct sl_graph *g, struct sl_node *n)
+{
+    int exponent;
+    frexp((double)n->in[0]->quant.scale / (double)n->quant.scale, &exponent);
+    if (exponent >= 0 || exponent < -15)
+        return;
+    struct sl_quant finer = {.dtype = SL_U16, .scale = ldexpf(n->quant.scale, exponent), .zero_point = 32768};
+    if (finer.scale < FLT_MIN)
+        return;
+    n->in[0] = new_layer(g, n->in[0], SL_OP_requantize, "finer", &finer);
+    sl_set_int(g, n, TFL_SIGNED, 1);
+}
+
+static void split_requantizes(struct sl_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct sl_node *n = g->nodes[i];
+        if (n->op == SL_OP_requantize && !sl_attr(n, TFL_SIGNED) && n->in[0]->op != SL_OP_const_input &&
+            n->quant.dtype != SL_NONE && n->in[0]->quant.dtype != SL_NONE)
+            split_requantize(g, n);
+    }
+    sl_graph_renumber(g);
+}
+
 /* A layer that adds what moves the zero point: its table is the identity, stored bytes only change their meaning. */
 static struct sl_node *shift_zero(struct sl_graph *g, struct sl_node *at, const char *what, const struct sl_quant *to)
 {
@@ -193,14 +222,13 @@ static sluice_status integer_bias(struct sl_quantizer *q, struct sl_node *n, int
 {
     bool wide = n->in[0]->quant.dtype == SL_U16;
     const struct sl_const *file = sl_param(n, "kernel_bias");
-    const int32_t *exact = file ? sl_const_dense(q->graph->arena, file) : NULL;
     const float *real = NULL;
     void *out;
     if (sl_param(n, "bias"))
         SL_TRY(sl_float_param(q, n, "bias", channels, &real, e));
     SL_TRY(sl_new_param(q, n, "bias", wide ? SL_S64 : SL_S32, 1, &channels, &out, e));
     for (int64_t o = 0; o < channels; o++) {
-        double v = exact  ? (double)exact[o]
+        double v = file   ? (double)sl_const_integer(file, (size_t)o)
                    : real ? rint((double)real[o] / ((double)n->in[0]->quant.scale * (double)scale[o]))
                           : 0;
         if (wide)
@@ -209,6 +237,17 @@ static sluice_status integer_bias(struct sl_quantizer *q, struct sl_node *n, int
             ((int32_t *)out)[o] = (int32_t)fmin(fmax(v, INT32_MIN), INT32_MAX);
     }
     return SLUICE_OK;
+}
+
+/* LiteRT adds up 16-bit activations in 64 bits, unless their bias has 32, and of the factor of such a sum it keeps 15 bits. */
+static double factor_of_sum(const struct sl_node *n, double factor)
+{
+    const struct sl_const *bias = sl_param(n, "kernel_bias");
+    int exponent;
+    if (n->in[0]->quant.dtype != SL_U16 || (bias && bias->dtype == SL_S32))
+        return factor;
+    double mantissa = floor(rint(frexp(factor, &exponent) * 0x1p31) / 0x1p16 + 0.5);
+    return ldexp(fmin(mantissa, 32767), exponent - 15);
 }
 
 static sluice_status quantize_from_file(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
@@ -222,8 +261,9 @@ static sluice_status quantize_from_file(struct sl_quantizer *q, struct sl_node *
     SL_TRY(integer_bias(q, n, channels, scale, e));
     SL_TRY(sl_new_param(q, n, "multiplier", SL_F32, 1, &channels, &m, e));
     for (int64_t o = 0; o < channels; o++)
-        SL_TRY(sl_quant_multiplier((double)n->in[0]->quant.scale * (double)scale[o] / (double)n->quant.scale,
-                                   "a channel's multiplier", &m[o], e));
+        SL_TRY(sl_quant_multiplier(
+            factor_of_sum(n, (double)n->in[0]->quant.scale * (double)scale[o] / (double)n->quant.scale),
+            "a channel's multiplier", &m[o], e));
     weighted_limits(n, &low, &high);
     sl_set_string(q->graph, n, "post", "linear");
     sl_set_limits(q, n, low, high);
@@ -256,6 +296,12 @@ static sluice_status set_integer_positions(struct sl_quantizer *q, struct sl_nod
     return SLUICE_OK;
 }
 
+static sluice_status set_integer_resize(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
+{
+    SL_TRY(set_integer_positions(q, n, 0, e));
+    return set_integer_positions(q, n, 1, e);
+}
+
 static sluice_status quantize_node(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
 {
     if (sl_param(n, "kernel_scale"))
@@ -263,8 +309,12 @@ static sluice_status quantize_node(struct sl_quantizer *q, struct sl_node *n, sl
     SL_TRY(sl_op_row(n->op)->quantize(q, n, e));
     if (keeps_encoding(n) && n->quant.zero_point == stored_zero(n))
         sl_set_float(q->graph, n, "multiplier", (double)nextafterf(1, 2));
-    for (int axis = 0; axis < 2 && sl_get_int(n, TFL_SIGNED, 0); axis++)
-        SL_TRY(set_integer_positions(q, n, axis, e));
+    if (sl_get_int(n, TFL_SIGNED, 0) && n->op == SL_OP_requantize)
+        sl_set_float(q->graph, n, "multiplier", (double)nextafterf((float)sl_get_float(n, "multiplier", 1), 1));
+    else if (sl_get_int(n, TFL_SIGNED, 0))
+        SL_TRY(n->op == SL_OP_softmax      ? tfl_lookup_softmax(q, n, e)
+               : n->op == SL_OP_activation ? tfl_lookup_curve(q, n, e)
+                                           : set_integer_resize(q, n, e));
     sl_remove_attr(n, TFL_UNSIGNED);
     sl_remove_attr(n, TFL_SIGNED);
     return SLUICE_OK;
@@ -320,6 +370,7 @@ sluice_status sl_tflite_quantized(const struct sl_graph *encoded, sl_arena *a, s
     SL_TRY(float_stage(encoded, a, fp, e));
     take_activations(g, true);
     SL_TRY(tfl_encode_graph(g, e));
+    split_requantizes(g);
     requantize_copies(g);
     center_averages(g);
     SL_TRY(quantize_graph(g, e));

@@ -164,7 +164,7 @@ static void make_deconv(struct build *b, int k)
 static void make_lookup(struct build *b, int k)
 {
     enum sl_dtype in = k & 1 ? SL_U16 : SL_U8, out = k & 2 ? SL_U16 : SL_U8;
-    int64_t n = in == SL_U8 ? 256 : out == SL_U8 ? 4096 : 4097, dims[2] = {3, 1000 + k};
+    int64_t n = in == SL_U8 ? 256 : k >= 4 ? 65536 : out == SL_U8 ? 4096 : 4097, dims[2] = {3, 1000 + k};
     uint32_t x = build_input(b, in, 2, dims), y = build_tensor(b, out, 2, dims);
     build_insn(b, SL_INSN_lookup, y, 1, &x)->consts[SL_K_lookup_table] =
         build_const(b, out, 1, &n, 0, out == SL_U16 ? 65535 : 255);
@@ -327,6 +327,32 @@ static void make_softmax(struct build *b, int k)
     i->ints[SL_I_softmax_axis] = k % 4 == 3 ? 1 : 3;
     i->ints[SL_I_softmax_index_shift] = in == SL_U16 ? build_between(b, 0, 4) : 0;
     i->floats[SL_F_softmax_inverse_scale] = (double)build_float(b, out == SL_U16 ? 15 : 7, out == SL_U16 ? 17 : 9);
+    build_output(b, y);
+}
+
+/* Entries of 15 bits that rise, as exp does below 0; `least` is the last one's bound. */
+static uint32_t lookup_table(struct build *b, int32_t least)
+{
+    const int64_t n = 513;
+    int16_t *table = SL_NEW_ARRAY(b->a, int16_t, n);
+    for (int64_t i = n - 1, v = build_between(b, least, 32767); i >= 0; i--) {
+        table[i] = (int16_t)v;
+        v -= i < n - 1 ? v * build_between(b, 0, 60) / 2000 : 0;
+    }
+    return build_const_of(b, SL_S16, 1, &n, table);
+}
+
+static void make_softmax_lookup(struct build *b, int k)
+{
+    int64_t dims[4] = {1, build_between(b, 1, 6), build_between(b, 1, 5), build_between(b, 1, 50)};
+    uint32_t x = build_input(b, SL_U16, 4, dims), y = build_tensor(b, SL_U16, 4, dims);
+    struct sl_insn *i = build_insn(b, SL_INSN_softmax_lookup, y, 1, &x);
+    b->p->tensors[y].zero_point = k % 3 ? 32768 : (int32_t)build_between(b, 0, 32768);
+    i->consts[SL_K_softmax_lookup_table] = lookup_table(b, 16384);
+    i->consts[SL_K_softmax_lookup_inverse] = lookup_table(b, 0);
+    i->ints[SL_I_softmax_lookup_axis] = k % 4 == 3 ? 1 : 3;
+    i->ints[SL_I_softmax_lookup_multiplier] = build_between(b, 1 << 30, INT32_MAX);
+    i->ints[SL_I_softmax_lookup_shift] = k == 5 ? 15 : k == 6 ? -31 : build_between(b, -4, 4);
     build_output(b, y);
 }
 
@@ -575,12 +601,13 @@ const struct build_case *build_cases(int *n)
 {
     static const struct build_case cases[] = {
         {"conv", make_conv, 24},       {"dw", make_dw, 16},          {"fc", make_fc, 14},
-        {"deconv", make_deconv, 14},   {"lookup", make_lookup, 4},   {"requantize", make_requantize, 4},
+        {"deconv", make_deconv, 14},   {"lookup", make_lookup, 8},   {"requantize", make_requantize, 4},
         {"eltwise", make_eltwise, 36}, {"pool", make_pool, 16},      {"reduce", make_reduce, 16},
         {"matmul", make_matmul, 12},   {"softmax", make_softmax, 8}, {"norm", make_norm, 12},
         {"concat", make_concat, 12},   {"shape", make_shape, 20},    {"pad", make_pad, 6},
         {"resize", make_resize, 12},    {"block", make_block, 8},     {"gather", make_gather, 4},
         {"network", make_network, 12}, {"index", make_index, 16},    {"rotary", make_rotary, 12},
+        {"softmax_lookup", make_softmax_lookup, 8},
     };
     *n = (int)SL_COUNT(cases);
     return cases;

@@ -139,7 +139,8 @@ static void make_table(struct rng *r, struct kernel_case *c)
 {
     struct sl_table_args *a = &c->args.table;
     *a = (struct sl_table_args){.x_type = pick_type(r), .out_type = pick_type(r), .n = pick_length(r)};
-    size_t entries = a->x_type == SL_U8 ? 256 : a->out_type == SL_U8 ? 4096 : 4097;
+    a->whole = a->x_type == SL_U16 && pick(r, 0, 3) == 0;
+    size_t entries = a->x_type == SL_U8 ? 256 : a->whole ? 65536 : a->out_type == SL_U8 ? 4096 : 4097;
     a->table = stored(r, c, a->out_type, entries);
     c->io.in[0] = stored(r, c, a->x_type, a->n);
     c->out_bytes = a->n * bytes_of(a->out_type);
@@ -278,9 +279,19 @@ static void make_softmax(struct rng *r, struct kernel_case *c)
     for (size_t i = 0; i < entries; i++)
         table[i] = (uint16_t)SL_MAX(65535 >> (i / 20 > 16 ? 16 : i / 20), i == 0);
     a->table = table;
+    if (a->x_type == SL_U16 && a->out_type == SL_U16 && pick(r, 0, 1)) {
+        int16_t *lookup = guarded(c, 2 * SL_LOOKUP_ENTRIES * sizeof *lookup);
+        for (int i = 0; i < 2 * SL_LOOKUP_ENTRIES; i++)
+            lookup[i] = (int16_t)pick(r, i >= SL_LOOKUP_ENTRIES - 2 && i < SL_LOOKUP_ENTRIES ? 16384 : 0, 32767);
+        a->exponentials = lookup;
+        a->inverse = lookup + SL_LOOKUP_ENTRIES;
+        a->distance_multiplier = (int32_t)pick(r, 0, INT32_MAX);
+        a->distance_shift = (int32_t)pick(r, -31, 15);
+    }
     a->index_shift = (int32_t)pick(r, 0, 6);
     a->inverse_scale = pick(r, 0, 1) ? qmax(a->out_type) + 1.0 : ldexp((double)pick(r, 1, 1000), (int)pick(r, -5, 8));
     a->zp = pick(r, 0, 1) ? 0 : pick_zero_point(r, a->out_type);
+    a->zp = a->exponentials ? SL_MIN(a->zp, 32768) : a->zp;
     c->io.in[0] = stored(r, c, a->x_type, sl_shape_elements(&a->x));
     c->out_bytes = sl_shape_elements(&a->x) * bytes_of(a->out_type);
     snprintf(c->text, sizeof c->text, "%s -> %s %s axis %d shift %d", sl_dtype_name(a->x_type), sl_dtype_name(a->out_type),

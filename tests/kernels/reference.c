@@ -166,7 +166,7 @@ static void table(const struct kernel_case *c, void *out)
     const struct sl_table_args *a = &c->args.table;
     for (int64_t i = 0; i < (int64_t)a->n; i++) {
         const int32_t x = get(c->io.in[0], a->x_type, i);
-        if (a->x_type == SL_U8)
+        if (a->x_type == SL_U8 || a->whole)
             put(out, a->out_type, i, get(a->table, a->out_type, x));
         else
             put(out, a->out_type, i, a->out_type == SL_U8 ? get(a->table, SL_U8, x >> 4) : interpolate(a->table, x));
@@ -358,6 +358,49 @@ static void matmul(const struct kernel_case *c, void *out)
     }
 }
 
+/* Floor of v / 2^bits + 1/2. */
+static int64_t rounded(int64_t v, int bits)
+{
+    const int64_t size = (int64_t)1 << bits, up = v + size / 2;
+    return up >= 0 ? up / size : -((size - 1 - up) / size);
+}
+
+static int64_t between_entries(const int16_t *table, int64_t v)
+{
+    const int64_t place = v + 32768, i = place / 128;
+    return table[i] + rounded((table[i + 1] - table[i]) * (place % 128), 7);
+}
+
+static int64_t lookup_exponential(const struct sl_softmax_args *a, int64_t distance)
+{
+    const int up = a->distance_shift > 0 ? a->distance_shift : 0, down = up - a->distance_shift;
+    int64_t p = rounded((distance << up) * -(int64_t)a->distance_multiplier, 31);
+    p = down == 0 ? p : -rounded(-p, down); /* never above 0: halves go down */
+    return between_entries(a->exponentials, p + 32767 < -32768 ? -32768 : p + 32767);
+}
+
+static void softmax_lookup(const struct sl_softmax_args *a, const struct kernel_case *c, int64_t line, int64_t inner, int64_t i,
+                           void *out)
+{
+    const int64_t n = a->x.dim[a->axis];
+    int32_t most = 0;
+    int64_t sum = 0;
+    int bits = 0;
+    for (int64_t k = 0; k < n; k++) {
+        const int32_t q = get(c->io.in[0], a->x_type, line + k * inner);
+        most = q > most ? q : most;
+    }
+    for (int64_t k = 0; k < n; k++)
+        sum += lookup_exponential(a, most - get(c->io.in[0], a->x_type, line + k * inner));
+    while (sum >> bits > 1)
+        bits++; /* 2^bits <= sum */
+    const int64_t part = rounded(sum << (30 - bits), 14) - 98304;
+    const int64_t v = rounded(lookup_exponential(a, most - get(c->io.in[0], a->x_type, i)) *
+                                  between_entries(a->inverse, part > 32767 ? 32767 : part),
+                              bits);
+    put(out, a->out_type, i, (int32_t)(a->zp + (v > 32767 ? 32767 : v)));
+}
+
 static void softmax(const struct kernel_case *c, void *out)
 {
     const struct sl_softmax_args *a = &c->args.softmax;
@@ -367,6 +410,10 @@ static void softmax(const struct kernel_case *c, void *out)
     const int64_t n = a->x.dim[a->axis];
     for (int64_t i = 0; i < (int64_t)sl_shape_elements(&a->x); i++) {
         const int64_t line = i / (inner * n) * inner * n + i % inner;
+        if (a->exponentials) {
+            softmax_lookup(a, c, line, inner, i, out);
+            continue;
+        }
         int32_t most = 0;
         int64_t sum = 0, e = 0;
         for (int64_t k = 0; k < n; k++) {

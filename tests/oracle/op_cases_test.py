@@ -213,7 +213,7 @@ def activation(w, _):
     rng = w.rng
     (xt, xz), (ot, oz) = encoding(rng), encoding(rng)
     shape = (1, 7, int(rng.integers(1, 40)), 5)
-    entries = 256 if xt == "u8" else 4096 if ot == "u8" else 4097
+    entries = 256 if xt == "u8" else 65536 if rng.integers(4) == 0 else 4096 if ot == "u8" else 4097
     finish(w, "activation", [w.input(shape, xt, xz)], shape, (ot, 0.25, oz), {"type": "tanh"}, {"table": curve(rng, ot, entries)})
 
 
@@ -318,6 +318,18 @@ def softmax(w, _):
     finish(w, "softmax", [w.input(shape, xt, xz, data_kind(rng, xt))], shape, (ot, 1 / 255, oz), attrs, {"table": table})
 
 
+def softmax_lookup(w, _):
+    """The form by two tables of 16 bits."""
+    rng = w.rng
+    shape, axis, kind = (1, 6, int(rng.integers(1, 50))), pick(rng, 1, 2), data_kind(rng, "u16")
+    table = np.sort(rng.integers(0, 32768, 513)).astype(np.int16) if rng.integers(2) else rng.integers(0, 32768, 513).astype(np.int16)
+    table[-2:] = rng.integers(16384, 32768, 2)
+    attrs = {"axis": axis, "distance_multiplier": int(rng.integers(0, 2**31)), "distance_shift": int(pick(rng, -31, -3, -1, 0, 1, 15))}
+    arrays = {"table": table, "inverse": rng.integers(0, 32768, 513).astype(np.int16)}
+    x = w.input(shape, "u16", int(rng.integers(0, 65536)), kind)
+    finish(w, "softmax", [x], shape, ("u16", 2.0**-15, int(pick(rng, 0, 1000, 32768))), attrs, arrays)
+
+
 def rotary(w, _):
     rng = w.rng
     (xt, xz), (at, az), (ot, oz) = encoding(rng), encoding(rng), encoding(rng)
@@ -394,7 +406,8 @@ def resize(w, x, c, q):
 
 CASES = ([(weighted, k) for k in ("conv", "conv", "conv", "dw", "dw", "fc", "deconv")] + [(activation, ""), (requantize, "")] +
          [(eltwise, k) for k in ("ew_add", "ew_sub", "ew_max", "ew_min", "ew_mult", "ew_div")] + [(pool, k) for k in ("maxpool", "avgpool")] +
-         [(reduce, k) for k in ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min")] + [(position, k) for k in ("argmax", "argmin")] + [(matmul, ""), (softmax, ""), (rotary, "")] +
+         [(reduce, k) for k in ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min")] + [(position, k) for k in ("argmax", "argmin")] +
+         [(matmul, ""), (softmax, ""), (softmax_lookup, ""), (rotary, "")] +
          [(norm, k) for k in ("layer_norm", "rms_norm")] +
          [(move, k) for k in ("concat", "reshape", "transpose", "slice", "pad", "resize", "space_to_depth", "depth_to_space", "expand", "gather")])
 

@@ -214,7 +214,7 @@ def weighted(layer, values):
 
 def activation(layer, values):
     x, table, src = values[0].astype(I64), layer.arrays["table"], layer.inputs[0].type
-    if src == "u8":
+    if src == "u8" or len(table) == 65536:
         return table[x].astype(I64)
     return table[x >> 4].astype(I64) if layer.type == "u8" else interpolate(table, x)
 
@@ -315,7 +315,28 @@ def matmul(layer, values):
     return requantize(acc, F32(layer.attrs["multiplier"]), layer.zp, *layer.bounds(), bound > 2 ** 31 - 1).reshape(layer.shape)
 
 
+def look_up(table, v):
+    i = 256 + (v >> 7)
+    return table[i] + (((table[i + 1] - table[i]) * (v & 127) + 64) >> 7)
+
+
+def softmax_lookup(layer, x, axis):
+    table, inverse = layer.arrays["table"].astype(I64), layer.arrays["inverse"].astype(I64)
+    multiplier, shift = int(layer.attrs["distance_multiplier"]), int(layer.attrs["distance_shift"])
+    d = x - x.max(axis=axis, keepdims=True)
+    p = ((d << max(shift, 0)) * multiplier + 2**30) >> 31
+    s = np.sign(p) * ((np.abs(p) + ((1 << max(-shift, 0)) >> 1)) >> max(-shift, 0))
+    e = look_up(table, np.maximum(s + 32767, -32768))
+    total = e.sum(axis=axis, keepdims=True)
+    zeros = 32 - np.frexp(total.astype(F64))[1].astype(I64)
+    r = look_up(inverse, np.minimum((((total << (zeros - 1)) + 2**13) >> 14) - 98304, 32767))
+    q = (e * r + (I64(1) << (30 - zeros))) >> (31 - zeros)
+    return layer.zp + np.minimum(q, 32767)
+
+
 def softmax(layer, values):
+    if "inverse" in layer.arrays:
+        return softmax_lookup(layer, values[0].astype(I64), int(layer.attrs["axis"]))
     x, axis, table = values[0].astype(I64), int(layer.attrs["axis"]), layer.arrays["table"].astype(I64)
     d = x.max(axis=axis, keepdims=True) - x
     if layer.inputs[0].type == "u16":

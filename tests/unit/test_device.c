@@ -215,6 +215,10 @@ static void break_softmax(struct build *b)
 {
     last(b)->ints[SL_I_softmax_index_shift] = 99;
 }
+static void break_lookup(struct build *b)
+{
+    last(b)->ints[SL_I_softmax_lookup_shift] = 16;
+}
 static void break_positions(struct build *b)
 {
     last(b)->ints[SL_I_slice_start + 1] = 1000;
@@ -360,6 +364,7 @@ static const struct {
     {"norm_length", "norm", 0, break_norm_length},
     {"epsilon", "norm", 0, break_epsilon},
     {"softmax_table", "softmax", 0, break_softmax},
+    {"lookup", "softmax_lookup", 0, break_lookup},
     {"angles", "rotary", 0, break_angles},
     {"positions", "shape", 2, break_positions},
     {"pad", "pad", 0, break_pad},
