@@ -101,18 +101,6 @@ sluice_status tfl_slice(struct tfl_import *c, struct sl_node *in, const int64_t 
     return SLUICE_OK;
 }
 
-sluice_status tfl_slice_axis(struct tfl_import *c, struct sl_node *in, int axis, int64_t from, int64_t to, struct sl_node **out)
-{
-    int64_t starts[SL_MAX_RANK] = {0}, ends[SL_MAX_RANK], steps[SL_MAX_RANK];
-    for (int i = 0; i < in->shape.rank; i++) {
-        ends[i] = in->shape.dim[i];
-        steps[i] = 1;
-    }
-    starts[axis] = from;
-    ends[axis] = to;
-    return tfl_slice(c, in, starts, ends, steps, out);
-}
-
 void tfl_mark_wide(struct tfl_import *c, struct sl_node *n)
 {
     const struct tfl_tensor *out = &c->model.tensors[c->op->out[0]];

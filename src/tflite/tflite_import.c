@@ -36,6 +36,8 @@ static sluice_status finish_graph(struct tfl_import *c, struct sl_graph **out)
 {
     struct sl_graph *g;
     sl_graph_remove_dead(c->g);
+    for (int i = 0; i < c->g->n_nodes; i++)
+        sl_remove_attr(c->g->nodes[i], TFL_PARTS);
     sl_drop_unused_inputs(c->b, c->scratch);
     if (c->n_encoded == 0) { /* a quantized file's scales belong to its own tensors */
         sl_match_patterns(c->g, c->scratch);

@@ -97,8 +97,6 @@ sluice_status tfl_transpose(struct tfl_import *c, struct sl_node *in, const int6
  * new one of the parts of the last, becomes one concatenation of its entries. */
 sluice_status tfl_slice(struct tfl_import *c, struct sl_node *in, const int64_t *starts, const int64_t *ends,
                         const int64_t *steps, struct sl_node **out);
-sluice_status tfl_slice_axis(struct tfl_import *c, struct sl_node *in, int axis, int64_t from, int64_t to,
-                             struct sl_node **out);
 /* The fused activation of the current operator, and its output. */
 sluice_status tfl_activate(struct tfl_import *c, struct sl_node *in, int64_t activation, struct sl_node **out);
 /* What LiteRT computes in a way of its own where the current operator's output is int16. */

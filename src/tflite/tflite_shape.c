@@ -128,13 +128,32 @@ static sluice_status all_inputs(struct tfl_import *c, struct sl_node ***out)
     return SLUICE_OK;
 }
 
+/* Of a list that a loop writes entry by entry, what is before the first entry and behind the last holds nothing; and the parts of
+ * the list before (tfl_slice) are joined with the new entry, not with each other first. */
+static sluice_status joined(struct tfl_import *c, int axis, int n, struct sl_node *const *in, struct sl_node **out)
+{
+    int64_t most = 0;
+    int left = 0;
+    for (int i = 0; i < n; i++)
+        most += sl_get_int(in[i], TFL_PARTS, 0) ? in[i]->n_in : 1;
+    struct sl_node **parts = SL_NEW_ARRAY(c->a, struct sl_node *, most);
+    for (int i = 0; i < n; i++) {
+        bool list = sl_get_int(in[i], TFL_PARTS, 0) && sl_get_int(in[i], "axis", -1) == axis;
+        struct sl_node *const *from = list ? in[i]->in : &in[i];
+        for (int k = 0; k < (list ? in[i]->n_in : 1); k++)
+            if (from[k]->shape.rank <= axis || from[k]->shape.dim[axis] > 0)
+                parts[left++] = from[k];
+    }
+    return left ? sl_build_concat(c->b, axis, left, parts, out) : sl_build_concat(c->b, axis, n, in, out);
+}
+
 sluice_status tflop_concatenation(struct tfl_import *c, const struct tfl_operator *op)
 {
     struct sl_node **in, *y;
     int axis;
     SL_TRY(all_inputs(c, &in));
     SL_TRY(sl_build_axis(c->b, flat_s32(&op->options, CONCAT_AXIS, 0), in[0]->shape.rank, &axis));
-    SL_TRY(sl_build_concat(c->b, axis, op->n_in, in, &y));
+    SL_TRY(joined(c, axis, op->n_in, in, &y));
     return tfl_activated_out(c, CONCAT_ACTIVATION, y);
 }
 
@@ -266,7 +285,7 @@ sluice_status tflop_slice(struct tfl_import *c, const struct tfl_operator *op)
                            (long long)begin[i], (long long)size[i]);
         ends[i] = size[i] == -1 ? dim : begin[i] + size[i];
     }
-    SL_TRY(sl_build_slice(c->b, x, begin, ends, steps, &x));
+    SL_TRY(tfl_slice(c, x, begin, ends, steps, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -354,7 +373,7 @@ sluice_status tflop_strided_slice(struct tfl_import *c, const struct tfl_operato
             dims[out++] = step[axis] > 0 ? (span + step[axis] - 1) / step[axis] : (span + step[axis] + 1) / step[axis];
         axis++;
     }
-    SL_TRY(sl_build_slice(c->b, x, start, end, step, &y));
+    SL_TRY(tfl_slice(c, x, start, end, step, &y));
     keep_encoding(y, x);
     SL_TRY(sl_build_reshape(c->b, y, out, dims, &y));
     return tfl_out(c, 0, y);
@@ -377,7 +396,7 @@ sluice_status tflop_reverse(struct tfl_import *c, const struct tfl_operator *op)
         start[axis] = x->shape.dim[axis] - 1;
         end[axis] = step[axis] = -1;
     }
-    SL_TRY(sl_build_slice(c->b, x, start, end, step, &x));
+    SL_TRY(tfl_slice(c, x, start, end, step, &x));
     return tfl_out(c, 0, x);
 }
 
@@ -479,7 +498,7 @@ static sluice_status symmetric_pad(struct tfl_import *c, struct sl_node *x, cons
             start[i] = side == 0 ? many - 1 : dim - 1;
             end[i] = side == 0 ? -1 : dim - 1 - many;
             step[i] = -1;
-            SL_TRY(sl_build_slice(c->b, x, start, end, step, &parts[n]));
+            SL_TRY(tfl_slice(c, x, start, end, step, &parts[n]));
             keep_encoding(parts[n++], from);
         }
         SL_TRY(sl_build_concat(c->b, i, n, parts, &x));

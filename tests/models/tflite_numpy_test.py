@@ -373,11 +373,44 @@ def check_loop(work):
     return max(errors) <= 1e-5 and named
 
 
+def check_list(work):
+    """A list that a loop writes entry by entry, as Keras 3's recurrent layers do: each time what is before, the entry, what is behind. One
+    concatenation of the entries is left, and no part of it is empty."""
+    n, x = 4, f(1, 6)
+    g = Graph(x=((1, 6), tw.FLOAT32))
+    g.const("start", np.zeros((n, 1, 6), np.float32))
+    g.const("row", i32(1, 1, 6))
+    last, want = "start", []
+    for k in range(n):
+        for name, a in {f"size{k}": i32(k, 1, 6), f"from{k}": i32(k + 1, 0, 0), f"rest{k}": i32(n - k - 1, 1, 6), f"zero{k}": i32(0, 0, 0),
+                        f"add{k}": np.float32(k)}.items():
+            g.const(name, a)
+        g.op(0, ["x", f"add{k}"], [f"sum{k}"], {0: ("b", 0)})
+        g.op(28, [f"sum{k}"], [f"tanh{k}"])
+        g.op(22, [f"tanh{k}", "row"], [f"entry{k}"])
+        g.op(65, [last, f"zero{k}", f"size{k}"], [f"before{k}"])
+        g.op(65, [last, f"from{k}", f"rest{k}"], [f"behind{k}"])
+        g.op(2, [f"before{k}", f"entry{k}", f"behind{k}"], [f"list{k}"], {0: ("i", 0)})
+        last = f"list{k}"
+        want.append(np.tanh(x + np.float32(k)))
+    tensors, ops, inputs, outputs = g.done(last)
+    (work / "list.tflite").write_bytes(tw.model(tensors, ops, inputs, outputs))
+    np.save(work / "x.npy", x)
+    models.sluice("parser", "tflite", work / "list.tflite", "--har-path", work / "list.har")
+    models.sluice("emulate", work / "list.har", "--mode", "native", "--origin-layout", "--output-dir", work / "list", "--input", work / "x.npy")
+    error = np.abs(models.outputs(work / "list")[0].reshape(n, 1, 6) - np.stack(want)).max()
+    layers = models.sluice("har", "info", work / "list.har").stdout
+    good = error < 1e-5 and layers.count(" concat ") == 1 and " slice " not in layers
+    if not good:
+        print("list:", error, layers)
+    return good
+
+
 def main():
     names = sys.argv[1:] or list(CASES)
     with tempfile.TemporaryDirectory() as t:
         results = [check(name, pathlib.Path(t)) for name in names] + [check_float_ends(pathlib.Path(t)), check_transpose_bias(pathlib.Path(t)),
-                                                                        check_loop(pathlib.Path(t))]
+                                                                        check_loop(pathlib.Path(t)), check_list(pathlib.Path(t))]
     print(f"{sum(results)} of {len(results)} operators equal NumPy")
     return 0 if all(results) else 1
 
