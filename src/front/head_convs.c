@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SOFTMAX_STEPS = 4 };
+enum { SOFTMAX_STEPS = 4, WORD_STEPS = 6 };
 
 bool head_is_sigmoid(const struct sl_node *n)
 {
@@ -46,22 +46,47 @@ static bool behind_softmax(const struct sl_node *n)
     return false;
 }
 
+static bool is_weighted(const struct sl_node *n)
+{
+    return n->op == SL_OP_conv || n->op == SL_OP_fc || n->op == SL_OP_matmul;
+}
+
 /* A weighted layer that sums a distribution over bins belongs to the decoding. */
 static bool sums_bins(const struct sl_node *n)
 {
-    return (n->op == SL_OP_conv || n->op == SL_OP_fc || n->op == SL_OP_matmul) && n->shape.rank > 0 &&
-           n->shape.dim[n->shape.rank - 1] == 1 && behind_softmax(n);
+    return is_weighted(n) && n->shape.rank > 0 && n->shape.dim[n->shape.rank - 1] == 1 && behind_softmax(n);
+}
+
+/* Scores of an open vocabulary: cells in one row times the embeddings of words, a map again, scaled and shifted. */
+static bool compares_words(const struct sl_node *n)
+{
+    const struct sl_const *k;
+    const struct sl_node *other;
+    bool is_map = false;
+    for (int steps = 0; steps < WORD_STEPS; steps++) {
+        if (is_map && is_weighted(n))
+            return n->shape.rank == 3;
+        if (n->op == SL_OP_reshape && !is_map && n->in[0]->shape.rank == 3) {
+            is_map = true;
+            n = n->in[0];
+        } else if ((n->op == SL_OP_ew_add || n->op == SL_OP_ew_mult) && !is_map && head_const_operand(n, &k, &other)) {
+            n = other;
+        } else {
+            return false;
+        }
+    }
+    return false;
 }
 
 static bool is_head_conv(const struct sl_node *n)
 {
-    return (n->op == SL_OP_conv || n->op == SL_OP_dw) && n->shape.rank == 4 && n->shape.dim[1] > 0 && n->shape.dim[2] > 0 && !sums_bins(n);
+    return n->shape.rank == 4 && n->shape.dim[1] > 0 && n->shape.dim[2] > 0 &&
+           (n->op == SL_OP_dw || (n->op == SL_OP_conv && !sums_bins(n)) || compares_words(n));
 }
 
 static bool ends_walk_unknown(const struct sl_node *n)
 {
-    return n->op == SL_OP_input_layer || n->op == SL_OP_deconv ||
-           ((n->op == SL_OP_conv || n->op == SL_OP_dw || n->op == SL_OP_fc || n->op == SL_OP_matmul) && !sums_bins(n));
+    return n->op == SL_OP_input_layer || n->op == SL_OP_deconv || n->op == SL_OP_dw || (is_weighted(n) && !sums_bins(n));
 }
 
 static int by_index(const void *a, const void *b)

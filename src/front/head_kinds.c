@@ -148,7 +148,8 @@ static bool is_retinaface(struct heads *h)
 static bool is_yunet(struct heads *h)
 {
     h->classes = 1;
-    return !h->proto && usual_strides(h) && has_roles(h, 4) && place(h, 0, 4) && place(h, 3, 10) && place(h, 1, 1) && place(h, 2, 1);
+    return !h->proto && usual_strides(h) && has_roles(h, 4) && place(h, 0, 4) && place(h, 3, 10) && place(h, 1, 1) &&
+           place(h, 2, 1);
 }
 
 /* Each scale is half of the one before, rounded up: five of them seldom divide the image. */

@@ -27,7 +27,7 @@ struct sl_nms_facts {
 enum { SL_HEAD_SCALES = 8, SL_HEAD_BOXES = 9 };
 struct sl_head_boxes {
     const char *kind; /* a row of head_kinds.def, or NULL */
-    int n_scales; /* 0: nothing is told */
+    int n_scales;     /* 0: nothing is told */
     struct {
         int64_t h, w;
         int n_boxes;

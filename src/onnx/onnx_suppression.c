@@ -110,7 +110,7 @@ static bool mask_threshold(struct onnx_import *c, const struct sl_map *makers, c
 
 static bool picked_threshold(struct onnx_import *c, const struct sl_map *makers, const char *name, double *out)
 {
-    static const char *const moves[] = {"Transpose", "Squeeze", "Unsqueeze", "Reshape", "Cast",
+    static const char *const moves[] = {"Transpose", "Squeeze", "Unsqueeze", "Reshape",  "Cast",
                                         "Identity",  "Concat",  "Gather",    "GatherND", NULL};
     for (int steps = 0; steps < MOVE_STEPS; steps++) {
         const struct onnx_node *n = name[0] ? sl_map_get(makers, name) : NULL;

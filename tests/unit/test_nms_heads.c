@@ -272,8 +272,7 @@ static void test_kinds(void **state)
         if (found && (head.json != NULL) != (cases[i].meta_arch != NULL))
             fail_msg("'%s': %s", cases[i].net, head.json ? "a configuration is written" : head.reason);
         if (found) {
-            assert_int_equal(head.n_end_nodes,
-                             strpbrk(cases[i].net, "mp") ? t.n : 0); /* else the network ends at the heads */
+            assert_int_equal(head.n_end_nodes, strpbrk(cases[i].net, "mp") ? t.n : 0); /* else the network ends at the heads */
             assert_true((head.reason == NULL) == (head.json != NULL) && (head.script == NULL) == (head.json == NULL));
         }
         if (cases[i].meta_arch) {
@@ -494,6 +493,41 @@ static void test_kind_of_the_whole(void **state)
     }
 }
 
+/* Scores of words: a row of cells times embeddings, a map again, scaled and shifted; the heads end behind that. `rank` 4 is an
+ * ordinary convolution, whose scale is decoding. */
+static struct net with_words(int rank)
+{
+    struct net t = build(THREE("64p 512"));
+    for (int i = 0; i < 3; i++) {
+        struct sl_node *x = t.conv[2 * i + 1], *scores = t.conv[2 * i + 1];
+        int64_t h = x->shape.dim[1], cells[] = {1, h * h, 512}, words[] = {1, h * h, 80}, map[] = {1, h, h, 80};
+        x = rank == 3 ? reshaped(&t, x, 3, cells) : x;
+        scores = add(&t, SL_OP_conv, 1, &x, rank, rank == 3 ? words : map);
+        scores = rank == 3 ? reshaped(&t, scores, 4, map) : scores;
+        scores = scaled(&t, SL_OP_ew_add, scaled(&t, SL_OP_ew_mult, scores, 2), -1);
+        t.g->outputs[2 * i + 1].node->in[0] = curve(&t, reshaped(&t, scores, 3, words), "sigmoid");
+        sl_node_add_origin(t.a, scores, "words");
+    }
+    return t;
+}
+
+static void test_scores_of_words(void **state)
+{
+    for (int rank = 3; rank <= 4; rank++) {
+        struct net t = with_words(rank);
+        struct sl_nms_head head;
+        bool found = find(&t, NULL, &head);
+        assert_int_equal(found, true);
+        assert_string_equal(head.kind, "yolov8");
+        assert_int_equal(head.n_end_nodes, rank == 3 ? 6 : 3);
+        for (int i = 1; i < 6 && rank == 3; i += 2)
+            assert_string_equal(head.end_nodes[i], "words");
+        if (rank == 3)
+            assert_non_null(strstr(head.script, "ew_add"));
+        sl_arena_free(t.a);
+    }
+}
+
 /* Features that the heads read are outputs too: the heads are still those of the network. */
 static void test_features_are_outputs(void **state)
 {
@@ -709,6 +743,7 @@ int main(void)
         cmocka_unit_test(test_exp_is_yolov3),
         cmocka_unit_test(test_boxes_of_the_whole),
         cmocka_unit_test(test_kind_of_the_whole),
+        cmocka_unit_test(test_scores_of_words),
         cmocka_unit_test(test_features_are_outputs),
         cmocka_unit_test(test_anchors_not_believed),
         cmocka_unit_test(test_priors_of_the_graph),
