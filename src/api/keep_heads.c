@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "ops/ops.h"
 #include "sluice/model.h"
 
 static void keep_text(struct sl_model *model, const char *ending, const char *text)
@@ -110,6 +111,43 @@ void sl_recommend_heads(sl_arena *a, sl_parse_part_fn *parse, void *context, str
         e->hint[0] = 0;
         sl_hint(e, "%s", sl_buffer_text(&text));
         sl_buffer_free(&text);
+    }
+    sl_arena_free(scratch);
+}
+
+static bool ends_at(const struct sl_node *n, const struct sl_nms_head *head)
+{
+    for (int i = 0; i < n->n_origins; i++)
+        for (int k = 0; k < head->n_end_nodes; k++)
+            if (strcmp(n->origins[i], head->end_nodes[k]) == 0)
+                return true;
+    return false;
+}
+
+/* The heads and all that they are computed from. */
+static bool have_quantized_forms(const struct sl_graph *g, const struct sl_nms_head *head, sl_arena *a)
+{
+    bool *read = SL_NEW_ARRAY(a, bool, (size_t)g->n_nodes + 1);
+    for (int i = g->n_nodes - 1; i >= 0; i--) {
+        const struct sl_node *n = g->nodes[i];
+        if (!read[i] && !ends_at(n, head))
+            continue;
+        if (n->n_in && sl_op_row(n->op)->encode == SL_ENCODE_NONE)
+            return false;
+        for (int k = 0; k < n->n_in; k++)
+            read[n->in[k]->index] = true;
+    }
+    return true;
+}
+
+void sl_hint_at_heads(const struct sl_graph *native, sl_err *e)
+{
+    sl_arena *scratch = sl_arena_new();
+    struct sl_nms_head head;
+    if (sl_find_nms_head(native, NULL, NULL, scratch, &head) && head.n_end_nodes &&
+        have_quantized_forms(native, &head, scratch)) {
+        e->hint[0] = 0;
+        sl_hint(e, "parse up to the raw heads (%s) with --end-node-names %s", head.kind, quoted(scratch, &head));
     }
     sl_arena_free(scratch);
 }

@@ -23,4 +23,8 @@ void sl_keep_heads(struct sl_model *model, const struct sl_import_report *r);
  * hint end there instead, and the report's head is set. Strings live in `a`. */
 void sl_recommend_heads(sl_arena *a, sl_parse_part_fn *parse, void *context, struct sl_import_report *r, sl_err *e);
 
+/* Layers have no quantized form: where all of them stand behind the heads of a known detector, the hint ends the network
+ * there. */
+void sl_hint_at_heads(const struct sl_graph *native, sl_err *e);
+
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/keep_heads.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -45,7 +46,11 @@ sluice_status sluice_model_optimize(struct sluice_model *m, const struct sluice_
     SL_TRY(optimize_options(m, options, &o, err));
     if (model->quantized)
         sl_warn("the archive is quantized already; its encodings are replaced by a calibrated set");
-    SL_TRY(sl_optimize(model->native, &o, &r, err));
+    sluice_status s = sl_optimize(model->native, &o, &r, err);
+    if (r.no_form)
+        sl_hint_at_heads(model->native, err);
+    if (s != SLUICE_OK)
+        return s;
     model->fp_optimized = r.fp_optimized;
     model->quantized = r.quantized;
     model->state = r.quantized ? SL_MODEL_QUANTIZED_MODEL : SL_MODEL_FP_OPTIMIZED_MODEL;

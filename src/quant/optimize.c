@@ -260,7 +260,9 @@ static sluice_status quantize(struct stage *s, struct sl_optimize_result *out, s
     double start = sl_seconds();
     int threads;
 
-    SL_TRY(sl_check_quantizable(s->g, e));
+    sluice_status status = sl_check_quantizable(s->g, e);
+    out->no_form = status != SLUICE_OK;
+    SL_TRY(status);
     SL_TRY(choose_threads(s, &threads, e));
     SL_TRY(open_calibration(s, &reader, &source, e));
     SL_TRY(sl_calibrate(s->g, &source, threads, s->scratch, &c, e));
@@ -294,7 +296,7 @@ sluice_status sl_optimize(const struct sl_graph *native, const struct sl_optimiz
     if (status != SLUICE_OK) {
         json_decref(s.applied);
         json_decref(out->statistics);
-        *out = (struct sl_optimize_result){0};
+        *out = (struct sl_optimize_result){.no_form = out->no_form};
         return status;
     }
     out->applied = s.applied;

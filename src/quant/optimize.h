@@ -33,6 +33,7 @@ struct sl_optimize_result {
     struct sl_graph *quantized; /* NULL with full_precision_only */
     json_t *statistics;         /* new references; NULL with full_precision_only */
     json_t *applied;            /* array: script lines and passes in order */
+    bool no_form;               /* it failed for layers without a quantized form */
 };
 
 /* Results live in native->arena (graphs); native is not changed. */

@@ -116,6 +116,7 @@ static const char *list_border(const struct sl_graph *g,
                                const enum side *sides, const char *output, sl_arena *a)
 {
     bool *chosen = SL_NEW_ARRAY(a, bool, g->n_nodes + 1);
+    struct sl_map *listed = sl_map_new(a); /* parts of one split have one name */
     const char *text = "";
 
     for (int i = 0; i < g->n_nodes; i++)
@@ -124,10 +125,11 @@ static const char *list_border(const struct sl_graph *g,
                 chosen[g->nodes[i]->in[k]->index] = true;
     for (int i = 0; i < g->n_nodes; i++) {
         const struct sl_node *n = named_by_origin(g->nodes[i]);
-        if (chosen[i])
-            text =
-                sl_arena_printf(a, "%s%s%s%s", text, text[0] ? " " : "", n->n_origins ? n->origins[n->n_origins - 1] : n->name,
-                                n->op == SL_OP_input_layer ? "" : output);
+        const char *name = n->n_origins ? n->origins[n->n_origins - 1] : n->name;
+        if (chosen[i] && !sl_map_get(listed, name)) {
+            sl_map_set(listed, name, (void *)n);
+            text = sl_arena_printf(a, "%s%s%s%s", text, text[0] ? " " : "", name, n->op == SL_OP_input_layer ? "" : output);
+        }
     }
     return text;
 }

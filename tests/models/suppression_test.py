@@ -64,6 +64,25 @@ def plugin():
                          max_output_boxes=42)], [ox.onnx_value("n", [1, 1], 6), ox.onnx_value("kept", [1, 42, 4])]
 
 
+def best():
+    """No suppression, as networks trained without one end: the best scores."""
+    return [ox.onnx_node("TopK", ["scores", "three"], ["values", "where"], axis=2)], [
+        ox.onnx_value("values", [1, 6, 3]), ox.onnx_value("four_last", [1, 84, 4])], [ox.onnx_ints("three", 3)]
+
+
+def check_best(folder, ends):
+    """What has no quantized form stands behind the heads: it is them that are named, and what ends there is quantized."""
+    (folder / "best.onnx").write_bytes(onnx_yolov8(best))
+    models.sluice("parser", "onnx", folder / "best.onnx", "--har-path", folder / "best.har")
+    optimize = ["--use-random-calib-set", "--output-har-path", folder / "q.har"]
+    r = models.sluice("optimize", folder / "best.har", *optimize, check=False)
+    assert r.returncode == 4 and "(top_k) is computed in native mode only" in r.stderr and "raw heads (yolov8)" in r.stderr, r
+    assert re.findall(r"'([^']*)'", re.search(r"--end-node-names (.*)", r.stderr)[1]) == ends, r
+    models.sluice("parser", "onnx", folder / "best.onnx", "--har-path", folder / "best.har", "--end-node-names", *ends)
+    models.sluice("optimize", folder / "best.har", *optimize)
+    print("best.onnx: the raw heads have quantized forms")
+
+
 def check(folder, name, data, ends):
     """Refused with the raw heads recommended; taken with -y; the archive then ends there."""
     path = folder / name
@@ -116,6 +135,7 @@ def main():
         raw = [f"Conv_{what}{i}" for i in range(3) for what in "bc"]
         config = check(folder, "nms.onnx", onnx_yolov8(suppressed), raw)
         assert {"nms_scores_th": 0.125, "nms_iou_th": 0.375, "max_proposals_per_class": 42, "classes": 6, "regression_length": 16}.items() <= config.items(), config
+        check_best(folder, raw)
         config = check(folder, "picked.onnx", onnx_yolov8(picked), raw)
         assert {"nms_scores_th": 0.125, "nms_iou_th": 0.7, "max_proposals_per_class": 42}.items() <= config.items(), config
         config = check(folder, "plugin.onnx", onnx_yolov8(plugin), raw)

@@ -266,6 +266,24 @@ static void names_end_nodes(void **state)
     sl_arena_free(a);
 }
 
+/* Parts of one split are one node of the origin. */
+static void names_splits_once(void **state)
+{
+    (void)state;
+    sl_arena *a = sl_arena_new();
+    struct sluice_error e = {0};
+    struct sl_graph *g =
+        graph(a, "graph net native\n%input_layer1 = input_layer() : f32 [1, 4, 4, 3]\n"
+                 "%conv1 = conv(%input_layer1) {" WINDOW "} params {kernel: f32 [3, 3, 3, 4] = seed 1} origins [\"Conv_7\"]\n"
+                 "%slice1 = slice(%conv1) {starts = [0, 0, 0, 0], ends = [1, 4, 4, 2], steps = [1, 1, 1, 1]} origins [\"Split_8\"]\n"
+                 "%slice2 = slice(%conv1) {starts = [0, 0, 0, 2], ends = [1, 4, 4, 4], steps = [1, 1, 1, 1]} origins [\"Split_8\"]\n"
+                 "%hardmax1 = hardmax(%slice1) {axis = 3}\n%hardmax2 = hardmax(%slice2) {axis = 3}\n"
+                 "%output_layer1 = output_layer(%hardmax1)\n%output_layer2 = output_layer(%hardmax2)\n");
+    assert_int_equal(sl_check_quantizable(g, &e), SLUICE_E_UNSUPPORTED);
+    assert_non_null(strstr(e.hint, "--end-node-names Split_8,"));
+    sl_arena_free(a);
+}
+
 /* Tokens and masks are integers: the network can start at the numbers made of them, and end before what it cannot hold. */
 static void names_start_nodes(void **state)
 {
@@ -373,6 +391,7 @@ int main(void)
         cmocka_unit_test(noise_has_a_budget),
         cmocka_unit_test(clamp_is_absorbed),
         cmocka_unit_test(names_end_nodes),
+        cmocka_unit_test(names_splits_once),
         cmocka_unit_test(names_start_nodes),
         cmocka_unit_test(only_integers),
         cmocka_unit_test(takes_positions),
