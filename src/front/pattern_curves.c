@@ -194,19 +194,42 @@ static bool is_cube(const struct sl_node *n, const struct sl_node *x)
     return false;
 }
 
-/* tanh(sqrt(2 / pi) * (x + 0.044715 x^3)) */
-static bool is_gelu_tanh(const struct sl_node *curve, const struct sl_node *x)
+/* x + 0.044715 x^3 */
+static bool is_gelu_cubic(const struct sl_node *sum, const struct sl_node *x)
 {
-    struct sl_node *sum, *cube;
-    double outer, inner;
-    if (!sl_is_activation(curve, "tanh") || !sl_pattern_is_scaled(curve->in[0], &sum, &outer) ||
-        !sl_pattern_near(outer, 0.7978845608) || sum->op != SL_OP_ew_add)
-        return false;
-    for (int k = 0; k < 2; k++)
+    struct sl_node *cube;
+    double inner;
+    for (int k = 0; sum->op == SL_OP_ew_add && k < 2; k++)
         if (sum->in[1 - k] == x && sl_pattern_is_scaled(sum->in[k], &cube, &inner) && sl_pattern_near(inner, 0.044715) &&
             is_cube(cube, x))
             return true;
     return false;
+}
+
+/* 1 + 0.044715 x^2 */
+static bool is_gelu_quadratic(const struct sl_matcher *m, const struct sl_node *sum, const struct sl_node *x)
+{
+    struct factors f = {.number = 1};
+    struct sl_node *square;
+    double one;
+    if (!sl_pattern_with_number(sum, SL_OP_ew_add, &square, &one) || one != 1)
+        return false;
+    if (!collect_factors(m, square, 0, false, &f) || !sl_pattern_near(f.number, 0.044715))
+        return false;
+    return (f.n == 1 && sl_is_activation(f.rest[0], "square") && f.rest[0]->in[0] == x) ||
+           (f.n == 2 && f.rest[0] == x && f.rest[1] == x);
+}
+
+/* tanh(sqrt(2 / pi) * (x + 0.044715 x^3)), or tanh(sqrt(2 / pi) * x * (1 + 0.044715 x^2)) */
+static bool is_gelu_tanh(const struct sl_matcher *m, const struct sl_node *curve, const struct sl_node *x)
+{
+    struct factors f = {.number = 1};
+    if (!sl_is_activation(curve, "tanh") || !collect_factors(m, curve->in[0], 0, false, &f) ||
+        !sl_pattern_near(f.number, 0.7978845608))
+        return false;
+    if (f.n == 1)
+        return is_gelu_cubic(f.rest[0], x);
+    return (f.rest[0] == x && is_gelu_quadratic(m, f.rest[1], x)) || (f.rest[1] == x && is_gelu_quadratic(m, f.rest[0], x));
 }
 
 /* 0.5 * x * (1 + curve), in any order of the products */
@@ -224,7 +247,7 @@ bool sl_match_gelu(struct sl_matcher *m, struct sl_node *root)
             continue;
         if (is_gelu_erf(curve, x))
             return sl_pattern_become_curve(m, root, "gelu", x);
-        if (is_gelu_tanh(curve, x))
+        if (is_gelu_tanh(m, curve, x))
             return sl_pattern_become_curve(m, root, "gelu_tanh", x);
     }
     return false;

@@ -29,12 +29,18 @@ static bool is_centred(const struct sl_node *n, struct sl_node **x)
     return true;
 }
 
-/* sqrt(mean(v^2) + epsilon) */
+/* sqrt(mean(v^2) + epsilon). Exporters drop an epsilon that rounds to nothing; with the smallest of those in use a line without
+ * any variance gives 0 where it gave NaN. */
 static bool is_root_mean_square(const struct sl_node *n, const char *curve, const struct sl_node **v, double *epsilon)
 {
     struct sl_node *mean;
-    return sl_is_activation(n, curve) && sl_pattern_with_number(n->in[0], SL_OP_ew_add, &mean, epsilon) && *epsilon > 0 &&
-           is_last_axis_mean(mean, NULL) && is_square_of(mean->in[0], v);
+    if (!sl_is_activation(n, curve))
+        return false;
+    if (!sl_pattern_with_number(n->in[0], SL_OP_ew_add, &mean, epsilon)) {
+        mean = n->in[0];
+        *epsilon = 1e-12;
+    }
+    return *epsilon > 0 && is_last_axis_mean(mean, NULL) && is_square_of(mean->in[0], v);
 }
 
 /* 1 / *of */

@@ -104,7 +104,7 @@ static const struct {
     {{"hard swish, factor last", "x * relu6(x + 3) * (1/6)", "hard_swish"}, SL_OP_ew_mult, sl_match_hard_swish_late},
     {{"hard sigmoid", "relu6(x + 3) / 6", "hard_sigmoid"}, SL_OP_ew_div, sl_match_hard_sigmoid},
     {{"hard sigmoid, factor", "relu6(x + 3) * (1/6)", "hard_sigmoid"}, SL_OP_ew_mult, sl_match_hard_sigmoid},
-    {{"gelu", "x / 2 * (1 + erf(x / sqrt 2)), or (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))), the products in any order",
+    {{"gelu", "x / 2 * (1 + erf(x / sqrt 2)), or (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))) or (1 + tanh(sqrt(2/pi) * x * (1 + 0.044715 x^2))), the products in any order",
       "gelu, gelu_tanh"},
      SL_OP_ew_mult,
      sl_match_gelu},

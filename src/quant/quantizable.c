@@ -95,17 +95,18 @@ static bool is_end(const struct sl_node *from, const struct sl_node *to, const e
            from->op != SL_OP_input_layer;
 }
 
+/* Whoever names one start must name them all. */
 static bool is_start(const struct sl_node *from, const struct sl_node *to, const enum side *sides)
 {
-    return sides[from->index] == FRONT && sides[to->index] == CORE;
+    return sides[to->index] == CORE && (sides[from->index] == FRONT || from->op == SL_OP_input_layer);
 }
 
-/* A tensor as the origin's users know it. Turned axes have no origin; the tensor that is turned is as good a place to cut. */
+/* A tensor as the origin's users know it. What only moves data may have no origin; what it moves is as good a place to cut. */
 static const struct sl_node *named_by_origin(const struct sl_node *n)
 {
     const struct sl_node *from = n;
 
-    while (!from->n_origins && from->op == SL_OP_transpose)
+    while (!from->n_origins && from->n_in == 1 && sl_op_row(from->op)->encode == SL_ENCODE_SAME)
         from = from->in[0];
     return from->n_origins ? from : n;
 }

@@ -293,6 +293,10 @@ static void names_start_nodes(void **state)
         {"%output_layer1 = output_layer(%transpose1)\n", "parse again with --start-node-names Gather_1:0 Cast_2:0, and compute"},
         {"%hardmax1 = hardmax(%transpose1) {axis = 2} origins [\"Hardmax_9\"]\n%output_layer1 = output_layer(%hardmax1)\n",
          "--start-node-names Gather_1:0 Cast_2:0 --end-node-names Mul_4, and compute"},
+        {"%input_layer3 = input_layer() : f32 [1, 8, 4] origins [\"states\"]\n%matmul1 = matmul(%transpose1, %input_layer3) {transpose_b = 1} origins [\"MatMul_5\"]\n"
+         "%reshape2 = reshape(%matmul1) {shape = [1, 8, 8]}\n%hardmax1 = hardmax(%reshape2) {axis = 2}\n"
+         "%output_layer1 = output_layer(%hardmax1)\n",
+         "--start-node-names Gather_1:0 Cast_2:0 states --end-node-names MatMul_5, and compute"},
     };
     (void)state;
     for (size_t i = 0; i < SL_COUNT(cases); i++) {
