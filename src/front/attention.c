@@ -28,6 +28,8 @@ static const struct sl_pattern_text texts[] = {
     {"attention, added mask", "scores + mask, the mask constant or computed at run time", "ew_add with `mask_input`"},
     {"attention, chosen mask", "where(constant condition, scores, -1e4 or less), or the other way round",
      "ew_add of a constant: 0 where open, -1e9 where closed"},
+    {"attention, chosen mask, at run time", "the same of a condition that is computed or an input",
+     "where with `closed_when`; `optimize` makes it a sum with 0 and -1e9"},
     {"attention, floor of the scores", "max(scores, -1e4 or less)", "nothing"},
     {"attention, capped scores", "cap * tanh(scores / cap)", "tanh and the factor behind it as members of the group; 1 / cap goes into `scale`"},
     {"attention, row guard", "where(max(mask) = -infinity, 0, softmax)", "softmax with `nan_guard`"},
@@ -189,7 +191,7 @@ static bool read_chosen(struct sl_node *n, struct mask *m)
         if (!is_closed_number(n->in[3 - k]) || !sl_shape_equal(&n->in[k]->shape, &n->shape))
             continue;
         if (!condition) { /* known at run time only: it stays what it is */
-            *m = (struct mask){.node = n, .scores = k, .kind = MASK_INPUT};
+            *m = (struct mask){.node = n, .scores = k, .kind = MASK_INPUT, .closed_when = k == 2};
             return true;
         }
         if (sl_dtype_bits(condition->dtype) != 8 && condition->dtype != SL_S64)

@@ -8,6 +8,8 @@
  *                          are joined by '+'
  *   mask_input             on an ew_add: which of its inputs is a mask that may close places
  *   closed_gap             on an ew_add whose sum has closed places: how far below the line's largest score they matter (quant/masks.h)
+ *   closed_when            on a where whose condition is known at run time only: the value of the condition that closes; `optimize` makes
+ *                          it an ew_add (quant/fuse_masks.c), with its closed_gap
  */
 #ifndef SL_FRONT_ATTENTION_H
 #define SL_FRONT_ATTENTION_H

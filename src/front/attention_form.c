@@ -149,12 +149,14 @@ static void form_masks(struct rewriting *r, struct attention *a)
         struct mask *m = &a->masks[i];
         if (m->node->op == SL_OP_where && m->node->in[0]->op == SL_OP_const_input)
             add_chosen(r, m);
-        if (m->node->op != SL_OP_ew_add)
-            continue;
-        const struct sl_node *other = m->node->in[1 - m->scores];
         closed = closed || m->kind != MASK_BIAS;
         if (closed)
             sl_set_float(r->g, m->node, "closed_gap", i == 0 ? closed_gap : inner_gap);
+        if (m->node->op == SL_OP_where && m->kind == MASK_INPUT)
+            sl_set_int(r->g, m->node, "closed_when", m->closed_when);
+        if (m->node->op != SL_OP_ew_add)
+            continue;
+        const struct sl_node *other = m->node->in[1 - m->scores];
         if (m->kind != MASK_BIAS)
             sl_set_int(r->g, m->node, "mask_input", 1 - m->scores);
         bool constant = other->op == SL_OP_const_input;

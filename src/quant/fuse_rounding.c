@@ -1,7 +1,8 @@
 /*
  * fuse_rounding.c: files that are quantized already hold their steps as layers: x / scale, rounded, plus a zero point, limited,
  * as integers, and back. Optimize chooses its own steps, so rounding and integers go here; the limits stay, since a Relu may be
- * nothing but a limit at the zero point. Native keeps it all.
+ * nothing but a limit at the zero point. Native keeps it all. Inputs of integers or booleans that are only moved and cast to real
+ * numbers (pixels, masks of zeros and ones) are real from the start.
  */
 #include "ir/uses.h"
 #include "ops/ops.h"
@@ -17,7 +18,7 @@ static bool is_small_integer(enum sl_dtype t)
 /* The rounding that feeds a cast to integers through a limit and, if any, a zero point, each read by nothing else. */
 static const struct sl_node *rounding_before(const struct sl_node *cast, const struct sl_uses *uses)
 {
-    const struct sl_node *n = cast->in[0];
+    const struct sl_node *n = cast->n_in ? cast->in[0] : NULL;
     if (cast->op != SL_OP_cast || !sl_is_activation(n, "clip") || uses->first[n->index + 1] - uses->first[n->index] != 1)
         return NULL;
     n = n->in[0];
@@ -51,8 +52,9 @@ static unsigned char *find_marks(const struct sl_graph *g, sl_arena *scratch)
     unsigned char *marks = SL_NEW_ARRAY(scratch, unsigned char, (size_t)g->n_nodes + 1);
     for (int i = g->n_nodes - 1; i >= 0; i--) {
         const struct sl_node *n = g->nodes[i];
-        bool real = is_small_integer(n->dtype) && uses.first[i] < uses.first[i + 1] &&
-                    (moves_data(n->op) || rounding_before(n, &uses) != NULL);
+        bool source = n->op == SL_OP_input_layer ? !sl_dtype_is_float(n->dtype)
+                                                 : is_small_integer(n->dtype) && rounding_before(n, &uses) != NULL;
+        bool real = uses.first[i] < uses.first[i + 1] && (source || (!sl_dtype_is_float(n->dtype) && moves_data(n->op)));
         for (int k = uses.first[i]; real && k < uses.first[i + 1]; k++) {
             const struct sl_node *user = g->nodes[uses.to[k]];
             real = (user->op == SL_OP_cast && user->dtype == SL_F32) || marks[user->index] == INTEGERS;
@@ -64,7 +66,7 @@ static unsigned char *find_marks(const struct sl_graph *g, sl_arena *scratch)
         const struct sl_node *round = marks[i] == INTEGERS ? rounding_before(n, &uses) : NULL;
         if (round)
             marks[round->index] = ROUNDING;
-        else if (marks[i] == INTEGERS && marks[n->in[0]->index] != INTEGERS)
+        else if (marks[i] == INTEGERS && n->op != SL_OP_input_layer && marks[n->in[0]->index] != INTEGERS)
             marks[i] = KEPT;
     }
     return marks;

@@ -11,7 +11,8 @@
 
 const struct sl_pass sl_optimize_passes[] = {
     {"apply-script", sl_pass_apply_script, SL_SPEC_FLOAT, "model modifications of the script"},
-    {"drop-rounding", sl_pass_drop_rounding, SL_SPEC_FLOAT, "steps of a file that is quantized already; its limits stay"},
+    {"add-masks", sl_pass_add_masks, SL_SPEC_FLOAT, "scores chosen by a condition become a sum with a mask"},
+    {"drop-rounding", sl_pass_drop_rounding, SL_SPEC_FLOAT, "steps of a file that is quantized already, and integer inputs that are numbers"},
     {"remove-noops", sl_pass_remove_noops, SL_SPEC_FLOAT, "data movement that moves nothing"},
     {"recognise-activations", sl_pass_recognise_activations, SL_SPEC_FLOAT, "silu, gelu ... out of their parts"},
     {"expand", sl_pass_expand, SL_SPEC_FLOAT, "log_softmax, cumsum into layers that have an integer form"},

@@ -12,6 +12,8 @@ static int64_t count_positions(const struct sl_node *n, const int64_t *positions
     enum sl_encode encode = sl_op_row(n->op)->encode;
     int64_t most = 0;
 
+    if (n->op == SL_OP_cast ? n->in[0]->dtype == SL_BOOL : n->dtype == SL_BOOL) /* 0 and 1 */
+        return 2;
     if (n->op == SL_OP_argmax || n->op == SL_OP_argmin)
         return sl_positions(n);
     if (encode != SL_ENCODE_SAME && encode != SL_ENCODE_UNITED)
@@ -28,6 +30,8 @@ static int64_t count_positions(const struct sl_node *n, const int64_t *positions
 static bool holds_positions(enum sl_dtype t, int64_t positions)
 {
     switch ((int)t) {
+    case SL_BOOL:
+        return positions <= 2;
     case SL_S8:
         return positions <= 128;
     case SL_U8:
@@ -83,7 +87,7 @@ static enum side find_side(const struct sl_node *n, enum side behind, const char
     if (n->op == SL_OP_output_layer || behind == LOST)
         return behind;
     if (behind == FRONT)
-        return why ? FRONT : CORE;
+        return why || n->dtype != SL_F32 ? FRONT : CORE;
     return why ? LOST : CORE;
 }
 

@@ -117,6 +117,12 @@ CASES = [
           want=lambda f: attend(f, added=PADDED), mask="input", extra={"mask": mask_feed(LOW)}, guard=1, closed="padding"),
     plain("mask as an input, 1 where open", "Sub one mask > f | Mul f low > g | Unsqueeze g axis1 > u | Add m u > a | Softmax a > p |",
           want=lambda f: attend(f, added=PADDED), mask="input", extra={"mask": 1 - mask_feed(1)}, closed="padding"),
+    plain("mask as an input of integers", "Cast(to=1) mask > r | Sub one r > f | Mul f low > g | Unsqueeze g axis1 > u | Add m u > a | Softmax a > p |",
+          want=lambda f: attend(f, added=PADDED), mask="input", extra={"mask": np.int64(1 - mask_feed(1))}, closed="padding"),
+    plain("open places as an input", "Unsqueeze mask axis1 > u | Where u m minus_infinity > a | Softmax a > p |", want=lambda f: attend(f, added=PADDED),
+          mask="input", kinds="matmul where softmax matmul", extra={"mask": mask_feed(1) == 0}, closed="padding"),
+    plain("closed places as an input, behind a bias", "Unsqueeze mask axis1 > u | Add m bias > b | Where u big b > a | Softmax a > p |",
+          want=lambda f: attend(f, added=BIAS + PADDED[::-1]), mask="bias+input", kinds="matmul ew_add where softmax matmul", extra={"mask": mask_feed(1) == 1}),
     plain("row guard of a mask that is an input", "Unsqueeze mask axis1 > u | Add m u > a | Softmax a > w | ReduceMax(axes=-1,; keepdims=1) u > t | Equal t minus_infinity > e | "
           "Where e zero w > p |", want=lambda f: attend(f, added=PADDED), mask="input", extra={"mask": mask_feed(-np.inf)}, guard=1, closed="padding"),
     case("capped scores", PLAIN.format("Softmax m > p |").replace("Mul s scale > m", "Mul s scale > m0 | Div m0 cap > d | Tanh d > th | Mul th cap > m"), scale=SCALE / 3,
@@ -213,6 +219,7 @@ def run(c, work):
 # Which case shows each row of docs/patterns.md.
 ROWS = {"attention": "values times weights", "attention, scaled after": "scale behind, divided", "attention, scaled before": "roots of the scale on both sides",
         "attention, added mask": "mask as an input, added", "attention, chosen mask": "where(open, scores, -inf)",
+        "attention, chosen mask, at run time": "open places as an input",
         "attention, floor of the scores": "floor of the scores", "attention, capped scores": "capped scores", "attention, row guard": "row guard of a mask that is an input",
         "attention, NaN guard": "NaN guard of a mask that is an input",
         "attention, repeated heads": "repeated heads of k and v"}

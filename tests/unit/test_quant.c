@@ -293,6 +293,9 @@ static void names_start_nodes(void **state)
         {"%output_layer1 = output_layer(%transpose1)\n", "parse again with --start-node-names Gather_1:0 Cast_2:0, and compute"},
         {"%hardmax1 = hardmax(%transpose1) {axis = 2} origins [\"Hardmax_9\"]\n%output_layer1 = output_layer(%hardmax1)\n",
          "--start-node-names Gather_1:0 Cast_2:0 --end-node-names Mul_4, and compute"},
+        {"%ew_equal1 = ew_equal(%input_layer2, %input_layer2) origins [\"Equal_6\"]\n%cast2 = cast(%ew_equal1) {to = \"f32\"}\n"
+         "%ew_add1 = ew_add(%cast2, %cast2)\n%output_layer1 = output_layer(%transpose1)\n%output_layer2 = output_layer(%ew_add1)\n",
+         "--start-node-names Gather_1:0 Cast_2:0 Equal_6:0, and compute"},
         {"%input_layer3 = input_layer() : f32 [1, 8, 4] origins [\"states\"]\n%matmul1 = matmul(%transpose1, %input_layer3) {transpose_b = 1} origins [\"MatMul_5\"]\n"
          "%reshape2 = reshape(%matmul1) {shape = [1, 8, 8]}\n%hardmax1 = hardmax(%reshape2) {axis = 2}\n"
          "%output_layer1 = output_layer(%hardmax1)\n",
