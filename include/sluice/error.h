@@ -35,7 +35,7 @@ typedef enum sluice_status {
     SLUICE_E_INTERNAL = 60     /* our own defect */
 } sluice_status;
 
-enum { SLUICE_ERROR_TEXT = 1024 };
+enum { SLUICE_ERROR_TEXT = 4096 };
 
 struct sluice_error {
     sluice_status code;

@@ -32,7 +32,7 @@ static void text_is_printable_and_cut(void **state)
 {
     (void)state;
     sl_err e = {0};
-    char big[3000];
+    char big[2 * SLUICE_ERROR_TEXT];
     memset(big, 'x', sizeof big - 1);
     big[sizeof big - 1] = 0;
     sl_fail(&e, SLUICE_E_IO, "a\nb\033[31m\x7f %s", big);
