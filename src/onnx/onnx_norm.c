@@ -110,20 +110,6 @@ static sluice_status batch_norm_layer(struct onnx_import *c, struct sl_node *x, 
     return onnx_channels_first(c, n, out);
 }
 
-sluice_status translate_batch_normalization(struct onnx_import *c, const struct onnx_node *n)
-{
-    struct sl_node *x, *y;
-    SL_TRY(onnx_in(c, 0, &x));
-    if (onnx_attr_int(c, "training_mode", 0))
-        return sl_unsupported(c->b, "training_mode 1");
-    if (!onnx_attr_int(c, "spatial", 1) && x->shape.rank > 2)
-        return sl_unsupported(c->b, "spatial 0");
-    if (x->shape.rank < 2)
-        return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, at least 2 are wanted", x->shape.rank);
-    SL_TRY(batch_norm_layer(c, x, onnx_attr_float(c, "epsilon", 1e-5), &y));
-    return onnx_out(c, 0, y);
-}
-
 /* (x - mean) / sqrt(variance + epsilon) over the axes. */
 static sluice_status standardize(struct onnx_import *c, struct sl_node *x, int n_axes, const int64_t *axes, double epsilon,
                                  struct sl_node **out)
@@ -135,6 +121,59 @@ static sluice_status standardize(struct onnx_import *c, struct sl_node *x, int n
     SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_mean, variance, n_axes, axes, true, &variance));
     SL_TRY(inverse_root(c, variance, epsilon, &variance));
     return sl_build_binary(c->b, SL_OP_ew_mult, x, variance, out);
+}
+
+/* old * momentum + new * (1 - momentum), one number a channel. */
+static sluice_status running(struct onnx_import *c, int input, struct sl_node *now, double momentum, struct sl_node **out)
+{
+    struct sl_node *old;
+    SL_TRY(onnx_in(c, input, &old));
+    SL_TRY(onnx_reshape(c, now, old->shape.rank, old->shape.dim, &now));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, old, sl_build_f32(c->b, momentum), &old));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_mult, now, sl_build_f32(c->b, 1 - momentum), &now));
+    return sl_build_binary(c->b, SL_OP_ew_add, old, now, out);
+}
+
+/* By the statistics of the batch itself; exporters standardize the weights of a convolution with it. */
+static sluice_status batch_norm_training(struct onnx_import *c, struct sl_node *x)
+{
+    const double momentum = onnx_attr_float(c, "momentum", 0.9);
+    int64_t axes[SL_MAX_RANK] = {0};
+    struct sl_node *v[2], *y, *mean, *variance;
+    const int n_axes = x->shape.rank - 1;
+    if (sl_shape_elements(&x->shape) == 0)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "the input has no elements");
+    for (int i = 1; i < n_axes; i++)
+        axes[i] = i + 1;
+    for (int i = 0; i < 2; i++) {
+        SL_TRY(onnx_in(c, 1 + i, &v[i]));
+        SL_TRY(by_channel(c, v[i], x, &v[i]));
+    }
+    SL_TRY(standardize(c, x, n_axes, axes, onnx_attr_float(c, "epsilon", 1e-5), &y));
+    SL_TRY(affine(c, y, v[0], v[1], &y));
+    SL_TRY(onnx_out(c, 0, y));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_mean, x, n_axes, axes, true, &mean));
+    SL_TRY(sl_build_binary(c->b, SL_OP_ew_sub, x, mean, &variance));
+    SL_TRY(sl_build_unary(c->b, variance, "square", &variance));
+    SL_TRY(sl_build_reduce(c->b, SL_OP_reduce_mean, variance, n_axes, axes, true, &variance));
+    SL_TRY(running(c, 3, mean, momentum, &mean));
+    SL_TRY(running(c, 4, variance, momentum, &variance));
+    SL_TRY(onnx_out(c, 1, mean));
+    return onnx_out(c, 2, variance);
+}
+
+sluice_status translate_batch_normalization(struct onnx_import *c, const struct onnx_node *n)
+{
+    struct sl_node *x, *y;
+    SL_TRY(onnx_in(c, 0, &x));
+    if (!onnx_attr_int(c, "spatial", 1) && x->shape.rank > 2)
+        return sl_unsupported(c->b, "spatial 0");
+    if (x->shape.rank < 2)
+        return sl_fail(c->e, SLUICE_E_SHAPE, "input has %d dimensions, at least 2 are wanted", x->shape.rank);
+    if (onnx_attr_int(c, "training_mode", 0))
+        return batch_norm_training(c, x);
+    SL_TRY(batch_norm_layer(c, x, onnx_attr_float(c, "epsilon", 1e-5), &y));
+    return onnx_out(c, 0, y);
 }
 
 /* [n, c, ...] as [n, groups, c / groups, ...]: the axes stay apart, so that a picture stored channels last need not be moved.

@@ -133,7 +133,27 @@ def make_repeats(cases):
               {"t": twice[:2], "z": np.zeros((2, 3, 4), np.float32)})
 
 
+def standardized(x, axes, scale, bias):
+    mean, variance = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+    shape = [1, -1] + [1] * (x.ndim - 2)
+    return ((x - mean) / np.sqrt(variance + 1e-5) * scale.reshape(shape) + bias.reshape(shape)).astype(np.float32)
+
+
+def make_statistics(cases):
+    """Batch normalization by the batch: of a picture, and, as exporters standardize weights, of a constant."""
+    x, scale, bias, mean, variance = values(2, 3, 4, 5), values(3), values(3), values(3), np.abs(values(3))
+    given = {"s": scale, "b": bias, "m": mean, "v": variance}
+    train = node("BatchNormalization", ["x", "s", "b", "m", "v"], ["y", "rm", "rv"], training_mode=1, momentum=0.75)
+    cases.add("batch_norm_training", [train], {"x": x}, {"y": standardized(x, (0, 2, 3), scale, bias), "rm": 0.75 * mean + 0.25 * x.mean((0, 2, 3)),
+                                                        "rv": 0.75 * variance + 0.25 * x.var((0, 2, 3))}, given, opset=15, ort=False)
+    w = values(3, 4)
+    cases.add("weights_by_training", [node("Reshape", ["w", "row"], ["r"]), node("BatchNormalization", ["r", "s", "b", "m", "v"], ["n"], training_mode=1),
+                                      node("Reshape", ["n", "back"], ["k"]), node("MatMul", ["k", "z"], ["y"])], {"z": (z := values(4, 6))},
+              {"y": standardized(w[None], (0, 2), scale, bias)[0] @ z}, dict(given, w=w, row=np.array([1, 3, -1]), back=np.array([3, 4])), opset=17, ort=False)
+
+
 def make(cases):
+    make_statistics(cases)
     make_sequences(cases)
     make_repeats(cases)
     make_optionals(cases)
