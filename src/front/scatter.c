@@ -8,10 +8,12 @@
 
 #include "front/const_values.h"
 
-/* Tuples of `depth` indices point at blocks of the data's other axes. */
+/* Tuples of `depth` indices point at blocks of the data's other axes. ScatterND has them written out; of ScatterElements one
+ * index of each is, along an axis, and the others are the element's own. */
 struct tuples {
-    int depth;
+    int depth, axis;              /* axis: -1 for ScatterND */
     int64_t count, blocks, block; /* tuples, places for them, elements of each */
+    int64_t stride[SL_MAX_RANK];  /* of the indices' axes, for ScatterElements */
     const struct sl_const *indices;
     const struct sl_shape *data;
 };
@@ -19,23 +21,32 @@ struct tuples {
 /* Index k of tuple t, counted from the front; -1: outside. */
 static int64_t index_of(const struct tuples *t, int64_t tuple, int k)
 {
-    const int64_t v = sl_const_integer(t->indices, (size_t)(tuple * t->depth + k)), dim = t->data->dim[k];
+    if (t->axis >= 0 && k != t->axis)
+        return tuple / t->stride[k] % t->indices->shape.dim[k];
+    const size_t at = (size_t)(t->axis >= 0 ? tuple : tuple * t->depth + k);
+    const int64_t v = sl_const_integer(t->indices, at), dim = t->data->dim[k];
     return v < -dim || v >= dim ? -1 : v < 0 ? v + dim : v;
 }
 
-static sluice_status read_tuples(struct sl_build *b, const struct sl_node *data, const struct sl_const *k, struct tuples *t)
+static sluice_status read_tuples(struct sl_build *b, const struct sl_node *data, const struct sl_const *k, int axis,
+                                 struct tuples *t)
 {
-    const struct sl_shape *s = &data->shape;
-    *t = (struct tuples){.depth = (int)k->shape.dim[k->shape.rank - 1], .count = 1, .blocks = 1, .block = 1, .indices = k, .data = s};
-    for (int i = 0; i < k->shape.rank - 1; i++)
-        t->count *= k->shape.dim[i];
-    for (int i = 0; i < s->rank; i++)
-        *(i < t->depth ? &t->blocks : &t->block) *= s->dim[i];
-    for (int64_t i = 0; i < t->count; i++)
+    const struct sl_shape *s = &data->shape, *i = &k->shape;
+    const int lead = axis >= 0 ? i->rank : i->rank - 1; /* axes of the indices that count tuples */
+    *t = (struct tuples){.depth = axis >= 0 ? s->rank : (int)i->dim[lead], .axis = axis, .count = 1, .blocks = 1, .block = 1,
+                         .indices = k, .data = s};
+    for (int j = lead - 1; j >= 0; j--) {
+        t->stride[j] = t->count;
+        t->count *= i->dim[j];
+    }
+    for (int j = 0; j < s->rank; j++)
+        *(j < t->depth ? &t->blocks : &t->block) *= s->dim[j];
+    for (int64_t tuple = 0; tuple < t->count; tuple++)
         for (int j = 0; j < t->depth; j++)
-            if (index_of(t, i, j) < 0)
-                return sl_fail(b->e, SLUICE_E_VALUE, "index %lld is outside an axis of %lld",
-                               (long long)sl_const_integer(k, (size_t)(i * t->depth + j)), (long long)s->dim[j]);
+            if (index_of(t, tuple, j) < 0)
+                return sl_fail(b->e, SLUICE_E_VALUE, "index %lld of tuple %lld is outside an axis of %lld",
+                               (long long)sl_const_integer(k, (size_t)(axis >= 0 ? tuple : tuple * t->depth + j)),
+                               (long long)tuple, (long long)s->dim[j]);
     return SLUICE_OK;
 }
 
@@ -134,26 +145,40 @@ static sluice_status write_rows(struct sl_build *b, struct sl_node *data, const 
     return sl_build_reshape(b, *out, data->shape.rank, data->shape.dim, out);
 }
 
-sluice_status sl_build_scatter(struct sl_build *b, struct sl_node *data, struct sl_node *indices, struct sl_node *updates,
-                               const char *reduction, struct sl_node **out)
+/* The node stays where the indices are not known, or where it computes. */
+static sluice_status resolve(struct sl_build *b, struct sl_node *const in[3], int axis, const char *reduction, struct sl_node **out)
 {
-    struct sl_node *in[3] = {data, indices, updates};
-    const struct sl_const *k = sl_node_const(indices);
+    const struct sl_const *k = sl_node_const(in[1]);
     int64_t from[SL_MAX_RANK], to[SL_MAX_RANK];
     double number;
     struct tuples t;
+    if ((*out)->op == SL_OP_const_input || !k || sl_shape_elements(&(*out)->shape) == 0)
+        return SLUICE_OK;
+    const bool adds = strcmp(reduction, "add") == 0 && sl_node_scalar(in[0], &number) && number == 0;
+    if (strcmp(reduction, "none") && !adds)
+        return SLUICE_OK;
+    SL_TRY(read_tuples(b, in[0], k, axis, &t));
+    if (t.count == 0) {
+        *out = in[0];
+        return SLUICE_OK;
+    }
+    return is_box(&t, from, to) ? write_box(b, in[0], &t, from, to, in[2], out) : write_rows(b, in[0], &t, in[2], adds, out);
+}
+
+sluice_status sl_build_scatter(struct sl_build *b, struct sl_node *const in[3], const char *reduction, struct sl_node **out)
+{
     *out = sl_build_add(b, SL_OP_scatter_nd, 3, in);
     sl_set_string(b->g, *out, "reduction", reduction);
     SL_TRY(sl_build_finish(b, out)); /* which also checks */
-    if ((*out)->op == SL_OP_const_input || !k || sl_shape_elements(&(*out)->shape) == 0)
-        return SLUICE_OK;
-    const bool adds = strcmp(reduction, "add") == 0 && sl_node_scalar(data, &number) && number == 0;
-    if (strcmp(reduction, "none") && !adds)
-        return SLUICE_OK;
-    SL_TRY(read_tuples(b, data, k, &t));
-    if (t.count == 0) {
-        *out = data;
-        return SLUICE_OK;
-    }
-    return is_box(&t, from, to) ? write_box(b, data, &t, from, to, updates, out) : write_rows(b, data, &t, updates, adds, out);
+    return resolve(b, in, -1, reduction, out);
+}
+
+sluice_status sl_build_scatter_elements(struct sl_build *b, struct sl_node *const in[3], int axis, const char *reduction,
+                                        struct sl_node **out)
+{
+    *out = sl_build_add(b, SL_OP_scatter_elements, 3, in);
+    sl_set_int(b->g, *out, "axis", axis);
+    sl_set_string(b->g, *out, "reduction", reduction);
+    SL_TRY(sl_build_finish(b, out));
+    return resolve(b, in, axis, reduction, out);
 }

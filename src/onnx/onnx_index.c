@@ -123,21 +123,19 @@ sluice_status onnx_gather(struct onnx_import *c, struct sl_node *x, const struct
 }
 
 /* An operator with data, indices and an axis. */
-static sluice_status indexed(struct onnx_import *c, enum sl_op op, int n_in, bool has_axis)
+static sluice_status indexed(struct onnx_import *c, enum sl_op op, bool has_axis)
 {
-    struct sl_node *in[3], *y;
+    struct sl_node *in[2], *y;
     int axis = 0;
-    for (int i = 0; i < n_in; i++)
+    for (int i = 0; i < 2; i++)
         SL_TRY(onnx_in(c, i, &in[i]));
-    y = sl_build_add(c->b, op, n_in, in);
+    y = sl_build_add(c->b, op, 2, in);
     if (has_axis) {
         SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 0), in[0]->shape.rank, &axis));
         sl_set_int(c->g, y, "axis", axis);
     }
     if (op == SL_OP_gather_nd)
         sl_set_int(c->g, y, "batch_dims", onnx_attr_int(c, "batch_dims", 0));
-    if (n_in == 3)
-        sl_set_string(c->g, y, "reduction", onnx_attr_string(c, "reduction", "none"));
     SL_TRY(sl_build_finish(c->b, &y));
     return onnx_out(c, 0, y);
 }
@@ -149,7 +147,7 @@ sluice_status translate_gather(struct onnx_import *c, const struct onnx_node *n)
     int axis;
     SL_TRY(onnx_in_const(c, 1, &k));
     if (!k)
-        return indexed(c, SL_OP_gather_dynamic, 2, true);
+        return indexed(c, SL_OP_gather_dynamic, true);
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 0), x->shape.rank, &axis));
     SL_TRY(onnx_gather(c, x, k, axis, &y));
@@ -158,17 +156,23 @@ sluice_status translate_gather(struct onnx_import *c, const struct onnx_node *n)
 
 sluice_status translate_gather_elements(struct onnx_import *c, const struct onnx_node *n)
 {
-    return indexed(c, SL_OP_gather_elements, 2, true);
+    return indexed(c, SL_OP_gather_elements, true);
 }
 
 sluice_status translate_gather_nd(struct onnx_import *c, const struct onnx_node *n)
 {
-    return indexed(c, SL_OP_gather_nd, 2, false);
+    return indexed(c, SL_OP_gather_nd, false);
 }
 
 sluice_status translate_scatter_elements(struct onnx_import *c, const struct onnx_node *n)
 {
-    return indexed(c, SL_OP_scatter_elements, 3, true);
+    struct sl_node *in[3], *y;
+    int axis;
+    for (int i = 0; i < 3; i++)
+        SL_TRY(onnx_in(c, i, &in[i]));
+    SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 0), in[0]->shape.rank, &axis));
+    SL_TRY(sl_build_scatter_elements(c->b, in, axis, onnx_attr_string(c, "reduction", "none"), &y));
+    return onnx_out(c, 0, y);
 }
 
 sluice_status translate_scatter_nd(struct onnx_import *c, const struct onnx_node *n)
@@ -176,7 +180,7 @@ sluice_status translate_scatter_nd(struct onnx_import *c, const struct onnx_node
     struct sl_node *in[3], *y;
     for (int i = 0; i < 3; i++)
         SL_TRY(onnx_in(c, i, &in[i]));
-    SL_TRY(sl_build_scatter(c->b, in[0], in[1], in[2], onnx_attr_string(c, "reduction", "none"), &y));
+    SL_TRY(sl_build_scatter(c->b, in, onnx_attr_string(c, "reduction", "none"), &y));
     return onnx_out(c, 0, y);
 }
 

@@ -225,7 +225,7 @@ sluice_status tflop_scatter_nd(struct tfl_import *c, const struct tfl_operator *
     if (!sl_shape_count(&s, &count))
         return sl_fail(c->e, SLUICE_E_SHAPE, "the shape is negative somewhere or too large");
     in[0] = sl_build_const(c->b, sl_const_splat(c->a, in[2]->dtype, &s, &zero));
-    SL_TRY(sl_build_scatter(c->b, in[0], in[1], in[2], "add", &y));
+    SL_TRY(sl_build_scatter(c->b, in, "add", &y));
     return tfl_out(c, 0, y);
 }
 

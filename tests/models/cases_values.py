@@ -119,7 +119,15 @@ def make_repeats(cases):
     cases.add("scatter_box", [node("ScatterND", ["x", "t", "p"], ["y"])], {"x": x, "p": part}, {"y": np.concatenate([x[:, :1], part], 1)},
               {"t": np.array([[[i, j] for j in (1, -1)] for i in (0, 1)])})
     cases.refuse("scatter_outside", [node("ScatterND", ["x", "t", "p"], ["y"], name="put")], {"x": x, "p": part},
-                 "node 'put' (ScatterND): index 3 is outside an axis of 3", initializers={"t": np.array([[[i, j] for j in (1, 3)] for i in (0, 1)])})
+                 "node 'put' (ScatterND): index 3 of tuple 1 is outside an axis of 3", initializers={"t": np.array([[[i, j] for j in (1, 3)] for i in (0, 1)])})
+    at, some = np.array([[[1, 0, 1, 2]], [[0, -1, 2, 1]]]), values(2, 1, 4)
+    put = x.copy()
+    np.put_along_axis(put, at, some, 1)
+    cases.add("elements_along", [node("ScatterElements", ["x", "t", "p"], ["y"], axis=1)], {"x": x, "p": some}, {"y": put}, {"t": at})
+    cases.add("elements_box", [node("ScatterElements", ["x", "t", "p"], ["y"], axis=1)], {"x": x, "p": some}, {"y": np.concatenate([x[:, :2], some], 1)},
+              {"t": np.full((2, 1, 4), 2)})
+    cases.refuse("elements_outside", [node("ScatterElements", ["x", "t", "p"], ["y"], axis=1, name="put")], {"x": x, "p": some},
+                 "node 'put' (ScatterElements): index 3 of tuple 0 is outside an axis of 3", initializers={"t": np.full((2, 1, 4), 3)})
     # of equal tuples the last wins, of sums each counts
     rows, twice = values(3, 4), np.array([[0, 1], [1, 2], [0, 1]])
     put, added = x.copy(), np.zeros((2, 3, 4), np.float32)
