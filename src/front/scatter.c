@@ -1,6 +1,7 @@
 /*
- * scatter.c: writing into a tensor at positions that are known, as exporters write an assignment to a part of a tensor: a box
- * of it becomes slices joined around what is written, other positions one gather of the old and the new. Used by every front end.
+ * scatter.c: reading and writing a tensor at positions that are known, as exporters write indexing and an assignment to a part
+ * of a tensor: a box of it becomes a slice, or slices joined around what is written, other positions one gather of rows. Used by
+ * every front end.
  */
 #include "front/scatter.h"
 
@@ -110,6 +111,23 @@ static sluice_status write_box(struct sl_build *b, struct sl_node *data, const s
     return sl_build_write(b, data, from, updates, out);
 }
 
+/* Where a tuple's block lies, counted in blocks. */
+static int64_t place_of(const struct tuples *t, int64_t tuple)
+{
+    int64_t place = 0;
+    for (int k = 0; k < t->depth; k++)
+        place = place * t->data->dim[k] + index_of(t, tuple, k);
+    return place;
+}
+
+static sluice_status gather_rows(struct sl_build *b, struct sl_node *rows, const struct sl_const *indices, struct sl_node **out)
+{
+    *out = sl_build_add(b, SL_OP_gather, 1, &rows);
+    sl_set_int(b->g, *out, "axis", 0);
+    sl_set_param(b->g, *out, "indices", indices);
+    return sl_build_finish(b, out);
+}
+
 /* Rows of the data (one, where all are alike), behind them the updates; each place takes its row. Of tuples that are the same
  * the last wins; with `once` there must be none, else *out stays. */
 static sluice_status write_rows(struct sl_build *b, struct sl_node *data, const struct tuples *t, struct sl_node *updates,
@@ -125,9 +143,7 @@ static sluice_status write_rows(struct sl_build *b, struct sl_node *data, const 
     for (int64_t i = 0; i < t->blocks; i++)
         at[i] = alike ? 0 : i;
     for (int64_t i = 0; i < t->count; i++) {
-        int64_t place = 0;
-        for (int k = 0; k < t->depth; k++)
-            place = place * t->data->dim[k] + index_of(t, i, k);
+        const int64_t place = place_of(t, i);
         if (once && at[place] >= n_old)
             return SLUICE_OK;
         at[place] = n_old + i;
@@ -138,10 +154,7 @@ static sluice_status write_rows(struct sl_build *b, struct sl_node *data, const 
         SL_TRY(sl_build_reshape(b, data, 2, rows, &parts[0]));
     SL_TRY(sl_build_reshape(b, updates, 2, written, &parts[1]));
     SL_TRY(sl_build_concat(b, 0, 2, parts, out));
-    *out = sl_build_add(b, SL_OP_gather, 1, out);
-    sl_set_int(b->g, *out, "axis", 0);
-    sl_set_param(b->g, *out, "indices", indices);
-    SL_TRY(sl_build_finish(b, out));
+    SL_TRY(gather_rows(b, *out, indices, out));
     return sl_build_reshape(b, *out, data->shape.rank, data->shape.dim, out);
 }
 
@@ -181,4 +194,47 @@ sluice_status sl_build_scatter_elements(struct sl_build *b, struct sl_node *cons
     sl_set_string(b->g, *out, "reduction", reduction);
     SL_TRY(sl_build_finish(b, out));
     return resolve(b, in, axis, reduction, out);
+}
+
+/* ---- reading ---- */
+
+static sluice_status read_box(struct sl_build *b, struct sl_node *data, const struct tuples *t, int64_t *from, int64_t *to,
+                              struct sl_node **out)
+{
+    int64_t steps[SL_MAX_RANK];
+    for (int i = 0; i < data->shape.rank; i++) {
+        from[i] = i < t->depth ? from[i] : 0;
+        to[i] = i < t->depth ? to[i] : data->shape.dim[i];
+        steps[i] = 1;
+    }
+    return sl_build_slice(b, data, from, to, steps, out);
+}
+
+static sluice_status read_rows(struct sl_build *b, struct sl_node *data, const struct tuples *t, struct sl_node **out)
+{
+    const int64_t rows[2] = {t->blocks, t->block};
+    const struct sl_const *indices;
+    void *filled;
+    SL_TRY(sl_build_new_const(b, SL_S64, &(struct sl_shape){1, {t->count}}, &indices, &filled));
+    for (int64_t i = 0; i < t->count; i++)
+        ((int64_t *)filled)[i] = place_of(t, i);
+    SL_TRY(sl_build_reshape(b, data, 2, rows, &data));
+    return gather_rows(b, data, indices, out);
+}
+
+sluice_status sl_build_gather_at(struct sl_build *b, struct sl_node *data, struct sl_node *indices, int axis, struct sl_node **out)
+{
+    struct sl_node *in[2] = {data, indices};
+    const struct sl_const *k = sl_node_const(indices);
+    int64_t from[SL_MAX_RANK], to[SL_MAX_RANK];
+    struct tuples t;
+    *out = sl_build_add(b, axis < 0 ? SL_OP_gather_nd : SL_OP_gather_elements, 2, in);
+    sl_set_int(b->g, *out, axis < 0 ? "batch_dims" : "axis", axis < 0 ? 0 : axis);
+    SL_TRY(sl_build_finish(b, out)); /* which also checks */
+    const struct sl_shape s = (*out)->shape;
+    if ((*out)->op == SL_OP_const_input || !k || sl_shape_elements(&s) == 0)
+        return SLUICE_OK;
+    SL_TRY(read_tuples(b, data, k, axis, &t));
+    SL_TRY(is_box(&t, from, to) ? read_box(b, data, &t, from, to, out) : read_rows(b, data, &t, out));
+    return sl_build_reshape(b, *out, s.rank, s.dim, out);
 }

@@ -122,46 +122,51 @@ sluice_status onnx_gather(struct onnx_import *c, struct sl_node *x, const struct
     return sl_build_finish(c->b, out);
 }
 
-/* An operator with data, indices and an axis. */
-static sluice_status indexed(struct onnx_import *c, enum sl_op op, bool has_axis)
-{
-    struct sl_node *in[2], *y;
-    int axis = 0;
-    for (int i = 0; i < 2; i++)
-        SL_TRY(onnx_in(c, i, &in[i]));
-    y = sl_build_add(c->b, op, 2, in);
-    if (has_axis) {
-        SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 0), in[0]->shape.rank, &axis));
-        sl_set_int(c->g, y, "axis", axis);
-    }
-    if (op == SL_OP_gather_nd)
-        sl_set_int(c->g, y, "batch_dims", onnx_attr_int(c, "batch_dims", 0));
-    SL_TRY(sl_build_finish(c->b, &y));
-    return onnx_out(c, 0, y);
-}
-
 sluice_status translate_gather(struct onnx_import *c, const struct onnx_node *n)
 {
     struct sl_node *x, *y;
     const struct sl_const *k;
     int axis;
     SL_TRY(onnx_in_const(c, 1, &k));
-    if (!k)
-        return indexed(c, SL_OP_gather_dynamic, true);
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 0), x->shape.rank, &axis));
-    SL_TRY(onnx_gather(c, x, k, axis, &y));
+    if (k) {
+        SL_TRY(onnx_gather(c, x, k, axis, &y));
+        return onnx_out(c, 0, y);
+    }
+    struct sl_node *in[2] = {x};
+    SL_TRY(onnx_in(c, 1, &in[1]));
+    y = sl_build_add(c->b, SL_OP_gather_dynamic, 2, in);
+    sl_set_int(c->g, y, "axis", axis);
+    SL_TRY(sl_build_finish(c->b, &y));
     return onnx_out(c, 0, y);
 }
 
 sluice_status translate_gather_elements(struct onnx_import *c, const struct onnx_node *n)
 {
-    return indexed(c, SL_OP_gather_elements, true);
+    struct sl_node *x, *indices, *y;
+    int axis;
+    SL_TRY(onnx_in(c, 0, &x));
+    SL_TRY(onnx_in(c, 1, &indices));
+    SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 0), x->shape.rank, &axis));
+    SL_TRY(sl_build_gather_at(c->b, x, indices, axis, &y));
+    return onnx_out(c, 0, y);
 }
 
 sluice_status translate_gather_nd(struct onnx_import *c, const struct onnx_node *n)
 {
-    return indexed(c, SL_OP_gather_nd, false);
+    struct sl_node *in[2], *y;
+    const int64_t batch = onnx_attr_int(c, "batch_dims", 0);
+    SL_TRY(onnx_in(c, 0, &in[0]));
+    SL_TRY(onnx_in(c, 1, &in[1]));
+    if (batch == 0) {
+        SL_TRY(sl_build_gather_at(c->b, in[0], in[1], -1, &y));
+        return onnx_out(c, 0, y);
+    }
+    y = sl_build_add(c->b, SL_OP_gather_nd, 2, in);
+    sl_set_int(c->g, y, "batch_dims", batch);
+    SL_TRY(sl_build_finish(c->b, &y));
+    return onnx_out(c, 0, y);
 }
 
 sluice_status translate_scatter_elements(struct onnx_import *c, const struct onnx_node *n)

@@ -142,8 +142,7 @@ sluice_status tflop_gather_nd(struct tfl_import *c, const struct tfl_operator *o
     struct sl_node *in[2], *y;
     SL_TRY(input(c, 0, &in[0]));
     SL_TRY(input(c, 1, &in[1]));
-    y = sl_build_add(c->b, SL_OP_gather_nd, 2, in);
-    SL_TRY(sl_build_finish(c->b, &y));
+    SL_TRY(sl_build_gather_at(c->b, in[0], in[1], -1, &y));
     return tfl_out(c, 0, y);
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What networks that look at pictures are made of besides convolutions, through the whole flow: cubic resizes, assignments to parts of a
+"""What networks that look at pictures are made of besides convolutions, through the whole flow: cubic resizes, indexing of and assignments to parts of a
 tensor, logarithms of softmax, running sums. Native against NumPy; emulator, HEF and oracle byte for byte; the noise of the rounding.
 
     vision_test.py [WORD...]: the cases whose names hold a word"""
@@ -78,6 +78,10 @@ def assignment(name, where, data, kinds, snr=42):
 constant("zeros", np.zeros((1, 4, 6, 5), F32))
 constant("half", np.full((1, 4, 6, 5), 0.5, F32))
 ROWS = constant("rows", np.int64([[0, 3], [0, 1], [0, 3]]))
+PAIRS = constant("pairs", np.int64([[0, i, j] for i in range(4) for j in range(i)]))
+CORNER = constant("corner", np.int64(box((1, 4, 6), (slice(0, 1), slice(1, 3), slice(2, 6)))))
+ALONG = constant("along", rng.integers(-6, 6, (1, 4, 3, 5)))
+COLUMN = constant("column", np.full((1, 4, 1, 5), 3))
 TAKE = constant("take", np.int64([2, 0, 1]))
 AXIS = {i: constant(f"axis{i}", np.int64(i)) for i in (1, 2, 3)}
 
@@ -102,6 +106,12 @@ CASES = [
     assignment("all of it", (slice(0, 4), slice(0, 6), slice(0, 5)), "half", "neg"),
     case("rows, one of them twice", f"Gather(axis=1) x {TAKE} > t | Transpose(perm=1,0,2,3) t > u | Squeeze u axis1 > v | ScatterND x {ROWS} v > y",
          (1, 4, 6, 5), twice, None, 42),
+    case("pairs of a table", f"GatherND x {PAIRS} > p | Unsqueeze p {constant('axis0', np.int64([0]))} > y", (1, 4, 4),
+         lambda x: np.stack([x[:, i, j] for i in range(4) for j in range(i)], 1), "reshape gather reshape", 42),
+    case("a corner of a table", f"GatherND x {CORNER} > y", (1, 4, 6), lambda x: x[:, 1:3, 2:], "slice", 42),
+    case("elements along rows", f"GatherElements(axis=2) x {ALONG} > y", (1, 4, 6, 5),
+         lambda x: np.take_along_axis(x, np.broadcast_to(CONSTANTS["along"], (len(x), 4, 3, 5)), 2), "reshape gather reshape", 42),
+    case("one row, by elements", f"GatherElements(axis=2) x {COLUMN} > y", (1, 4, 6, 5), lambda x: x[:, :, 3:4], "slice", 42),
     case("log softmax", "LogSoftmax(axis=1) x > y", (1, 20, 6, 5), log_softmax(1), "log_softmax", 40),
     case("log softmax of rows", "LogSoftmax(axis=-1) x > y", (1, 7, 16), log_softmax(2), "log_softmax", 40),
     case("log softmax, far apart", "Mul x ten > z | LogSoftmax(axis=-1) z > y", (1, 7, 16), lambda x: log_softmax(2)(10 * np.float64(x)), None, 40),
