@@ -107,7 +107,7 @@ def graph_tree(tensors, ops, inputs, outputs, codes, buffers):
         trees.append({0: ("i", t["shape"]), 1: ("b", t["kind"]), 2: ("I", t.get("buffer", index)), 3: t["name"], 4: quantization,
                       5: ("B", 1) if t.get("variable") else None})
     operators = [{0: ("I", codes.index((o["code"], o["custom"]))), 1: ("i", o["inputs"]), 2: ("i", o["outputs"]), 3: ("B", OPTIONS.get(o["code"], 0)),
-                  4: o["options"] if o["options"] is not None else None, 5: o["custom_options"]} for o in ops]
+                  4: o["options"] if o["options"] is not None else None, 5: o["custom_options"], 8: ("i", o["inner"]) if o.get("inner") else None} for o in ops]
     return {0: trees, 1: ("i", inputs), 2: ("i", outputs), 3: operators}
 
 

@@ -82,7 +82,7 @@ static const struct written_array *find_stored(struct stage_writer *s, const cha
     const char *key = sl_arena_printf(a, "%016llx", (unsigned long long)sl_const_hash(c));
     struct written_array *first = sl_map_get(s->w->stored, key);
     for (struct written_array *at = first; at; at = at->next)
-        if (same_value(at->value, c))
+        if ((s->refer || at->stage == s->stage) && same_value(at->value, c))
             return at;
     struct written_array *added = SL_NEW(a, struct written_array);
     *added = (struct written_array){c, s->stage, name, first};
@@ -97,7 +97,7 @@ static sluice_status write_param(void *data, const char *name, struct sl_param *
     const struct sl_const *c = p->value;
     if (!sl_har_name_ok(p->name))
         return sl_fail(e, SLUICE_E_VALUE, "array '%s': a name must have 1 to 255 characters without '/', ':' and '@'", name);
-    if (s->refer && !c->splat && c->bytes >= SMALLEST_SHARED) {
+    if (!c->splat && c->bytes >= SMALLEST_SHARED) {
         const struct written_array *same = find_stored(s, name, c);
         if (same) {
             json_t *entry = table_entry(s, c), *target = json_object();

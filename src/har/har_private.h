@@ -62,7 +62,8 @@ struct sl_array_writer {
     struct sl_map *stored; /* content -> struct written_array, across stages that may refer to each other */
     struct sl_builder *builder;
 };
-/* Members in the order of layers; *table is a new object. refer: equal arrays of earlier stages are named, not stored again. */
+/* Members in the order of layers; *table is a new object. Equal arrays are stored once and named: of this stage, and where `refer` is
+ * set of earlier ones too. */
 sluice_status sl_arrays_write(struct sl_array_writer *w, const struct sl_graph *g, bool refer, struct sl_npz_member **members,
                               size_t *n, json_t **table, sl_err *e);
 

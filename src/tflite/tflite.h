@@ -14,6 +14,8 @@
 
 #define TFL_UNSIGNED "stored_unsigned"
 #define TFL_SIGNED   "stored_signed"
+#define TFL_FIXED    "fixed_point" /* a curve of an integer LSTM */
+#define TFL_BYTES    "same_bytes"  /* a requantize that LiteRT leaves out: another encoding of the same stored values */
 #define TFL_PARTS    "parts_of_list" /* while importing: a slice of a concatenation, as its inputs */
 
 /* What the parsing report shows. Its problems name operators by their first output. */

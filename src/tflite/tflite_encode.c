@@ -5,10 +5,18 @@
 #include <string.h>
 
 #include "ops/quant_rules.h"
+#include "tflite/tflite.h"
 
 bool tfl_same_encoding(const struct sl_quant *a, const struct sl_quant *b)
 {
     return a->dtype == b->dtype && a->scale == b->scale && a->zero_point == b->zero_point;
+}
+
+void tfl_remove_marks(struct sl_node *n)
+{
+    static const char *const marks[] = {TFL_UNSIGNED, TFL_SIGNED, TFL_FIXED, TFL_BYTES};
+    for (size_t i = 0; i < SL_COUNT(marks); i++)
+        sl_remove_attr(n, marks[i]);
 }
 
 struct interval {

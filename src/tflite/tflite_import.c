@@ -12,6 +12,7 @@
 #include "front/rotary.h"
 #include "front/ports.h"
 #include "front/stored_patterns.h"
+#include "tflite/tflite_encode.h"
 #include "tflite/tflite_import.h"
 
 /* The float network without what the file says of its quantization: an ordinary native graph. */
@@ -23,8 +24,7 @@ static struct sl_graph *without_encodings(const struct sl_graph *encoded, sl_are
         n->quant = (struct sl_quant){.dtype = SL_NONE};
         sl_remove_param(n, "kernel_scale");
         sl_remove_param(n, "kernel_bias");
-        sl_remove_attr(n, TFL_UNSIGNED);
-        sl_remove_attr(n, TFL_SIGNED);
+        tfl_remove_marks(n);
         if (n->op == SL_OP_requantize)
             sl_graph_replace_uses(g, n, n->in[0]);
     }

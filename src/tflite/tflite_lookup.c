@@ -22,7 +22,8 @@ static int64_t sigmoid_entry(int64_t i)
     return (int64_t)floor(0x1p16 * (ends[0] + (ends[1] - (ends[0] + ends[2]) / 2) / 2) + 0.5);
 }
 
-/* The stored difference from 0 as a place in the table, 2^9 positions an entry (2^8 for tanh, which is a sigmoid of twice x). */
+/* The stored difference from 0 as a place in the table, 2^9 positions an entry (2^8 for tanh, which is a sigmoid of twice x).
+ */
 static int64_t sigmoid_place(int32_t x, double scale)
 {
     double log2_scale = log2(scale), factor = scale * 4096 * 3;
@@ -77,8 +78,8 @@ static void fill_lookup(double (*f)(double), double from, double to, double step
     for (int i = 0; i < TFL_LOOKUP; i++) {
         double x = from + i * step, value = round_away(f(x) * steps_of_one), error = 0;
         if (i < TFL_LOOKUP - 1)
-            error = round_away((f(from + (i + 1) * step) * steps_of_one + value) / 2) -
-                    round_away(f(x + step / 2) * steps_of_one);
+            error =
+                round_away((f(from + (i + 1) * step) * steps_of_one + value) / 2) - round_away(f(x + step / 2) * steps_of_one);
         out[i] = (int16_t)fmin(fmax(value - round_away(error / 2), INT16_MIN), INT16_MAX);
     }
 }
@@ -98,7 +99,8 @@ static void curve_table(const struct sl_node *n, const char *type, uint16_t *tab
     double scale = (double)in->scale;
     bool exponential = !strcmp(type, "exp");
     if (exponential)
-        fill_lookup(exp, scale * (0 - in->zero_point), scale * (65535 - in->zero_point), 65536 / (65535 * (double)out->scale), exponentials);
+        fill_lookup(exp, scale * (0 - in->zero_point), scale * (65535 - in->zero_point), 65536 / (65535 * (double)out->scale),
+                    exponentials);
     for (int32_t x = -32768; x <= 32767; x++) {
         int64_t v = exponential                ? look_up(exponentials, x) + out->zero_point - 32768
                     : !strcmp(type, "sigmoid") ? sigmoid_value(x, scale)

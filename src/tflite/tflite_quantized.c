@@ -83,6 +83,34 @@ static struct sl_node *new_layer(struct sl_graph *g, struct sl_node *at, enum sl
     return n;
 }
 
+/* The node becomes one whose table is the identity: stored bytes only change their meaning. */
+static void change_meaning(struct sl_graph *g, struct sl_node *n, const struct sl_quant *from)
+{
+    double ratio = (double)n->quant.scale / (double)from->scale;
+    sl_set_string(g, n, "type", "affine");
+    sl_set_float(g, n, "alpha", ratio);
+    sl_set_float(g, n, "beta", (double)n->quant.scale * (from->zero_point - n->quant.zero_point));
+}
+
+static void keep_bytes(struct sl_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct sl_node *n = g->nodes[i];
+        if (!sl_attr(n, TFL_BYTES))
+            continue;
+        sl_node_become(g->arena, n, SL_OP_activation, 1, n->in);
+        change_meaning(g, n, &n->in[0]->quant);
+    }
+}
+
+static struct sl_node *shift_zero(struct sl_graph *g, struct sl_node *at, const char *what, const struct sl_quant *to)
+{
+    struct sl_quant from = at->quant;
+    struct sl_node *n = new_layer(g, at, SL_OP_activation, what, to);
+    change_meaning(g, n, &from);
+    return n;
+}
+
 /* A layer that copies keeps its input's encoding; what the file says of its output comes behind it. */
 static void requantize_copies(struct sl_graph *g)
 {
@@ -107,8 +135,8 @@ static void requantize_copies(struct sl_graph *g)
 }
 
 /* LiteRT's QUANTIZE by a factor below 1/2 rounds twice: in steps of 2^-r of the output's, then halves away from the zero point.
- * Its factor is 2^-r times one from 1/2 to 1, so the finer value fits 16 bits, and a multiplier one step above 2^-r takes halves
- * away from zero. */
+ * Its factor is 2^-r times one from 1/2 to 1, so the finer value fits 16 bits, and a multiplier one step above 2^-r takes
+ * halves away from zero. */
 static void split_requantize(struct sl_graph *g, struct sl_node *n)
 {
     int exponent;
@@ -131,17 +159,6 @@ static void split_requantizes(struct sl_graph *g)
             split_requantize(g, n);
     }
     sl_graph_renumber(g);
-}
-
-/* A layer that adds what moves the zero point: its table is the identity, stored bytes only change their meaning. */
-static struct sl_node *shift_zero(struct sl_graph *g, struct sl_node *at, const char *what, const struct sl_quant *to)
-{
-    struct sl_quant from = at->quant;
-    struct sl_node *n = new_layer(g, at, SL_OP_activation, what, to);
-    sl_set_string(g, n, "type", "affine");
-    sl_set_float(g, n, "alpha", 1);
-    sl_set_float(g, n, "beta", (double)from.scale * (from.zero_point - to->zero_point));
-    return n;
 }
 
 /* TFLite rounds the average of stored integers half away from zero; ours rounds halves to even, of the values behind the zero
@@ -261,9 +278,8 @@ static sluice_status quantize_from_file(struct sl_quantizer *q, struct sl_node *
     SL_TRY(integer_bias(q, n, channels, scale, e));
     SL_TRY(sl_new_param(q, n, "multiplier", SL_F32, 1, &channels, &m, e));
     for (int64_t o = 0; o < channels; o++)
-        SL_TRY(sl_quant_multiplier(
-            factor_of_sum(n, (double)n->in[0]->quant.scale * (double)scale[o] / (double)n->quant.scale),
-            "a channel's multiplier", &m[o], e));
+        SL_TRY(sl_quant_multiplier(factor_of_sum(n, (double)n->in[0]->quant.scale * (double)scale[o] / (double)n->quant.scale),
+                                   "a channel's multiplier", &m[o], e));
     weighted_limits(n, &low, &high);
     sl_set_string(q->graph, n, "post", "linear");
     sl_set_limits(q, n, low, high);
@@ -302,21 +318,22 @@ static sluice_status set_integer_resize(struct sl_quantizer *q, struct sl_node *
     return set_integer_positions(q, n, 1, e);
 }
 
-static sluice_status quantize_node(struct sl_quantizer *q, struct sl_node *n, sl_err *e)
+static sluice_status quantize_node(struct sl_quantizer *q, struct sl_node *n, struct tfl_fixed_tables *curves, sl_err *e)
 {
     if (sl_param(n, "kernel_scale"))
         return quantize_from_file(q, n, e);
     SL_TRY(sl_op_row(n->op)->quantize(q, n, e));
     if (keeps_encoding(n) && n->quant.zero_point == stored_zero(n))
         sl_set_float(q->graph, n, "multiplier", (double)nextafterf(1, 2));
-    if (sl_get_int(n, TFL_SIGNED, 0) && n->op == SL_OP_requantize)
+    if (sl_get_int(n, TFL_FIXED, 0))
+        SL_TRY(tfl_fixed_curve(q, n, curves, e));
+    else if (sl_get_int(n, TFL_SIGNED, 0) && n->op == SL_OP_requantize)
         sl_set_float(q->graph, n, "multiplier", (double)nextafterf((float)sl_get_float(n, "multiplier", 1), 1));
     else if (sl_get_int(n, TFL_SIGNED, 0))
         SL_TRY(n->op == SL_OP_softmax      ? tfl_lookup_softmax(q, n, e)
                : n->op == SL_OP_activation ? tfl_lookup_curve(q, n, e)
                                            : set_integer_resize(q, n, e));
-    sl_remove_attr(n, TFL_UNSIGNED);
-    sl_remove_attr(n, TFL_SIGNED);
+    tfl_remove_marks(n);
     return SLUICE_OK;
 }
 
@@ -338,8 +355,9 @@ static struct sl_node_plan *plan_limits(struct sl_graph *g)
 static sluice_status quantize_graph(struct sl_graph *g, sl_err *e)
 {
     struct sl_quantizer q = {.graph = g, .plan = plan_limits(g)};
+    struct tfl_fixed_tables curves = {0};
     for (int i = 0; i < g->n_nodes; i++)
-        if (quantize_node(&q, g->nodes[i], e) != SLUICE_OK)
+        if (quantize_node(&q, g->nodes[i], &curves, e) != SLUICE_OK)
             return sl_context(e, "layer '%s'", sl_node_text(g->nodes[i]));
     g->stage = SL_STAGE_QUANTIZED;
     return sl_graph_verify(g, e);
@@ -355,8 +373,7 @@ static sluice_status float_stage(const struct sl_graph *encoded, sl_arena *a, st
         n->quant = (struct sl_quant){.dtype = SL_NONE};
         sl_remove_param(n, "kernel_scale");
         sl_remove_param(n, "kernel_bias");
-        sl_remove_attr(n, TFL_UNSIGNED);
-        sl_remove_attr(n, TFL_SIGNED);
+        tfl_remove_marks(n);
     }
     g->stage = SL_STAGE_FP_OPTIMIZED;
     *out = g;
@@ -370,6 +387,7 @@ sluice_status sl_tflite_quantized(const struct sl_graph *encoded, sl_arena *a, s
     SL_TRY(float_stage(encoded, a, fp, e));
     take_activations(g, true);
     SL_TRY(tfl_encode_graph(g, e));
+    keep_bytes(g);
     split_requantizes(g);
     requantize_copies(g);
     center_averages(g);

@@ -27,6 +27,7 @@ enum {
     OPERATOR_OPTIONS_TYPE,
     OPERATOR_OPTIONS,
     OPERATOR_CUSTOM_OPTIONS,
+    OPERATOR_INTERMEDIATES = 8,
     OPERATOR_OPTIONS_2 = 12
 };
 enum { BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE };
@@ -190,7 +191,7 @@ static sluice_status read_operator(const struct schema *s, const struct flat_tab
                                    int index, struct tfl_operator *out)
 {
     int64_t code = flat_u32(t, OPERATOR_CODE, 0);
-    int *in, *outs;
+    int *in, *outs, *inner;
     if (code >= codes->n)
         return sl_fail(s->e, SLUICE_E_FORMAT, "operator %d has code %lld of %u", index, (long long)code, (unsigned)codes->n);
     struct flat_table c = flat_item(codes, (uint32_t)code);
@@ -199,8 +200,10 @@ static sluice_status read_operator(const struct schema *s, const struct flat_tab
     out->custom = out->code == CODE_OF_CUSTOM ? text_of(s->a, flat_string(&c, CODE_CUSTOM)) : NULL;
     SL_TRY(read_indices(s, t, OPERATOR_INPUTS, true, "an operator's inputs", &out->n_in, &in));
     SL_TRY(read_indices(s, t, OPERATOR_OUTPUTS, false, "an operator's outputs", &out->n_out, &outs));
+    SL_TRY(read_indices(s, t, OPERATOR_INTERMEDIATES, true, "an operator's intermediates", &out->n_inner, &inner));
     out->in = in;
     out->out = outs;
+    out->inner = inner;
     out->options = flat_child(t, out->code >= TFL_FIRST_STABLEHLO ? OPERATOR_OPTIONS_2 : OPERATOR_OPTIONS);
     out->custom_options = out->custom ? flat_string(t, OPERATOR_CUSTOM_OPTIONS) : (struct sl_view){NULL, 0};
     out->label = out->n_out ? s->m->tensors[outs[0]].name : sl_arena_printf(s->a, "operator_%d", index);

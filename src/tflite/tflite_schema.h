@@ -89,8 +89,9 @@ struct tfl_operator {
     int code;                      /* BuiltinOperator */
     const char *custom;            /* of CUSTOM */
     struct sl_view custom_options; /* its bytes, in a form of its own */
-    int n_in, n_out;
+    int n_in, n_out, n_inner;
     const int *in, *out; /* tensor indices; -1: left out */
+    const int *inner;    /* intermediates: tensors that say what is between an operator's parts */
     struct flat_table options;
     const char *label; /* name of its first output: what messages and origins call it */
 };

@@ -128,8 +128,8 @@ static sluice_status all_inputs(struct tfl_import *c, struct sl_node ***out)
     return SLUICE_OK;
 }
 
-/* Of a list that a loop writes entry by entry, what is before the first entry and behind the last holds nothing; and the parts of
- * the list before (tfl_slice) are joined with the new entry, not with each other first. */
+/* Of a list that a loop writes entry by entry, what is before the first entry and behind the last holds nothing; and the parts
+ * of the list before (tfl_slice) are joined with the new entry, not with each other first. */
 static sluice_status joined(struct tfl_import *c, int axis, int n, struct sl_node *const *in, struct sl_node **out)
 {
     int64_t most = 0;
