@@ -126,22 +126,40 @@ static void find_order(struct heads *h)
     h->coarse_first = first < last;
 }
 
-/* A convolution that other heads read is no head: some exports give the features before the heads as outputs too. */
-static void drop_features(struct heads *h)
+/* Nothing is computed here: an output, or what leads to one. */
+static bool is_passed_on(const struct sl_node *n)
+{
+    return n->op == SL_OP_output_layer || n->op == SL_OP_activation || head_is_movement(n);
+}
+
+/* A convolution that other heads read is no head: some exports give the features before the heads as outputs too. False: more
+ * is computed from them (the second stage of a detector that has two), so that the heads are not all that is left. */
+static bool drop_features(struct heads *h)
 {
     const struct sl_graph *g = h->g;
-    bool *read = SL_NEW_ARRAY(h->a, bool, g->n_nodes + 1); /* by a head, at some distance */
+    bool *read = SL_NEW_ARRAY(h->a, bool, g->n_nodes + 1);     /* by a head, at some distance */
+    bool *computed = SL_NEW_ARRAY(h->a, bool, g->n_nodes + 1); /* with, behind the heads */
     bool *head = SL_NEW_ARRAY(h->a, bool, g->n_nodes + 1);
     for (int i = 0; i < h->n_convs; i++)
         head[h->convs[i]->index] = true;
-    for (int i = g->n_nodes - 1; i >= 0; i--)
-        for (int k = 0; k < g->nodes[i]->n_in && (head[i] || read[i]); k++)
-            read[g->nodes[i]->in[k]->index] = true;
+    for (int i = g->n_nodes - 1; i >= 0; i--) {
+        const struct sl_node *n = g->nodes[i];
+        bool computes = h->region[i] && !head[i] && (!is_passed_on(n) || computed[i]);
+        for (int k = 0; k < n->n_in; k++) {
+            read[n->in[k]->index] = read[n->in[k]->index] || head[i] || read[i];
+            computed[n->in[k]->index] = computed[n->in[k]->index] || computes;
+        }
+    }
     int kept = 0;
-    for (int i = 0; i < h->n_convs; i++)
-        if (!read[h->convs[i]->index])
+    for (int i = 0; i < h->n_convs; i++) {
+        int at = h->convs[i]->index;
+        if (read[at] && computed[at])
+            return false;
+        if (!read[at])
             h->convs[kept++] = h->convs[i];
+    }
     h->n_convs = kept;
+    return true;
 }
 
 bool head_find_convs(struct heads *h)
@@ -167,10 +185,9 @@ bool head_find_convs(struct heads *h)
         for (int k = 0; k < n->n_in; k++)
             h->region[n->in[k]->index] = true;
     }
-    drop_features(h);
-    qsort(h->convs, (size_t)h->n_convs, sizeof *h->convs, by_index);
-    if (h->n_convs < 2)
+    if (!drop_features(h) || h->n_convs < 2)
         return false;
+    qsort(h->convs, (size_t)h->n_convs, sizeof *h->convs, by_index);
     find_readers(h);
     find_order(h);
     return true;

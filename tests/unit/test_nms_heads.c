@@ -539,6 +539,11 @@ static void test_features_are_outputs(void **state)
     assert_string_equal(head.kind, "yolov8");
     assert_int_equal(head.n_end_nodes, t.n);
     sl_arena_free(t.a);
+
+    t = build(THREE("64p 80p")); /* a second stage computes with them: its heads would not be all */
+    output(&t, scaled(&t, SL_OP_ew_mult, t.conv[0]->in[0], 2));
+    assert_false(find(&t, NULL, &head));
+    sl_arena_free(t.a);
 }
 
 /* Anchors that are no boxes (a mask of cells) are not believed. */
