@@ -266,9 +266,10 @@ static bool is_yolo26_obb(struct heads *h)
     return has_angle(h, 1, "yolo26_obb");
 }
 
+/* The tiny form of v3 with this head has strides 16 and 32 alone. */
 static bool is_yolov8(struct heads *h)
 {
-    return !h->proto && usual_strides(h) && has_bins(h, 2, 16);
+    return !h->proto && (usual_strides(h) || strides(h, 16, 2, 2)) && has_bins(h, 2, 16);
 }
 
 /* The row of unused scores cannot be seen in the raw heads: COCO's 80 + 1 are taken for it. */

@@ -215,6 +215,8 @@ static const struct {
     {THREE("1 64"), "yolov8", "yolov8"},
     {THREE("64 64"), "yolov8", "yolov8"},
     {FOUR("64 80"), "yolov8", "yolov8"},
+    {"640x640 40x40 64 80 20x20 64 80", "yolov8", "yolov8"},
+    {"640x640 80x80 64 80 40x40 64 80", NULL, NULL},
     {THREE("60 80"), NULL, NULL},
     {"640x640 80x80 64 80 40x40 64 80 20x20 64 81", NULL, NULL},
     {"640x640 80x80 64 80 40x40 64 80 10x10 64 80", NULL, NULL},
