@@ -116,6 +116,8 @@ sluice_status tfl_integer_bias(struct tfl_import *c, const struct tfl_tensor *bi
                                const struct tfl_tensor *kernel, int64_t channels, struct tfl_weights *w);
 void tfl_set_weights(struct tfl_import *c, struct sl_node *n, const struct tfl_weights *w);
 
+bool tfl_is_complex(const struct tfl_import *c, int tensor); /* tflite_signal.c: a node with an axis of 2 more than the tensor */
+
 /* ---- custom operators that are known ---- */
 tfl_translate_fn tfl_convolution_transpose_bias; /* tflite_window.c */
 

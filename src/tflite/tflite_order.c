@@ -103,6 +103,21 @@ static sluice_status custom(struct tfl_import *c, const struct tfl_operator *op)
         c->b, "a custom operator: its meaning is not in the file; end the network before it, or convert the model without it");
 }
 
+static bool knows_complex(tfl_translate_fn *f)
+{
+    return f == tflop_rfft2d || f == tflop_complex_abs || f == tflop_real || f == tflop_imag || f == tflop_reshape;
+}
+
+static bool has_complex(const struct tfl_import *c, const struct tfl_operator *op)
+{
+    bool found = false;
+    for (int i = 0; i < op->n_in; i++)
+        found = found || tfl_is_complex(c, op->in[i]);
+    for (int i = 0; i < op->n_out; i++)
+        found = found || tfl_is_complex(c, op->out[i]);
+    return found;
+}
+
 sluice_status tfl_run_operator(struct tfl_import *c, const struct tfl_operator *op)
 {
     const struct tfl_op_row *row = tfl_op_find(op->code);
@@ -120,8 +135,11 @@ sluice_status tfl_run_operator(struct tfl_import *c, const struct tfl_operator *
         return sl_fail(c->e, SLUICE_E_FORMAT, "%d inputs, %d to %d are wanted", op->n_in, row->least_in, row->most_in);
     if (op->n_out < 1)
         return sl_fail(c->e, SLUICE_E_FORMAT, "no output");
+    if (!knows_complex(row->translate) && has_complex(c, op))
+        return sl_unsupported(c->b, "complex numbers; make the spectrum an input (start node) of the network");
     SL_TRY(row->translate(c, op));
-    return op->options.f && op->options.f->bad ? sl_fail(c->e, SLUICE_E_FORMAT, "options: an offset points outside the file") : SLUICE_OK;
+    return op->options.f && op->options.f->bad ? sl_fail(c->e, SLUICE_E_FORMAT, "options: an offset points outside the file")
+                                               : SLUICE_OK;
 }
 
 static bool all_constant(const struct tfl_import *c, const struct tfl_operator *op)

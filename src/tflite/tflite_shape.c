@@ -49,11 +49,16 @@ static sluice_status reshape_to(struct tfl_import *c, struct sl_node *x, int n, 
 sluice_status tflop_reshape(struct tfl_import *c, const struct tfl_operator *op)
 {
     struct sl_node *x;
-    int64_t dims[2 * SL_MAX_RANK];
+    int64_t dims[2 * SL_MAX_RANK + 1];
     int n = 0;
     SL_TRY(input(c, 0, &x));
+    bool parts = tfl_is_complex(c, op->out[0]); /* a last axis of 2 that the file does not count */
+    if (parts != tfl_is_complex(c, op->in[0]))
+        return sl_fail(c->e, SLUICE_E_FORMAT, "one of the input and the output has complex numbers");
     if (tfl_has_in(c, 1)) {
         SL_TRY(tfl_need_ints(c, 1, "new shape", &n, dims));
+        if (parts)
+            dims[n++] = 2;
         return reshape_to(c, x, n, dims);
     }
     struct flat_vector v = flat_list(&op->options, RESHAPE_SHAPE, 4);
@@ -61,6 +66,8 @@ sluice_status tflop_reshape(struct tfl_import *c, const struct tfl_operator *op)
         return sl_unsupported(c->b, "a shape of %u dimensions, at most %d are supported", (unsigned)v.n, SL_MAX_RANK);
     for (uint32_t i = 0; i < v.n; i++)
         dims[n++] = flat_item_s32(&v, i);
+    if (parts)
+        dims[n++] = 2;
     return reshape_to(c, x, n, dims);
 }
 

@@ -406,11 +406,43 @@ def check_list(work):
     return good
 
 
+def check_spectrum(work):
+    """What tf.signal.stft becomes: RFFT2D over one row, a reshape of complex numbers, COMPLEX_ABS, REAL, IMAG; lengths cut, keep and fill."""
+    good, complex64 = True, 8
+    for length in (16, 20, 32, 15):
+        x = f(1, 3, 1, 20)
+        g = Graph(x=(x.shape, tw.FLOAT32))
+        g.const("lengths", i32(1, length))
+        g.const("shape", i32(1, 3, -1))
+        g.op(131, ["x", "lengths"], ["bins"], kind=complex64)
+        g.op(22, ["bins", "shape"], ["flat"], kind=complex64)
+        for code, name in ((135, "abs"), (134, "real"), (133, "imag")):
+            g.op(code, ["flat"], [name])
+        for name in ("abs", "real", "imag"):
+            g.tensors[g.index[name]]["shape"] = [1, 3, length // 2 + 1]
+        (work / "fft.tflite").write_bytes(tw.model(*g.done("abs", "real", "imag")))
+        np.save(work / "x.npy", x)
+        models.sluice("parser", "tflite", work / "fft.tflite", "--har-path", work / "fft.har")
+        models.sluice("emulate", work / "fft.har", "--mode", "native", "--origin-layout", "--output-dir", work / "fft", "--input", work / "x.npy")
+        spectrum = np.fft.rfft(x[:, :, 0], length)
+        errors = [np.abs(a.reshape(b.shape) - b).max() for a, b in zip(models.outputs(work / "fft"), (np.abs(spectrum), spectrum.real, spectrum.imag))]
+        if max(errors) > 1e-4:
+            print("spectrum of", length, errors)
+            good = False
+    g.op(59, ["flat"], ["minus"], kind=complex64)
+    (work / "fft.tflite").write_bytes(tw.model(*g.done("minus")))
+    r = models.sluice("parser", "tflite", work / "fft.tflite", "--har-path", work / "fft.har", check=False)
+    if r.returncode == 0 or "complex numbers" not in r.stderr:
+        print("NEG of complex numbers:", r.stderr[-300:])
+        good = False
+    return good
+
+
 def main():
     names = sys.argv[1:] or list(CASES)
     with tempfile.TemporaryDirectory() as t:
         results = [check(name, pathlib.Path(t)) for name in names] + [check_float_ends(pathlib.Path(t)), check_transpose_bias(pathlib.Path(t)),
-                                                                        check_loop(pathlib.Path(t)), check_list(pathlib.Path(t))]
+                                                                        check_loop(pathlib.Path(t)), check_list(pathlib.Path(t)), check_spectrum(pathlib.Path(t))]
     print(f"{sum(results)} of {len(results)} operators equal NumPy")
     return 0 if all(results) else 1
 
