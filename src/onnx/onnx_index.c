@@ -1,6 +1,7 @@
 /* onnx_index.c: order and indices: ArgMax, TopK, CumSum, the Gather and Scatter families, OneHot, Trilu, Compress ... */
 #include <string.h>
 
+#include "front/fixed_gather.h"
 #include "front/scatter.h"
 #include "onnx/onnx_import.h"
 
@@ -149,23 +150,16 @@ sluice_status translate_gather_elements(struct onnx_import *c, const struct onnx
     SL_TRY(onnx_in(c, 0, &x));
     SL_TRY(onnx_in(c, 1, &indices));
     SL_TRY(sl_build_axis(c->b, onnx_attr_int(c, "axis", 0), x->shape.rank, &axis));
-    SL_TRY(sl_build_gather_at(c->b, x, indices, axis, &y));
+    SL_TRY(sl_build_gather_elements(c->b, x, indices, axis, &y));
     return onnx_out(c, 0, y);
 }
 
 sluice_status translate_gather_nd(struct onnx_import *c, const struct onnx_node *n)
 {
-    struct sl_node *in[2], *y;
-    const int64_t batch = onnx_attr_int(c, "batch_dims", 0);
-    SL_TRY(onnx_in(c, 0, &in[0]));
-    SL_TRY(onnx_in(c, 1, &in[1]));
-    if (batch == 0) {
-        SL_TRY(sl_build_gather_at(c->b, in[0], in[1], -1, &y));
-        return onnx_out(c, 0, y);
-    }
-    y = sl_build_add(c->b, SL_OP_gather_nd, 2, in);
-    sl_set_int(c->g, y, "batch_dims", batch);
-    SL_TRY(sl_build_finish(c->b, &y));
+    struct sl_node *x, *indices, *y;
+    SL_TRY(onnx_in(c, 0, &x));
+    SL_TRY(onnx_in(c, 1, &indices));
+    SL_TRY(sl_build_gather_nd(c->b, x, indices, onnx_attr_int(c, "batch_dims", 0), &y));
     return onnx_out(c, 0, y);
 }
 

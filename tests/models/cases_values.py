@@ -160,8 +160,34 @@ def make_statistics(cases):
               {"y": standardized(w[None], (0, 2), scale, bias)[0] @ z}, dict(given, w=w, row=np.array([1, 3, -1]), back=np.array([3, 4])), opset=17, ort=False)
 
 
+def make_fixed_gathers(cases):
+    """Positions that are known: one list for all heads, a list a head, and what is the tensor itself."""
+    x, n = values(3, 4, 5), 4
+    shared = np.broadcast_to((np.arange(4)[:, None] + np.arange(n)) % 5, (3, 4, n))
+    own = shared.copy()
+    own[1] = own[1, :, ::-1] - 5
+    for name, k, axis in (("shared", shared, 2), ("own", own, -1), ("rows", own % 4, 1), ("first", own[:2] % 3, 0), ("part", shared[:, :2], 2)):
+        cases.add(f"gather_elements_{name}", [node("GatherElements", ["x", "k"], ["y"], axis=axis)], {"x": x},
+                  {"y": np.take_along_axis(x[:, :k.shape[1], :k.shape[2]] if axis == 0 else x[:k.shape[0], :, :k.shape[2]] if axis == 1 else x[:k.shape[0], :k.shape[1]], k, axis)},
+                  {"k": np.int64(k)})
+    cases.refuse("gather_elements_outside", [node("GatherElements", ["x", "k"], ["y"], axis=2, name="pick")], {"x": x},
+                 "node 'pick' (GatherElements): index 5 is outside an axis of 5", initializers={"k": np.full((3, 4, 2), 5)})
+    pairs = np.int64([[0, 1], [2, -1], [-3, 0]])
+    cases.add("gather_nd_pairs", [node("GatherND", ["x", "k"], ["y"])], {"x": x}, {"y": x[pairs[:, 0], pairs[:, 1]]}, {"k": pairs})
+    each = np.broadcast_to(pairs[:, ::-1], (3, 3, 2))
+    cases.add("gather_nd_batch", [node("GatherND", ["x", "k"], ["y"], batch_dims=1)], {"x": x}, {"y": x[:, each[0, :, 0], each[0, :, 1]]}, {"k": each})
+    own = np.int64([[[0], [1]], [[2], [3]], [[3], [0]]])
+    cases.add("gather_nd_batch_own", [node("GatherND", ["x", "k"], ["y"], batch_dims=1)], {"x": x},
+              {"y": np.stack([x[i, own[i, :, 0]] for i in range(3)])}, {"k": own})
+    whole = np.int64([[[i, j] for j in range(4)] for i in range(3)])
+    cases.add("gather_nd_whole", [node("GatherND", ["x", "k"], ["y"])], {"x": x}, {"y": x}, {"k": whole})
+    cases.refuse("gather_nd_outside", [node("GatherND", ["x", "k"], ["y"], name="pick")], {"x": x},
+                 "node 'pick' (GatherND): index -4 of tuple 1 is outside an axis of 3", initializers={"k": np.int64([[0, 0], [-4, 0]])})
+
+
 def make(cases):
     make_statistics(cases)
+    make_fixed_gathers(cases)
     make_sequences(cases)
     make_repeats(cases)
     make_optionals(cases)
