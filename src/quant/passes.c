@@ -11,7 +11,7 @@
 
 const struct sl_pass sl_optimize_passes[] = {
     {"apply-script", sl_pass_apply_script, SL_SPEC_FLOAT, "model modifications of the script"},
-    {"add-masks", sl_pass_add_masks, SL_SPEC_FLOAT, "scores chosen by a condition become a sum with a mask"},
+    {"add-masks", sl_pass_add_masks, SL_SPEC_FLOAT, "what a condition chooses becomes a sum with a mask, or of products"},
     {"drop-rounding", sl_pass_drop_rounding, SL_SPEC_FLOAT, "steps of a file that is quantized already, and integer inputs that are numbers"},
     {"remove-noops", sl_pass_remove_noops, SL_SPEC_FLOAT, "data movement that moves nothing"},
     {"recognise-activations", sl_pass_recognise_activations, SL_SPEC_FLOAT, "silu, gelu ... out of their parts"},
