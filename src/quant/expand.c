@@ -1,7 +1,9 @@
 /*
  * expand.c: layers that have no integer form of their own become several that have one: a log softmax the logarithm of a sum
- * of exponentials, a running sum a product with a triangle of ones. After activations are recognised, before anything is folded.
+ * of exponentials, a running sum a product with a triangle of ones, a number's power an exponential. After activations are recognised, before anything is folded.
  */
+#include <math.h>
+
 #include "ops/ops.h"
 #include "quant/fuse.h"
 
@@ -85,6 +87,23 @@ static sluice_status expand_cumsum(struct sl_graph *g, struct sl_node *n, sl_err
     return SLUICE_OK;
 }
 
+/* c^x = exp(x log c) */
+static void expand_power(struct sl_fuse *f, struct sl_node *n)
+{
+    struct sl_graph *g = f->graph;
+    struct sl_node *x = n->in[1];
+    float base;
+
+    if (!sl_fuse_scalar(f, n->in[0], &base) || !(base > 0) || !isfinite(base) || !sl_shape_equal(&x->shape, &n->shape))
+        return;
+    const float factor = (float)log((double)base);
+    struct sl_node *pair[2] = {x, part_of(g, n, "factor", SL_OP_const_input, 0, NULL)};
+    sl_set_param(g, pair[1], "data", sl_const_splat(g->arena, SL_F32, &(struct sl_shape){0}, &factor));
+    struct sl_node *scaled = part_of(g, n, "scaled", SL_OP_ew_mult, 2, pair);
+    sl_node_become(g->arena, n, SL_OP_activation, 1, &scaled);
+    sl_set_string(g, n, "type", "exp");
+}
+
 static sluice_status expand(struct sl_fuse *f, struct sl_node *n, sl_err *e)
 {
     const enum sl_op op = n->op;
@@ -95,6 +114,8 @@ static sluice_status expand(struct sl_fuse *f, struct sl_node *n, sl_err *e)
         expand_log_softmax(f->graph, n);
     else if (op == SL_OP_cumsum)
         SL_TRY(expand_cumsum(f->graph, n, e));
+    else if (op == SL_OP_ew_pow)
+        expand_power(f, n);
     f->changes += n->op != op;
     return SLUICE_OK;
 }

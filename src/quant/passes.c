@@ -15,7 +15,7 @@ const struct sl_pass sl_optimize_passes[] = {
     {"drop-rounding", sl_pass_drop_rounding, SL_SPEC_FLOAT, "steps of a file that is quantized already, and integer inputs that are numbers"},
     {"remove-noops", sl_pass_remove_noops, SL_SPEC_FLOAT, "data movement that moves nothing"},
     {"recognise-activations", sl_pass_recognise_activations, SL_SPEC_FLOAT, "silu, gelu ... out of their parts"},
-    {"expand", sl_pass_expand, SL_SPEC_FLOAT, "log_softmax, cumsum into layers that have an integer form"},
+    {"expand", sl_pass_expand, SL_SPEC_FLOAT, "log_softmax, cumsum, powers of a number into layers that have an integer form"},
     {"fold-affine", sl_pass_fold_affine, SL_SPEC_FLOAT, "batch_norm, bias_add, per-channel constants into the layer before"},
     {"fold-scale", sl_pass_fold_scale, SL_SPEC_FLOAT, "a constant factor into the weights that feed it"},
     {"fold-affine-forward", sl_pass_fold_affine_forward, SL_SPEC_FLOAT,

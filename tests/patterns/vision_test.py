@@ -119,10 +119,11 @@ CASES = [
     case("running sum of columns", f"CumSum x {AXIS[2]} > y", (1, 9, 6), lambda x: np.cumsum(x, 2), "cumsum", 38),
     case("running sum without itself", f"CumSum(exclusive=1) x {AXIS[1]} > y", (1, 9, 6), lambda x: np.cumsum(x, 1) - x, "cumsum", 38),
     case("running sum from the end", f"CumSum(reverse=1) x {AXIS[2]} > y", (1, 9, 6), lambda x: np.cumsum(x[..., ::-1], 2)[..., ::-1], "cumsum", 38),
+    case("powers of two", "Pow two x > y", (1, 4, 6), lambda x: 2 ** np.float64(x), "ew_pow", 38),
     case("sigmoid, written out", "Sub x half1 > a | Mul a minus50 > b | Exp b > c | Add c one > d | Reciprocal d > y", (1, 4, 6),
          lambda x: 1 / (1 + np.exp(-50 * (np.float64(x) - 0.5))), "ew_sub ew_mult sigmoid", 25),
 ]
-CONSTANTS.update({"ten": F32(10), "half1": F32(0.5), "minus50": F32(-50), "one": F32(1)})
+CONSTANTS.update({"ten": F32(10), "two": F32(2), "half1": F32(0.5), "minus50": F32(-50), "one": F32(1)})
 
 
 def run(c, work):
