@@ -209,10 +209,10 @@ static bool has_points(struct heads *h, int bins)
     return are_points(head_channels(s, 2));
 }
 
-static bool turns(const struct heads *h)
+static bool decodes_by(const struct heads *h, const char *curve)
 {
     for (int i = 0; i < h->g->n_nodes; i++)
-        if (h->region[i] && sl_is_activation(h->g->nodes[i], "cos"))
+        if (h->region[i] && sl_is_activation(h->g->nodes[i], curve))
             return true;
     return false;
 }
@@ -227,7 +227,7 @@ static bool has_angle(struct heads *h, int bins, const char *kind)
     if (!place(h, 0, 4 * bins) || !place(h, 2, 1) || !has_bins(h, 3, bins))
         return false;
     h->unsure = true;
-    return is_told(h, kind) || turns(h) || (h->at_outputs && !h->whole && bins > 1 && last);
+    return is_told(h, kind) || decodes_by(h, "cos") || (h->at_outputs && !h->whole && bins > 1 && last);
 }
 
 static bool is_yolov8_seg(struct heads *h)
@@ -321,12 +321,19 @@ static bool is_nanodet_joint(struct heads *h)
     return false;
 }
 
+/* Distances to the sides of a box, which RTMDet takes an exp of: only its decoding tells. */
 static bool is_yolov6(struct heads *h)
 {
     if (h->proto || !usual_strides(h) || !has_roles(h, 2) || !place(h, 0, 4) || !same_channels(h, 1))
         return false;
     h->classes = head_channels(&h->scales[0], 1);
+    h->unsure = true;
     return true;
+}
+
+static bool is_rtmdet(struct heads *h)
+{
+    return is_yolov6(h) && (is_told(h, "rtmdet") || decodes_by(h, "exp"));
 }
 
 static bool is_blazeface(struct heads *h)

@@ -102,7 +102,7 @@ static void output(struct net *t, struct sl_node *in)
 
 /*
  * "640x640 80x80 64 80s 40x40 ...": the picture, then scales with the channels of their convolutions. A letter behind them: s
- * sigmoid, u SiLU, c cosine, m reshape and softmax, p reshape and sigmoid, each at the output; r: the convolution before is
+ * sigmoid, u SiLU, c cosine, e exp, m reshape and softmax, p reshape and sigmoid, each at the output; r: the convolution before is
  * 3x3; d: a depthwise one.
  */
 static struct net build(const char *text)
@@ -127,14 +127,14 @@ static struct net build(const char *text)
             continue;
         }
         assert_int_equal(sscanf(p, "%" SCNd64 "%n", &c, &used), 1);
-        char kind = strchr("sucmprd", p[used]) && p[used] ? p[used++] : 0;
+        char kind = strchr("sucemprd", p[used]) && p[used] ? p[used++] : 0;
         struct sl_node *n = conv(&t, curve(&t, conv(&t, input, at_h, at_w, kind == 'r' ? 3 : 1, 8), "silu"), at_h, at_w, 1, c);
         snprintf(t.origin, sizeof t.origin, "head%d", t.n);
         n->op = kind == 'd' ? SL_OP_dw : SL_OP_conv;
         sl_node_add_origin(t.a, n, sl_arena_strdup(t.a, t.origin));
         t.conv[t.n++] = n;
-        if (kind == 's' || kind == 'u' || kind == 'c')
-            n = curve(&t, n, kind == 's' ? "sigmoid" : kind == 'u' ? "silu" : "cos");
+        if (kind == 's' || kind == 'u' || kind == 'c' || kind == 'e')
+            n = curve(&t, n, kind == 's' ? "sigmoid" : kind == 'u' ? "silu" : kind == 'c' ? "cos" : "exp");
         if (kind == 'p')
             n = curve(&t, reshaped(&t, n, 3, (int64_t[]){1, at_h * at_w, c}), "sigmoid");
         if (kind == 'm')
@@ -230,6 +230,7 @@ static const struct {
     {THREE("125"), NULL, NULL},
     {THREE("4 80"), "yolov6", "yolov6"},
     {THREE("80s 4"), "yolov6", "yolov6"},
+    {THREE("80s 4e"), "rtmdet", NULL},
     {"300x300 38x38 4 80 19x19 4 80", NULL, NULL},
     {"300x300 38x38 4 80 19x19 8 160", "ssd", NULL},
     {"128x128 16x16 32 2 8x8 96 6", "blazeface", NULL},
@@ -477,6 +478,8 @@ static void test_kind_of_the_whole(void **state)
         {THREE("4 15 1c"), THREE("4 15 1"), "yolox", "yolo26_obb"},
         {THREE("4 15 1p"), THREE("4 15 1"), "yolox", "yolo26_pose"},
         {THREE("4 1s 15s"), THREE("4 1 15"), "yolox", "yolox"},
+        {THREE("4e 80s"), THREE("4 80"), "yolov6", "rtmdet"},
+        {THREE("4 80s"), THREE("4 80"), "yolov6", "yolov6"},
         {THREE("64 1c 15"), THREE("64 1 15"), "yolov8_pose", "yolov8_obb"},
         {THREE("64 15 1p"), THREE("64 15 1"), "yolov8_obb", "yolov8_pose"},
     };
