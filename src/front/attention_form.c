@@ -142,16 +142,34 @@ static int count_closing(const struct attention *a)
     return n;
 }
 
+/* Factors that stayed behind the masks: 24 above the softmax is 24 / factor in front of them. */
+static double scale_behind(struct rewriting *r, struct attention *a)
+{
+    struct sl_node *n = a->softmax->in[0];
+    double scale = 1;
+    float v;
+    for (int i = 0; i < MOST_MEMBERS && n->n_in && n != a->masks[0].node; i++) {
+        const int k = n->n_in == 2 && n->in[0]->op == SL_OP_const_input;
+        if ((n->op == SL_OP_ew_mult || n->op == SL_OP_ew_div) && sl_attention_number(n->in[1 - k], &v) && v > 0) {
+            sl_set_float(r->g, n, "closed_gap", closed_gap / scale);
+            scale *= n->op == SL_OP_ew_div ? 1.0 / (double)v : (double)v;
+        }
+        n = n->in[k];
+    }
+    return scale;
+}
+
 static void form_masks(struct rewriting *r, struct attention *a)
 {
     bool closed = false, alone = count_closing(a) == 1;
+    const double scale = count_closing(a) ? scale_behind(r, a) : 1;
     for (int i = a->n_masks - 1; i >= 0; i--) { /* from the scores on */
         struct mask *m = &a->masks[i];
         if (m->node->op == SL_OP_where && m->node->in[0]->op == SL_OP_const_input)
             add_chosen(r, m);
         closed = closed || m->kind != MASK_BIAS;
         if (closed)
-            sl_set_float(r->g, m->node, "closed_gap", i == 0 ? closed_gap : inner_gap);
+            sl_set_float(r->g, m->node, "closed_gap", (i == 0 ? closed_gap : inner_gap) / scale);
         if (m->node->op == SL_OP_where && m->kind == MASK_INPUT)
             sl_set_int(r->g, m->node, "closed_when", m->closed_when);
         if (m->node->op != SL_OP_ew_add)

@@ -117,6 +117,8 @@ CASES = [
           want=lambda f: attend(f, added=PADDED), mask="input", extra={"mask": mask_feed(LOW)}, guard=1, closed="padding"),
     plain("mask as an input, 1 where open", "Sub one mask > f | Mul f low > g | Unsqueeze g axis1 > u | Add m u > a | Softmax a > p |",
           want=lambda f: attend(f, added=PADDED), mask="input", extra={"mask": 1 - mask_feed(1)}, closed="padding"),
+    case("mask as an input, added before the scale", PLAIN.format("Softmax m > p |").replace("Mul s scale", "Unsqueeze mask axis1 > u | Add s u > b | Mul b scale"),
+         want=lambda f: attend(f, added=PADDED), mask="input", scale=1, extra={"mask": mask_feed(LOW)}, closed="padding"),
     plain("mask as an input of integers", "Cast(to=1) mask > r | Sub one r > f | Mul f low > g | Unsqueeze g axis1 > u | Add m u > a | Softmax a > p |",
           want=lambda f: attend(f, added=PADDED), mask="input", extra={"mask": np.int64(1 - mask_feed(1))}, closed="padding"),
     plain("open places as an input", "Unsqueeze mask axis1 > u | Where u m minus_infinity > a | Softmax a > p |", want=lambda f: attend(f, added=PADDED),
