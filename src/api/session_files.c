@@ -1,4 +1,5 @@
-/* session_files.c: the form `emulate` and `run` share: files in (quant/samples.h reads them), one .npy an output and index.json out. */
+/* session_files.c: the form `emulate` and `run` share: files in (quant/samples.h reads them), one .npy an output and index.json
+ * out. */
 #include <string.h>
 
 #include "api/api.h"
@@ -35,8 +36,8 @@ static sluice_status open_samples(struct run *r, sl_err *e)
     return sl_samples_open(r->a, r->o->inputs, (int)r->o->n_inputs, inputs, s->n_in, &o, &r->samples, e);
 }
 
-/* Sample k into the session's input buffers: integers of the stored type (in the origin's layout also of the origin's) as they are,
- * everything else as real values. */
+/* Sample k into the session's input buffers: integers of the stored type (in the origin's layout also of the origin's) as they
+ * are, everything else as real values. */
 static sluice_status put_sample(struct run *r, int64_t k, sl_err *e)
 {
     struct sluice_session *s = r->s;
@@ -46,7 +47,8 @@ static sluice_status put_sample(struct run *r, int64_t k, sl_err *e)
     for (int i = 0; i < s->n_in; i++) {
         enum sl_dtype origin_type = session_raw_type(&s->in[i], r->o->run.origin_layout);
         bool is_origin = arrays[i].dtype == origin_type && origin_type != s->in[i].dtype;
-        bool raw = arrays[i].dtype == s->in[i].dtype || is_origin, picture = arrays[i].shape.rank == 4 && arrays[i].dtype == SL_U8;
+        bool raw = arrays[i].dtype == s->in[i].dtype || is_origin,
+             picture = arrays[i].shape.rank == 4 && arrays[i].dtype == SL_U8;
         bool origin = r->o->run.origin_layout && !(picture && sl_shape_equal(&arrays[i].shape, &s->in[i].shape) &&
                                                    !sl_shape_equal(&s->in[i].shape, &s->in[i].origin));
         const void *data = arrays[i].data;
@@ -68,7 +70,11 @@ static sluice_status put_sample(struct run *r, int64_t k, sl_err *e)
 
 /* ---- outputs ---- */
 
-struct out_file { struct sl_output *file; const char *name; struct sl_array form; };
+struct out_file {
+    struct sl_output *file;
+    const char *name;
+    struct sl_array form;
+};
 
 static const char *file_name(sl_arena *a, const char *tensor)
 {
@@ -79,12 +85,33 @@ static const char *file_name(sl_arena *a, const char *tensor)
     return name;
 }
 
+/* Positions (of argmax), which are stored narrow, and are the origin's own integers as they stand. */
+static bool is_position(const struct session_port *p)
+{
+    return (p->origin_dtype == SL_S32 || p->origin_dtype == SL_S64) && (p->dtype == SL_U8 || p->dtype == SL_U16) &&
+           p->info.scale == 1 && p->info.zero_point == 0;
+}
+
+/* In place, from the last element to the first. */
+static void widen(const struct session_port *p, void *frame)
+{
+    for (size_t i = p->elements; i-- > 0;) {
+        int64_t v = p->dtype == SL_U8 ? ((const uint8_t *)frame)[i] : ((const uint16_t *)frame)[i];
+        if (p->origin_dtype == SL_S64)
+            ((int64_t *)frame)[i] = v;
+        else
+            ((int32_t *)frame)[i] = (int32_t)v;
+    }
+}
+
 static sluice_status open_output(struct run *r, int i, const char *directory, struct out_file *o, sl_err *e)
 {
     const struct session_port *p = &r->s->out[i];
     struct sl_buffer header = {0};
     o->name = file_name(r->a, p->info.name);
     o->form.dtype = r->o->run.raw ? session_raw_type(p, r->o->run.origin_layout) : SL_F32;
+    if (r->o->run.raw && r->o->run.origin_layout && is_position(p))
+        o->form.dtype = p->origin_dtype;
     o->form.shape = r->o->run.origin_layout ? p->origin : p->shape;
     if (o->form.shape.rank == 0) {
         o->form.shape = (struct sl_shape){.rank = 1, .dim = {1}};
@@ -123,7 +150,11 @@ static sluice_status write_index(struct run *r, const char *directory, const str
 }
 
 /* Every layer of one frame: DIR (one frame) or DIR/<frame>. */
-struct dump { struct run *r; const char *directory; json_t *list; };
+struct dump {
+    struct run *r;
+    const char *directory;
+    json_t *list;
+};
 
 static sluice_status dump_tensor(void *data, const struct session_tensor *t, sl_err *e)
 {
@@ -152,7 +183,9 @@ static sluice_status dump_tensor(void *data, const struct session_tensor *t, sl_
 static sluice_status run_dumped(struct run *r, int64_t frame, sl_err *e)
 {
     const char *root = r->s->dump_tensors;
-    struct dump d = {.r = r, .directory = sl_samples_count(r->samples) == 1 ? root : sl_arena_printf(r->a, "%s/%lld", root, (long long)frame)};
+    struct dump d = {.r = r,
+                     .directory =
+                         sl_samples_count(r->samples) == 1 ? root : sl_arena_printf(r->a, "%s/%lld", root, (long long)frame)};
     SL_TRY(sl_make_directory(d.directory, e));
     d.list = json_array();
     sluice_status s = session_run_frame(r->s, dump_tensor, &d, e);
@@ -177,6 +210,8 @@ static sluice_status run_frames(struct run *r, int64_t first, struct out_file *f
             struct sl_arena_mark mark = sl_arena_mark(r->a);
             void *frame = sl_arena_must_alloc(r->a, files[i].form.bytes);
             session_get_output(s, i, frame, &r->o->run);
+            if (files[i].form.dtype == SL_S32 || files[i].form.dtype == SL_S64)
+                widen(&s->out[i], frame);
             SL_TRY(sl_output_write(files[i].file, frame, files[i].form.bytes, e));
             sl_arena_reset(r->a, mark);
         }

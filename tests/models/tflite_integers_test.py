@@ -213,6 +213,24 @@ def check_svdf(work):
     return worst <= 1 and len(np.unique(want)) > 2
 
 
+def check_positions(work):
+    """ARG_MAX: stored in 8 or 16 bits, returned in the file's own type."""
+    good = True
+    for kind, of, width in ((tw.INT32, np.int32, 9), (tw.INT64, np.int64, 300)):
+        x = rng.integers(-128, 128, (1, 6, width)).astype(np.int8)
+        tensors = [tw.tensor("x", list(x.shape), tw.INT8, None, [0.1], [3]), tw.tensor("axis", [1], tw.INT32, np.int32([2]).tobytes()), tw.tensor("y", [1, 6], kind)]
+        (work / "at.tflite").write_bytes(tw.model(tensors, [tw.op(56, [0, 1], [2], {0: ("b", kind)})], [0], [2]))
+        models.sluice("parser", "tflite", work / "at.tflite", "--har-path", work / "at.har")
+        models.sluice("compiler", work / "at.har", "--output-dir", work)
+        got = emulate(work, work / "at.har", "x", x)
+        models.sluice("run", work / "at.hef", "--origin-layout", "--raw", "--input", work / "x.npy", "--output-dir", work / "run")
+        ran = models.outputs(work / "run")[0]
+        ok = got.dtype == of and ran.dtype == of and np.array_equal(got, x.argmax(-1)) and np.array_equal(got, ran)
+        print(f"positions {np.dtype(of).name}: returned {got.dtype} and {ran.dtype}  {'ok' if ok else 'FAIL'}")
+        good = good and ok
+    return good
+
+
 def main():
     n = mobilenet()
     with tempfile.TemporaryDirectory() as t:
@@ -226,7 +244,7 @@ def main():
         got, want = check_engines(path, work, n.values["x"]).ravel().astype(int), n.values["classes"].ravel().astype(int)
         print(f"end to end: {np.abs(got - want).max()} steps; oracle and HEF equal")
         good = good and got.argmax() == want.argmax() and np.abs(got - want).max() <= 2
-        good = all([check_type(t, work) for t in TYPES]) and check_svdf(work) and good
+        good = all([check_type(t, work) for t in TYPES]) and check_svdf(work) and check_positions(work) and good
     return 0 if good else 1
 
 
