@@ -17,6 +17,7 @@ struct sl_build {
     const char *origin; /* of the nodes that are made now: the operator's name in the file; NULL: none */
     const char *op;     /* its type */
     size_t room;        /* elements that computed constants may still have: small files must not become gigabytes */
+    size_t looked;      /* constant indices that were read one by one (scatter.c) */
     struct sl_import_report *report;
     sl_err *e;
 };

@@ -9,6 +9,11 @@
 
 #include "front/const_values.h"
 
+/* Indices of a model that are read one by one, and how many of the elements that constants may still have a table may take: a
+ * small file must keep nothing busy for long, and what is past these is left to the native layer. */
+static const size_t MOST_LOOKED = (size_t)1 << 26;
+enum { TABLE_PART = 4 };
+
 /* Tuples of `depth` indices point at blocks of the data's other axes. ScatterND has them written out; of ScatterElements one
  * index of each is, along an axis, and the others are the element's own. */
 struct tuples {
@@ -27,6 +32,15 @@ static int64_t index_of(const struct tuples *t, int64_t tuple, int k)
     const size_t at = (size_t)(t->axis >= 0 ? tuple : tuple * t->depth + k);
     const int64_t v = sl_const_integer(t->indices, at), dim = t->data->dim[k];
     return v < -dim || v >= dim ? -1 : v < 0 ? v + dim : v;
+}
+
+static bool may_look(struct sl_build *b, const struct sl_const *k, const struct sl_shape *data)
+{
+    size_t count;
+    if (!k || !sl_shape_count(&k->shape, &count) || !sl_mul_size(count, (size_t)data->rank, &count) || count > MOST_LOOKED - b->looked)
+        return false;
+    b->looked += count;
+    return true;
 }
 
 static sluice_status read_tuples(struct sl_build *b, const struct sl_node *data, const struct sl_const *k, int axis,
@@ -133,6 +147,8 @@ static sluice_status gather_rows(struct sl_build *b, struct sl_node *rows, const
 static sluice_status write_rows(struct sl_build *b, struct sl_node *data, const struct tuples *t, struct sl_node *updates,
                                 bool once, struct sl_node **out)
 {
+    if ((size_t)t->blocks > b->room / TABLE_PART)
+        return SLUICE_OK;
     const struct sl_const *old = sl_node_const(data), *indices;
     const bool alike = old && old->splat;
     const int64_t rows[2] = {t->blocks, t->block}, written[2] = {t->count, t->block}, n_old = alike ? 1 : t->blocks;
@@ -165,7 +181,7 @@ static sluice_status resolve(struct sl_build *b, struct sl_node *const in[3], in
     int64_t from[SL_MAX_RANK], to[SL_MAX_RANK];
     double number;
     struct tuples t;
-    if ((*out)->op == SL_OP_const_input || !k || sl_shape_elements(&(*out)->shape) == 0)
+    if ((*out)->op == SL_OP_const_input || sl_shape_elements(&(*out)->shape) == 0 || !may_look(b, k, &in[0]->shape))
         return SLUICE_OK;
     const bool adds = strcmp(reduction, "add") == 0 && sl_node_scalar(in[0], &number) && number == 0;
     if (strcmp(reduction, "none") && !adds)
@@ -215,6 +231,8 @@ static sluice_status read_rows(struct sl_build *b, struct sl_node *data, const s
     const int64_t rows[2] = {t->blocks, t->block};
     const struct sl_const *indices;
     void *filled;
+    if ((size_t)t->count > b->room / TABLE_PART)
+        return SLUICE_OK;
     SL_TRY(sl_build_new_const(b, SL_S64, &(struct sl_shape){1, {t->count}}, &indices, &filled));
     for (int64_t i = 0; i < t->count; i++)
         ((int64_t *)filled)[i] = place_of(t, i);
@@ -232,7 +250,7 @@ sluice_status sl_build_gather_at(struct sl_build *b, struct sl_node *data, struc
     sl_set_int(b->g, *out, axis < 0 ? "batch_dims" : "axis", axis < 0 ? 0 : axis);
     SL_TRY(sl_build_finish(b, out)); /* which also checks */
     const struct sl_shape s = (*out)->shape;
-    if ((*out)->op == SL_OP_const_input || !k || sl_shape_elements(&s) == 0)
+    if ((*out)->op == SL_OP_const_input || sl_shape_elements(&s) == 0 || !may_look(b, k, &data->shape))
         return SLUICE_OK;
     SL_TRY(read_tuples(b, data, k, axis, &t));
     SL_TRY(is_box(&t, from, to) ? read_box(b, data, &t, from, to, out) : read_rows(b, data, &t, out));

@@ -3,11 +3,14 @@
 tensor, logarithms of softmax, running sums. Native against NumPy; emulator, HEF and oracle byte for byte; the noise of the rounding.
 
     vision_test.py [WORD...]: the cases whose names hold a word"""
+import pathlib
 import sys
+import tempfile
 
 import numpy as np
 
 import flow
+import node_lines
 
 F32 = np.float32
 rng = np.random.Generator(np.random.PCG64(5))
@@ -141,7 +144,19 @@ def run(c, work):
     return ratio
 
 
+def many_indices(work):
+    """A constant of 2^27 indices takes a few bytes in a file: it is not read one by one, and the layer stays as it is."""
+    f = node_lines.onnx_file
+    nodes = [f.node("ConstantOfShape", ["shape"], ["i"], value=np.array([0])), f.node("GatherND", ["x", "i"], ["y"], "pick")]
+    graph = f.graph(nodes, {"x": np.zeros((1, 6), F32)}, {"y": None}, {"shape": np.array([1 << 27, 1])})
+    (work / "many.onnx").write_bytes(f.model(graph, 17, domains=()))
+    flow.sluice("parser", "onnx", work / "many.onnx", "--har-path", work / "many.har", "-q")
+    assert any(v["type"] == "gather_nd" for v in flow.Net.read_layers(work / "many.har").values())
+
+
 def main():
+    with tempfile.TemporaryDirectory() as t:
+        many_indices(pathlib.Path(t))
     failed = flow.run_cases(CASES, run, sys.argv[1:])
     assert not failed, f"{failed} cases failed"
     print(f"{len(CASES)} cases")
