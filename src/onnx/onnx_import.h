@@ -191,6 +191,8 @@ struct onnx_ports {
     const char **in, **out;
 };
 sluice_status onnx_find_ports(struct onnx_import *c, struct onnx_ports *p);
+/* The shape of input i of the node at hand: start nodes may have cut off a file's input whose shape is still asked for. */
+sluice_status onnx_shape_in(struct onnx_import *c, int i, struct sl_shape *s);
 sluice_status onnx_make_input(struct onnx_import *c, const char *name);
 sluice_status onnx_make_outputs(struct onnx_import *c, const struct onnx_ports *p);
 /* onnx_suppression.c: fills the report's nms facts, from anywhere in the main graph; never fails. */

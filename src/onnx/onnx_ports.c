@@ -339,6 +339,19 @@ static sluice_status input_shape(struct onnx_import *c, const struct onnx_value_
     return SLUICE_OK;
 }
 
+sluice_status onnx_shape_in(struct onnx_import *c, int i, struct sl_shape *s)
+{
+    const struct onnx_graph *g = c->model->graph;
+    const char *name = i < c->node->n_in ? c->node->in[i] : "";
+    const struct onnx_value_info *info = c->options->common.n_start ? find_info(g->inputs, g->n_inputs, name) : NULL;
+    struct sl_node *x;
+    if (info && !onnx_value_find(c->scope, name))
+        return input_shape(c, info, s);
+    SL_TRY(onnx_in(c, i, &x));
+    *s = x->shape;
+    return SLUICE_OK;
+}
+
 /* ---- inputs ---- */
 
 /* A value in the middle of the model that the file says nothing of: import what leads to it, to learn its type and shape. */

@@ -10,20 +10,20 @@
 
 sluice_status translate_shape(struct onnx_import *c, const struct onnx_node *n)
 {
-    struct sl_node *x;
-    SL_TRY(onnx_in(c, 0, &x));
-    int64_t rank = x->shape.rank, from = onnx_attr_int(c, "start", 0), to = onnx_attr_int(c, "end", rank);
+    struct sl_shape s = {0};
+    SL_TRY(onnx_shape_in(c, 0, &s));
+    int64_t rank = s.rank, from = onnx_attr_int(c, "start", 0), to = onnx_attr_int(c, "end", rank);
     from = SL_MAX(0, SL_MIN(rank, from < 0 ? SL_MAX(from, -rank) + rank : from));
     to = SL_MAX(0, SL_MIN(rank, to < 0 ? SL_MAX(to, -rank) + rank : to));
-    return onnx_out(c, 0, sl_build_ints(c->b, SL_S64, 1, to > from ? (int)(to - from) : 0, x->shape.dim + from));
+    return onnx_out(c, 0, sl_build_ints(c->b, SL_S64, 1, to > from ? (int)(to - from) : 0, s.dim + from));
 }
 
 sluice_status translate_size(struct onnx_import *c, const struct onnx_node *n)
 {
-    struct sl_node *x;
-    SL_TRY(onnx_in(c, 0, &x));
+    struct sl_shape s = {0};
+    SL_TRY(onnx_shape_in(c, 0, &s));
     const struct sl_shape scalar = {0};
-    int64_t count = (int64_t)sl_shape_elements(&x->shape);
+    int64_t count = (int64_t)sl_shape_elements(&s);
     return onnx_out(c, 0, sl_build_const(c->b, sl_const_splat(c->a, SL_S64, &scalar, &count)));
 }
 

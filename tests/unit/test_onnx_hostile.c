@@ -261,6 +261,28 @@ static void test_start_tensors(void **state)
     }
 }
 
+/* What start nodes cut off still tells its shape, and nothing else. */
+static void test_shape_of_cut_input(void **state)
+{
+    static const struct {
+        const char *op, *reader, *error;
+    } cases[] = {{"Shape", "Reshape", NULL}, {"Size", "Trilu", NULL}, {"Neg", "Mul", "the file's input 'x' is still needed"}};
+    for (size_t i = 0; i < SL_COUNT(cases); i++) {
+        struct model m = start();
+        const char *from = "first:0";
+        struct sl_onnx_options o = {.common = {.start_nodes = &from, .n_start = 1}};
+        sl_err e = {0};
+        node(&m, "Relu", "first", "x", NULL, "a");
+        node(&m, cases[i].op, "other", "x", NULL, "s");
+        node(&m, cases[i].reader, "second", "a", "s", "y");
+        sluice_status s = import(&m, &o, &e);
+        if (cases[i].error)
+            assert_non_null(strstr(e.message, cases[i].error));
+        else if (s != SLUICE_OK)
+            fail_msg("%s: %s", cases[i].op, e.message);
+    }
+}
+
 /* ---- nesting and calls ---- */
 
 static void test_deep_graphs(void **state)
@@ -373,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_tensor_sizes), cmocka_unit_test(test_reshape),   cmocka_unit_test(test_expansion),
         cmocka_unit_test(test_unsupported),  cmocka_unit_test(test_end_nodes), cmocka_unit_test(test_start_nodes),
         cmocka_unit_test(test_start_tensors),
+        cmocka_unit_test(test_shape_of_cut_input),
         cmocka_unit_test(test_deep_graphs),  cmocka_unit_test(test_functions), cmocka_unit_test(test_content),
     };
     return cmocka_run_group_tests_name("onnx hostile", tests, NULL, NULL);
