@@ -65,9 +65,9 @@ static bool file_number(struct onnx_import *c, const struct sl_map *makers, cons
 static bool input_number(struct onnx_import *c, const struct sl_map *makers, const struct onnx_node *n, int input, double *out)
 {
     sl_err ignored = {0}, *kept = c->e;
-    c->e = &ignored;
+    c->e = c->b->e = &ignored;
     bool found = input < n->n_in && file_number(c, makers, n->in[input], out);
-    c->e = kept;
+    c->e = c->b->e = kept;
     return found;
 }
 
