@@ -120,7 +120,7 @@ sluice_status infer_layer_norm(struct sl_graph *g, struct sl_node *n, sl_err *e)
         return sl_fail(e, SLUICE_E_SHAPE, "the last axis of %s is empty", SL_SHAPE_TEXT(s));
     SL_TRY(sl_rule_channels(n, "gamma", false, SL_TYPES_F32, c, e));
     SL_TRY(sl_rule_channels(n, "beta", false, SL_TYPES_F32, c, e));
-    SL_TRY(sl_rule_float(n, "epsilon", 0, 1e30, &epsilon, e)); /* the quantized form is in units of an integer sum */
+    SL_TRY(sl_rule_float(n, "epsilon", 0, 1e200, &epsilon, e)); /* quantized, of small inputs, it is in units of their step squared */
     return sl_rule_output(n, SL_F32, s, e);
 }
 

@@ -61,10 +61,12 @@ static void one_value(void **state)
     for (int k = 0; k < 2; k++) {
         sl_arena *a = sl_arena_new();
         struct sl_graph *g = graph(
-            a, sl_arena_printf(a, "graph net fp_optimized\n%%input_layer1 = input_layer() : f32 [1, 1, 1, 2] quant u8 scale 0.5 zero 10\n"
-                                  "%%fc1 = fc(%%input_layer1) params {kernel: f32 [2, 3] = splat -0.5, bias: f32 [3] = [1.0, 0.0, %s]} : "
-                                  "f32 [1, 1, 1, 3] quant u8 scale 0.25 zero 5\n%%output_layer1 = output_layer(%%fc1)\n",
-                               k ? "1e9" : "2.0"));
+            a, sl_arena_printf(
+                   a,
+                   "graph net fp_optimized\n%%input_layer1 = input_layer() : f32 [1, 1, 1, 2] quant u8 scale 0.5 zero 10\n"
+                   "%%fc1 = fc(%%input_layer1) params {kernel: f32 [2, 3] = splat -0.5, bias: f32 [3] = [1.0, 0.0, %s]} : "
+                   "f32 [1, 1, 1, 3] quant u8 scale 0.25 zero 5\n%%output_layer1 = output_layer(%%fc1)\n",
+                   k ? "1e9" : "2.0"));
         struct sl_node *n = g->nodes[1];
         struct sl_quantizer q = quantizer(a, g);
         OK(quantize_weighted(&q, n, &e));
@@ -171,12 +173,30 @@ static void softmax_and_norm(void **state)
     sl_arena_free(a);
 }
 
+/* A signal that nearly vanished: in units of its step the epsilon is beyond any float, and the layer stays one that can be
+ * read. */
+static void norm_of_nothing(void **state)
+{
+    (void)state;
+    sl_arena *a = sl_arena_new();
+    struct sl_graph *g =
+        graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 4] quant u8 scale 1e-25 zero 128\n"
+                 "%layer_normalization1 = layer_norm(%input_layer1) {epsilon = 1e-05} params {gamma: f32 [4] = splat 2.0}\n"
+                 "    : f32 [1, 4] quant u8 scale 6e-23 zero 128\n%output_layer1 = output_layer(%layer_normalization1)\n");
+    struct sl_quantizer q = quantizer(a, g);
+    OK(quantize_layer_norm(&q, g->nodes[1], &e));
+    double epsilon = sl_get_float(g->nodes[1], "epsilon", 0);
+    assert_true(fabs(epsilon / (1e-5 * 16 / 1e-50) - 1) < 1e-5);
+    OK(sl_infer_all(g, &e));
+    sl_arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linear), cmocka_unit_test(one_value), cmocka_unit_test(bias_takes_out_rounding),
-        cmocka_unit_test(curved), cmocka_unit_test(refuses),
-        cmocka_unit_test(values), cmocka_unit_test(softmax_and_norm),
+        cmocka_unit_test(linear),           cmocka_unit_test(one_value),       cmocka_unit_test(bias_takes_out_rounding),
+        cmocka_unit_test(curved),           cmocka_unit_test(refuses),         cmocka_unit_test(values),
+        cmocka_unit_test(softmax_and_norm), cmocka_unit_test(norm_of_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
