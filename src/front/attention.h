@@ -7,7 +7,8 @@
  *   queries, keys, mask    causal, constant (some places are closed), bias (none is), input (known at run time only); two of them
  *                          are joined by '+'
  *   mask_input             on an ew_add: which of its inputs is a mask that may close places
- *   closed_gap             on an ew_add whose sum has closed places, and on a factor behind it: how far below the line's largest score they matter (quant/masks.h)
+ *   closed_gap             on an ew_add whose sum has closed places, and on a factor behind it: how far below the line's largest
+ *                          score they matter (quant/masks.h)
  *   closed_when            on a where whose condition is known at run time only: the value of the condition that closes; `optimize` makes
  *                          it an ew_add (quant/fuse_masks.c), with its closed_gap
  */

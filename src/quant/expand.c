@@ -1,6 +1,7 @@
 /*
  * expand.c: layers that have no integer form of their own become several that have one: a log softmax the logarithm of a sum
- * of exponentials, a running sum a product with a triangle of ones, a number's power an exponential. After activations are recognised, before anything is folded.
+ * of exponentials, a running sum a product with a triangle of ones, a number's power an exponential. After activations are
+ * recognised, before anything is folded.
  */
 #include <math.h>
 

@@ -46,6 +46,7 @@ bool sl_fuse_scalar(struct sl_fuse *f, const struct sl_node *n, float *out);
 
 /* The passes, in passes.c's order. */
 sl_fuse_fn sl_pass_apply_script, sl_pass_add_masks, sl_pass_drop_rounding, sl_pass_remove_noops, sl_pass_recognise_activations,
-    sl_pass_expand, sl_pass_fold_scale, sl_pass_fold_affine, sl_pass_fold_affine_forward, sl_pass_standalone_to_dw, sl_pass_fuse_pad, sl_pass_fuse_activation, sl_pass_fuse_residual;
+    sl_pass_expand, sl_pass_fold_scale, sl_pass_fold_affine, sl_pass_fold_affine_forward, sl_pass_standalone_to_dw,
+    sl_pass_fuse_pad, sl_pass_fuse_activation, sl_pass_fuse_residual;
 
 #endif

@@ -65,7 +65,8 @@ static struct sl_node *constant_factor(struct sl_graph *g, const struct sl_node 
     return out;
 }
 
-static struct sl_node *product(struct sl_graph *g, const struct sl_node *reader, struct sl_node *x, struct sl_node *factor, const char *name)
+static struct sl_node *product(struct sl_graph *g, const struct sl_node *reader, struct sl_node *x, struct sl_node *factor,
+                               const char *name)
 {
     struct sl_node *in[2] = {x, factor}, *out = sl_graph_add(g, SL_OP_ew_mult, 2, in);
 
