@@ -63,7 +63,7 @@ def verdict(r):
 def line(name, r):
     figures = [f"{r[key]:.{digits}f} {unit}" if key in r else "" for key, digits, unit in
                (("parse_s", 2, "s"), ("native_db", 0, "dB"), ("quantized_db", 1, "dB"))]
-    more = r.get("refused") or r.get("cut")
+    more = (r.get("refused") or r.get("cut") or "")[:300]
     return f"{name:48} {figures[0]:>8} {figures[1]:>8} {figures[2]:>9}  {verdict(r)}{': ' + more if more else ''}"
 
 

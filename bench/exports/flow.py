@@ -25,7 +25,7 @@ def sluice(*args):
     r = models.sluice(*args, "-q", check=False)
     if r.returncode:
         lines = [line.strip() for line in r.stderr.splitlines() if line.strip()]
-        raise Refused(f"{args[0]}: " + " | ".join(lines)[:400])
+        raise Refused(f"{args[0]}: " + " | ".join(lines))
 
 
 def snr(want, got):

@@ -23,10 +23,12 @@ void sl_pattern_become(struct sl_matcher *m, struct sl_node *root, enum sl_op op
 bool sl_pattern_become_curve(struct sl_matcher *m, struct sl_node *root, const char *type, struct sl_node *x);
 
 /* One a row of the table: true when the root was the pattern, and is the layer now. */
+bool sl_match_elu(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_gelu(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_hard_sigmoid(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_hard_swish(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_hard_swish_late(struct sl_matcher *m, struct sl_node *root);
+bool sl_match_leaky_relu(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_log_softmax(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_mish(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_norm(struct sl_matcher *m, struct sl_node *root);
@@ -35,6 +37,8 @@ bool sl_match_norm_constants(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_sigmoid(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_silu(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_softmax(struct sl_matcher *m, struct sl_node *root);
+bool sl_match_softplus(struct sl_matcher *m, struct sl_node *root);
 bool sl_match_swish_beta(struct sl_matcher *m, struct sl_node *root);
+bool sl_match_thresholded_relu(struct sl_matcher *m, struct sl_node *root);
 
 #endif

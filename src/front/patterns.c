@@ -97,6 +97,10 @@ static const struct {
 } patterns[] = {
     {{"sigmoid", "1 / (1 + exp(-x)), also exp(x * number)", "sigmoid"}, SL_OP_ew_div, sl_match_sigmoid},
     {{"sigmoid, as a reciprocal", "the same with Reciprocal", "sigmoid"}, SL_OP_activation, sl_match_sigmoid},
+    {{"softplus, a line far out", "where(x > 15 or more, x, softplus(x)), any comparison", "softplus"}, SL_OP_where, sl_match_softplus},
+    {{"elu, chosen", "where(x > 0, gamma * x, number * (exp(x) - 1)), any comparison", "elu; selu"}, SL_OP_where, sl_match_elu},
+    {{"leaky relu, chosen", "where(x > 0, x, alpha * x), any comparison", "leaky_relu"}, SL_OP_where, sl_match_leaky_relu},
+    {{"relu, chosen", "where(x > t, x, 0), also x >= 0", "relu; thresholded_relu"}, SL_OP_where, sl_match_thresholded_relu},
     {{"silu", "x * sigmoid(x)", "silu"}, SL_OP_ew_mult, sl_match_silu},
     {{"mish", "x * tanh(softplus(x))", "mish"}, SL_OP_ew_mult, sl_match_mish},
     {{"hard swish", "x * hard_sigmoid(x), alpha 1/6, beta 1/2", "hard_swish"}, SL_OP_ew_mult, sl_match_hard_swish},

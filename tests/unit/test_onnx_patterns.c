@@ -24,7 +24,8 @@ static const struct {
                {"tiny", 1e-5f},
                {"under", -1e-5f},
                {"sig", 1.702f},
-               {"sharp", -50}};
+               {"sharp", -50},
+               {"fifty", 50}};
 
 static const struct {
     const char *name, *nodes, *layers;
@@ -40,6 +41,20 @@ static const struct {
     {"sigmoid used twice", "Sigmoid x s; Mul x s m; Add m s y", "sigmoid ew_mult ew_add"},
     {"swish with beta", "Mul x sig b; Sigmoid b s; Mul x s y", "swish_beta"},
     {"mish", "Softplus x p; Tanh p t; Mul x t y", "mish"},
+    {"softplus, a line far out", "Softplus x p; Greater x fifty c; Where c x p y", "softplus"},
+    {"softplus, a line below", "Softplus x p; Less x fifty c; Where c p x y", "softplus"},
+    {"softplus, cut too early", "Softplus x p; Greater x six c; Where c x p y", "softplus ew_greater where"},
+    {"mish, a line far out", "Softplus x p; GreaterOrEqual x fifty c; Where c x p s; Tanh s t; Mul x t y", "mish"},
+    {"elu, chosen", "Exp x e; Sub e one s; Mul s half m; Greater x zero c; Where c x m y", "elu"},
+    {"elu, chosen, alpha 1", "Exp x e; Sub e one s; LessOrEqual x zero c; Where c s x y", "elu"},
+    {"selu, chosen", "Exp x e; Sub e one s; Mul s six m; Mul x three l; Less zero x c; Where c l m y", "selu"},
+    {"elu of another border", "Exp x e; Sub e one s; Greater x half c; Where c x s y", "exp ew_sub ew_greater where"},
+    {"leaky relu, chosen", "Mul x sixth l; Greater x zero c; Where c x l y", "leaky_relu"},
+    {"leaky relu, upside down", "Mul x sixth l; Greater x zero c; Where c l x y", "ew_mult ew_greater where"},
+    {"relu, chosen", "GreaterOrEqual x zero c; Where c x zero y", "relu"},
+    {"thresholded relu, chosen", "Greater x half c; Where c x zero y", "thresholded_relu"},
+    {"thresholded relu, number first", "GreaterOrEqual half x c; Where c zero x y", "thresholded_relu"},
+    {"thresholded relu with its border", "GreaterOrEqual x half c; Where c x zero y", "ew_greater_equal where"},
     {"hard sigmoid", "Add x three a; Clip a zero six c; Div c six y", "hard_sigmoid"},
     {"hard sigmoid, factor", "Add x three a; Clip a zero six c; Mul c sixth y", "hard_sigmoid"},
     {"hard swish, gate", "Add x three a; Clip a zero six c; Div c six g; Mul x g y", "hard_swish"},
