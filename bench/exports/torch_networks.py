@@ -120,13 +120,13 @@ def build_ultralytics(name):
     os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false")
     import ultralytics
     network = (ultralytics.RTDETR if "rtdetr" in name else ultralytics.YOLO)(name + ".yaml").model
-    inputs = (torch.rand(1, 3, 160, 160),)
+    inputs = (torch.randn(1, 3, 160, 160),)
     network.train()
     for norm in network.modules():
         if isinstance(norm, nn.modules.batchnorm._BatchNorm):
             norm.reset_running_stats()
             norm.momentum = None
-    network(torch.rand(4, 3, 160, 160))
+    network(torch.randn(4, 3, 160, 160))
     network.eval().fuse()
     for module in network.modules():
         if hasattr(module, "export"):
