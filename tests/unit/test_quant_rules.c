@@ -191,12 +191,29 @@ static void norm_of_nothing(void **state)
     sl_arena_free(a);
 }
 
+/* A constant of one value is one value in every file, however large its tensor. */
+static void constant_of_one_value(void **state)
+{
+    (void)state;
+    sl_arena *a = sl_arena_new();
+    struct sl_graph *g =
+        graph(a, "graph net fp_optimized\n%input_layer1 = input_layer() : f32 [1, 4] quant u8 scale 0.5 zero 10\n"
+                 "%const_input1 = const_input() params {data: f32 [1, 4] = splat 3.0} : f32 [1, 4] quant u8 scale 0.5 zero 10\n"
+                 "%ew_add1 = ew_add(%input_layer1, %const_input1) : f32 [1, 4] quant u8 scale 0.5 zero 10\n"
+                 "%output_layer1 = output_layer(%ew_add1)\n");
+    struct sl_quantizer q = quantizer(a, g);
+    OK(quantize_const(&q, g->nodes[1], &e));
+    const struct sl_const *c = sl_param(g->nodes[1], "data");
+    assert_true(c->splat && c->dtype == SL_U8 && *(const uint8_t *)c->data == 16);
+    sl_arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear),           cmocka_unit_test(one_value),       cmocka_unit_test(bias_takes_out_rounding),
         cmocka_unit_test(curved),           cmocka_unit_test(refuses),         cmocka_unit_test(values),
-        cmocka_unit_test(softmax_and_norm), cmocka_unit_test(norm_of_nothing),
+        cmocka_unit_test(softmax_and_norm), cmocka_unit_test(norm_of_nothing), cmocka_unit_test(constant_of_one_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
